@@ -1,0 +1,36 @@
+import { describe, expect, test } from 'vitest';
+import { defineErrors, isLadeError, systemErrors, toLadeError } from './index.ts';
+
+const errors = defineErrors('sample-room', {
+  thingNotFound: {
+    kind: 'not-found',
+    message: (p: { name: string }) => `no ${p.name}`,
+    hint: (p: { name: string }) => `make ${p.name} first`,
+  },
+});
+
+describe('catalogues', () => {
+  test('derive a stable code from room and name', () => {
+    const error = errors.thingNotFound({ name: 'x' });
+    expect(error).toMatchObject({
+      kind: 'not-found',
+      code: 'SAMPLE_ROOM_THING_NOT_FOUND',
+      message: 'no x',
+      hint: 'make x first',
+      details: { name: 'x' },
+    });
+    expect(errors.thingNotFound.is(error)).toBe(true);
+    expect(isLadeError(error, 'conflict')).toBe(false);
+  });
+});
+
+describe('toLadeError', () => {
+  test('keeps a LadeError and classifies errno, also behind a cause', () => {
+    const own = errors.thingNotFound({ name: 'x' });
+    expect(toLadeError(own)).toBe(own);
+    const full = Object.assign(new Error('write'), { code: 'ENOSPC' });
+    expect(systemErrors.diskFull.is(toLadeError(full))).toBe(true);
+    expect(toLadeError(new Error('fetch failed', { cause: full })).kind).toBe('unavailable');
+    expect(toLadeError('odd').kind).toBe('internal');
+  });
+});

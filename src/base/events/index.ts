@@ -1,0 +1,1 @@
+export { createChannel, type Channel, type Emit, type Subscription } from './channel.ts';
