@@ -1,0 +1,43 @@
+export type SqlValue = null | number | bigint | string | Uint8Array;
+export type Row = Record<string, SqlValue>;
+
+export interface Statement {
+  readonly sql: string;
+  readonly params?: readonly SqlValue[] | undefined;
+  /** Rows changed must equal this, else the whole transaction is rolled back with a `conflict`. */
+  readonly expectChanges?: number | undefined;
+}
+
+/** One forward step of a room's tables. Versions of a room count 1, 2, 3 … without gaps. */
+export interface Migration {
+  readonly room: string;
+  readonly version: number;
+  /** Statements separated by semicolons; runs in one transaction. */
+  readonly sql: string;
+}
+
+export interface StatementResult {
+  readonly changes: number;
+}
+
+export interface Database extends AsyncDisposable {
+  readonly path: string;
+  /** The first row, read on the calling thread; sees every write that has resolved. */
+  get<R extends Row>(sql: string, ...params: readonly SqlValue[]): R | undefined;
+  /** All rows, read on the calling thread; sees every write that has resolved. */
+  all<R extends Row>(sql: string, ...params: readonly SqlValue[]): R[];
+  /**
+   * Runs the statements as one transaction on the writer thread and resolves when it is durable (WAL, synchronous
+   * FULL). Transactions that wait at the same moment share one commit; each is atomic by itself, and they apply in the
+   * order of the calls. A failing statement or an `expectChanges` that does not hold rolls back this transaction only.
+   */
+  write(statements: readonly Statement[]): Promise<readonly StatementResult[]>;
+}
+
+export interface DatabaseOptions {
+  readonly path: string;
+  /** Of all rooms that keep tables here; applied in order of room as given, then version. */
+  readonly migrations: readonly Migration[];
+  /** Reads only, without migrating; `write` then fails. */
+  readonly readOnly?: boolean | undefined;
+}

@@ -1,0 +1,20 @@
+export { mount, umount, bindMount, mountFileSystem } from './mount.ts';
+export { lgetXattr, llistXattr, lremoveXattr, lsetXattr } from './xattr.ts';
+export { lutimesNs, mknod } from './inode.ts';
+export { fileLock } from './file-lock.ts';
+export { openInRoot } from './open-in-root.ts';
+export { statfs } from './statfs.ts';
+export { receiveFd } from './receive-fd.ts';
+export { connectSeqpacket } from './seqpacket.ts';
+export { setWinsize } from './terminal.ts';
+export { errnoOf, sysErrors } from './errors.ts';
+export {
+  MS,
+  type BindOptions,
+  type FileLock,
+  type FileSystemMount,
+  type FileSystemStatus,
+  type MountParameter,
+  type OpenInRootOptions,
+  type UnmountOptions,
+} from './types.ts';

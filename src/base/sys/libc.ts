@@ -1,0 +1,52 @@
+import { createRequire } from 'node:module';
+import { constants } from 'node:os';
+import type * as Koffi from 'koffi';
+import { callError, sysErrors } from './errors.ts';
+
+/** A declared C function. Numbers outside the safe range are given and returned as bigint. */
+export type LibcFunction = (...args: readonly unknown[]) => number | bigint;
+
+type KoffiModule = typeof Koffi;
+
+let loaded: { readonly koffi: KoffiModule; readonly libc: Koffi.LibraryHandle } | undefined;
+
+const load = (): NonNullable<typeof loaded> => {
+  if (loaded !== undefined) return loaded;
+  try {
+    const koffi = createRequire(import.meta.url)('koffi') as KoffiModule;
+    loaded = { koffi, libc: koffi.load(null) };
+    return loaded;
+  } catch (error) {
+    throw sysErrors.libcMissing({ message: String(error) }, error);
+  }
+};
+
+/**
+ * Declares one function of the C library, such as `int umount2(const char *target, int flags)`.
+ *
+ * Nothing is loaded before the first call: koffi costs about 15 ms once. Types follow koffi; `ssize_t` is `long` there.
+ */
+export const libcFunction = (definition: string): LibcFunction => {
+  let declared: LibcFunction | undefined;
+  return (...args) => {
+    declared ??= load().libc.func(definition) as LibcFunction;
+    return declared(...args);
+  };
+};
+
+/** Address of a buffer's first byte, for pointers inside structs; valid while the buffer is referenced. */
+export const addressOf = (buffer: Uint8Array): bigint => load().koffi.address(buffer);
+
+/** Error number of the last call that failed, as its name; read it right after the call. */
+export const lastErrno = (): string => {
+  const number = load().koffi.errno();
+  const found = Object.entries(constants.errno).find(([, value]) => value === number);
+  return found?.[0] ?? (number === 15 ? 'ENOTBLK' : `errno ${number}`);
+};
+
+/** The result of a call on `target` as a number; a negative one is thrown as an error of this room. */
+export const checked = (call: string, target: string, result: number | bigint): number => {
+  const value = Number(result);
+  if (value < 0) throw callError({ call, target, errno: lastErrno() });
+  return value;
+};
