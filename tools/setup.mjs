@@ -1,0 +1,146 @@
+// The first step of every npm script: runs on any Node from 18 on, installs what is missing, then hands over to the
+// project's own Node 24. Plain JavaScript on purpose: the machine's Node may not run TypeScript.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const project = dirname(dirname(fileURLToPath(import.meta.url)));
+const cache = join(project, '.cache');
+
+/** Debian packages by what needs them: [package, a command it brings, why]. */
+const PACKAGES = {
+  engine: [
+    ['runc', 'runc', 'starts containers'],
+    ['conmon', 'conmon', 'keeps watch over a running container'],
+    ['nftables', 'nft', 'publishes ports'],
+    ['iptables', 'iptables', 'lets containers through a firewall that drops forwarded packets'],
+  ],
+  image: [['mmdebstrap', 'mmdebstrap', 'makes the Debian base image when Docker Hub is out of reach']],
+  test: [
+    ['skopeo', 'skopeo', 'second opinion on images and registries'],
+    ['umoci', 'umoci', 'second opinion on layers'],
+    ['docker-registry', 'docker-registry', 'second opinion on registry clients'],
+    ['busybox-static', 'busybox', 'smallest base image'],
+    ['strace', 'strace', 'checks the order of writes'],
+    ['iproute2', 'ip', 'inspects test networks'],
+    ['procps', 'ps', 'inspects test processes'],
+    ['curl', 'curl', 'asks the running applications'],
+    ['xz-utils', 'xz', 'unpacks Debian packages'],
+  ],
+};
+
+/** What each npm script needs beside npm packages, and what it then runs. */
+const COMMANDS = {
+  setup: { packages: ['engine'] },
+  quickstart: { packages: ['engine', 'image'], run: ['tools/quickstart.ts'] },
+  test: { packages: ['engine', 'image', 'test'], run: ['tools/test.ts'] },
+  check: { packages: [], run: ['tools/test.ts', '--quick'] },
+  bench: { packages: ['engine', 'image', 'test'], run: ['test/bench/main.ts'] },
+  build: { packages: [], run: ['tools/build.ts'] },
+};
+
+const say = (text) => process.stderr.write(`${text}\n`);
+
+const fail = (text, code = 1) => {
+  say(text);
+  process.exit(code);
+};
+
+const installModules = () => {
+  const lock = createHash('sha256')
+    .update(readFileSync(join(project, 'package-lock.json')))
+    .digest('hex');
+  const stamp = join(project, 'node_modules', '.lade-lock');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
+  say('setup: npm packages (npm ci)');
+  const result = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: project,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  if (result.status !== 0) fail('setup: npm ci failed; see its message above', result.status ?? 1);
+  writeFileSync(stamp, lock);
+};
+
+const node24 = () => {
+  const path = join(project, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node');
+  if (!existsSync(path))
+    fail(`setup: there is no Node 24 for linux-${process.arch}; Lade runs on linux-x64 and linux-arm64`);
+  return path;
+};
+
+const onPath = (command) =>
+  [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'].some((dir) =>
+    existsSync(join(dir, command)),
+  );
+
+const apt = (args) =>
+  spawnSync('apt-get', args, {
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  }).status === 0;
+
+const installPackages = (groups) => {
+  const missing = groups.flatMap((group) => PACKAGES[group]).filter(([, command]) => !onPath(command));
+  if (missing.length === 0) return;
+  const names = missing.map(([name]) => name);
+  for (const [name, , why] of missing) say(`setup: Debian package ${name}: ${why}`);
+  const command = `apt-get install -y --no-install-recommends ${names.join(' ')}`;
+  if (process.getuid?.() !== 0) fail(`setup: these packages are missing; run as root:\n  ${command}`);
+  if (!onPath('apt-get'))
+    fail(`setup: this is no Debian; install ${names.join(', ')} with its own package manager`);
+  say(`setup: ${command}`);
+  const install = ['install', '-y', '-qq', '--no-install-recommends', ...names];
+  if (!apt(install) && !(apt(['update', '-qq']) && apt(install)))
+    fail('setup: apt-get failed; see its message above');
+};
+
+/** The docker command line of Debian's docker.io, unpacked beside the project and not installed: no service starts. */
+const unpackDockerCli = () => {
+  if (onPath('docker') || existsSync(join(cache, 'debian', 'usr', 'bin', 'docker'))) return;
+  say('setup: Debian package docker.io: the real docker command (unpacked into .cache, not installed)');
+  const downloads = join(cache, 'downloads');
+  mkdirSync(downloads, { recursive: true });
+  const script =
+    'apt-get download -qq docker.io || (apt-get update -qq && apt-get download -qq docker.io); dpkg -x docker.io_*.deb ../debian';
+  if (
+    spawnSync('sh', ['-ec', script], { cwd: downloads, stdio: ['ignore', 'ignore', 'inherit'] }).status !== 0
+  )
+    fail('setup: Debian package docker.io could not be had');
+};
+
+const build = (node) => {
+  const result = spawnSync(node, [join(project, 'tools', 'build.ts'), '--if-stale'], {
+    cwd: project,
+    stdio: 'inherit',
+  });
+  if (result.status !== 0) fail('setup: the build failed', result.status ?? 1);
+};
+
+const main = () => {
+  const [name = 'setup', ...rest] = process.argv.slice(2);
+  const command = COMMANDS[name];
+  if (command === undefined) fail(`usage: node tools/setup.mjs [${Object.keys(COMMANDS).join('|')}]`, 2);
+  installModules();
+  const node = node24();
+  installPackages(command.packages);
+  if (command.packages.includes('test')) unpackDockerCli();
+  if (name !== 'build' && name !== 'check') build(node);
+  if (command.run === undefined) return say('setup: done');
+  const path = [
+    join(project, 'node_modules', '.bin'),
+    process.env.PATH,
+    '/usr/sbin',
+    '/sbin',
+    join(cache, 'debian', 'usr', 'bin'),
+  ];
+  const result = spawnSync(node, [join(project, command.run[0]), ...command.run.slice(1), ...rest], {
+    cwd: project,
+    stdio: 'inherit',
+    env: { ...process.env, PATH: path.join(':') },
+  });
+  process.exit(result.status ?? 128);
+};
+
+main();
