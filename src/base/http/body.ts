@@ -1,0 +1,14 @@
+import type { Readable } from 'node:stream';
+import { httpErrors } from './errors.ts';
+
+/** Reads a whole stream of at most `maxBytes`; fails with HTTP_BODY_TOO_LARGE and destroys it when it is longer. */
+export const collect = async (stream: Readable, maxBytes: number): Promise<Buffer> => {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+    size += chunk.length;
+    if (size > maxBytes) throw httpErrors.bodyTooLarge({ limit: maxBytes });
+    chunks.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
+  }
+  return Buffer.concat(chunks, size);
+};

@@ -1,0 +1,24 @@
+export { startHttpServer } from './server.ts';
+export { answered, incoming, outgoing, readBody, requestSignal, sendStream } from './exchange.ts';
+export { hijack, type HijackOptions } from './hijack.ts';
+export { createHttpClient } from './client.ts';
+export { connectionFailure } from './failure.ts';
+export { collect } from './body.ts';
+export { isLoopbackHost, proxyFor } from './proxy.ts';
+export { httpErrors } from './errors.ts';
+export type {
+  BoundAddress,
+  ClientTimeouts,
+  HeaderValues,
+  HttpClient,
+  HttpClientOptions,
+  HttpRequest,
+  HttpResponse,
+  HttpServer,
+  HttpServerOptions,
+  ListenAddress,
+  RequestBody,
+  ServerTls,
+  UpgradeRequest,
+  UpgradeResult,
+} from './types.ts';

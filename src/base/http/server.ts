@@ -1,0 +1,142 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { Duplex } from 'node:stream';
+import { answered } from './exchange.ts';
+import { offerUpgrade, wasHijacked } from './hijack.ts';
+import { listenOn } from './listen.ts';
+import type { BoundAddress, HttpServer, HttpServerOptions, ListenAddress } from './types.ts';
+
+type Listener = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+interface Listening {
+  readonly server: Server;
+  readonly connections: Set<Duplex>;
+}
+
+const DEFAULT_GRACE_MS = 5_000;
+
+/** Uploads may take hours, so only the headers have a limit; idle connections outlive the clients' own pools. */
+const serverOptions = { requestTimeout: 0, headersTimeout: 60_000, keepAliveTimeout: 120_000 } as const;
+
+/** Java's client offers `h2c` on every plain request; only those that mean it lose their HTTP connection. */
+const wantsUpgrade = (request: IncomingMessage): boolean => request.headers['http2-settings'] === undefined;
+
+const createListener = async (options: HttpServerOptions): Promise<Listener> => {
+  const { getRequestListener } = await import('@hono/node-server');
+  const failed = (error: unknown): Response =>
+    options.onError?.(error) ?? new Response(null, { status: 500 });
+  return getRequestListener(
+    async (request, env) => {
+      const { outgoing } = env as { readonly outgoing: ServerResponse };
+      try {
+        const response = await options.app.fetch(request, env);
+        return outgoing.headersSent ? answered() : response;
+      } catch (error) {
+        if (!outgoing.headersSent) return failed(error);
+        outgoing.destroy();
+        return answered();
+      }
+    },
+    { errorHandler: failed },
+  );
+};
+
+const refuseUpgrade = (socket: Duplex): void => {
+  socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+};
+
+const answerUpgrade = async (
+  listener: Listener,
+  exchange: { readonly request: IncomingMessage; readonly response: ServerResponse },
+  socket: Duplex,
+): Promise<void> => {
+  const { request, response } = exchange;
+  response.once('finish', () => {
+    if (wasHijacked(request)) return;
+    response.detachSocket(request.socket);
+    socket.resume();
+    socket.end();
+  });
+  await listener(request, response);
+};
+
+const acceptUpgrades = (server: Server, listener: Listener): void => {
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy());
+    offerUpgrade(request, socket, head)
+      .then((exchange) => answerUpgrade(listener, exchange, socket))
+      .catch(() => refuseUpgrade(socket));
+  });
+};
+
+const createListening = (address: ListenAddress, listener: Listener): Listening => {
+  const options = { ...serverOptions, shouldUpgradeCallback: wantsUpgrade };
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    void listener(request, response);
+  };
+  const tls = address.kind === 'tcp' ? address.tls : undefined;
+  const server =
+    tls === undefined
+      ? createServer(options, onRequest)
+      : createTlsServer(
+          {
+            ...options,
+            cert: tls.cert,
+            key: tls.key,
+            ...(tls.clientCa === undefined
+              ? {}
+              : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
+          },
+          onRequest,
+        );
+  const connections = new Set<Duplex>();
+  server.on('connection', (socket: Duplex) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
+  acceptUpgrades(server, listener);
+  return { server, connections };
+};
+
+const closeOne = async ({ server, connections }: Listening, graceMs: number): Promise<void> => {
+  if (!server.listening && connections.size === 0) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  server.closeIdleConnections();
+  const idle = setInterval(() => server.closeIdleConnections(), 100);
+  const timer = setTimeout(() => {
+    for (const connection of connections) connection.destroy();
+  }, graceMs);
+  await promise;
+  clearTimeout(timer);
+  clearInterval(idle);
+};
+
+/**
+ * Serves a Hono application on every address of `listen`: all of them, or none and an error.
+ *
+ * A unix socket file that nobody serves is replaced. Requests with `Upgrade` run through the same routes;
+ * `hijack(c)` takes their connection.
+ *
+ * @throws HTTP_ADDRESS_IN_USE, HTTP_SOCKET_IN_USE, HTTP_SOCKET_PATH_TAKEN, HTTP_SOCKET_PATH_TOO_LONG,
+ * HTTP_CANNOT_LISTEN
+ */
+export const startHttpServer = async (options: HttpServerOptions): Promise<HttpServer> => {
+  const listener = await createListener(options);
+  const listenings: Listening[] = [];
+  const addresses: BoundAddress[] = [];
+  const close = async (graceMs: number = DEFAULT_GRACE_MS): Promise<void> => {
+    await Promise.all(listenings.map((listening) => closeOne(listening, graceMs)));
+  };
+  try {
+    for (const address of options.listen) {
+      const listening = createListening(address, listener);
+      addresses.push(await listenOn(listening.server, address));
+      listenings.push(listening);
+    }
+  } catch (error) {
+    await close(0);
+    throw error;
+  }
+  return { addresses, close, [Symbol.asyncDispose]: () => close() };
+};

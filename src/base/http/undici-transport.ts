@@ -1,0 +1,66 @@
+import type { SecureContext } from 'node:tls';
+import type * as UndiciModule from 'undici';
+import type { Transport } from './node-transport.ts';
+import { proxyFor } from './proxy.ts';
+import type { HttpClientOptions } from './types.ts';
+
+type Undici = typeof UndiciModule;
+type Dispatcher = UndiciModule.Dispatcher;
+
+const commonOptions = (options: HttpClientOptions) => ({
+  headersTimeout: options.timeouts?.headersMs ?? 0,
+  bodyTimeout: options.timeouts?.idleMs ?? 0,
+  keepAliveTimeout: 15_000,
+  pipelining: 1,
+  allowH2: false,
+});
+
+/** Pooled connections over the network, straight or through the proxies that the environment names. */
+export const createUndiciTransport = (options: HttpClientOptions, trust: () => SecureContext): Transport => {
+  let loading: Promise<Undici> | undefined;
+  const dispatchers = new Map<string, Dispatcher>();
+  const tls = () => ({ secureContext: trust(), rejectUnauthorized: options.insecure !== true });
+  const timeout = options.timeouts?.connectMs ?? 15_000;
+
+  const dispatcherFor = (undici: Undici, url: URL): Dispatcher => {
+    const proxy = options.proxy === 'none' ? undefined : proxyFor(url);
+    const key = `${url.protocol} ${proxy?.href ?? ''}`;
+    const known = dispatchers.get(key);
+    if (known !== undefined) return known;
+    const connect = { timeout, ...(url.protocol === 'https:' ? tls() : {}) };
+    const made =
+      proxy === undefined
+        ? new undici.Agent({ ...commonOptions(options), connect })
+        : new undici.ProxyAgent({
+            ...commonOptions(options),
+            uri: proxy.href,
+            connect: { timeout },
+            ...(url.protocol === 'https:' ? { requestTls: connect } : {}),
+            ...(proxy.protocol === 'https:' ? { proxyTls: { timeout, ...tls() } } : {}),
+          });
+    dispatchers.set(key, made);
+    return made;
+  };
+
+  return {
+    request: async ({ method, url, headers, body, signal }) => {
+      loading ??= import('undici');
+      const undici = await loading;
+      const {
+        statusCode,
+        headers: answered,
+        body: stream,
+      } = await undici.request(url, {
+        dispatcher: dispatcherFor(undici, url),
+        method,
+        headers: headers as Record<string, string | string[] | undefined>,
+        body: body ?? null,
+        signal: signal ?? null,
+      });
+      return { status: statusCode, headers: answered, body: stream };
+    },
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([...dispatchers.values()].map((dispatcher) => dispatcher.destroy()));
+    },
+  };
+};
