@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Duplex } from 'node:stream';
 import type { Context, Env } from 'hono';
@@ -82,20 +83,24 @@ export const hijack = <E extends Env>(c: Context<E>, options: HijackOptions = {}
 /** Whether the offered connection of `request` was taken by a handler. */
 export const wasHijacked = (request: IncomingMessage): boolean => !offered.has(request);
 
+const CUT = 'the request body is cut';
+
+/** Reads `size` bytes and leaves the rest in the stream. */
 const readExactly = async (socket: Duplex, size: number): Promise<Buffer> => {
-  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-  const tryRead = (): void => {
-    const body = socket.read(size) as Buffer | null;
-    if (body !== null && body.length === size) resolve(body);
-    else if (body !== null || socket.readableEnded) reject(new Error('the request body is cut'));
-  };
-  const onEnd = (): void => reject(new Error('the request body is cut'));
-  socket.on('readable', tryRead).on('end', onEnd).on('close', onEnd);
+  const listening = new AbortController();
+  const ended = Promise.race([once(socket, 'end', listening), once(socket, 'close', listening)]).then(() =>
+    Promise.reject(new Error(CUT)),
+  );
+  ended.catch(() => undefined);
   try {
-    tryRead();
-    return await promise;
+    for (;;) {
+      const body = socket.read(size) as Buffer | null;
+      if (body?.length === size) return body;
+      if (body !== null || socket.readableEnded || socket.destroyed) throw new Error(CUT);
+      await Promise.race([once(socket, 'readable', listening), ended]);
+    }
   } finally {
-    socket.off('readable', tryRead).off('end', onEnd).off('close', onEnd);
+    listening.abort();
   }
 };
 
