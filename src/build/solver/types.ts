@@ -1,0 +1,101 @@
+/**
+ * One named ingredient of a vertex's key. Parts are compared by `kind` and `name` with those of the previous run to
+ * say why the key changed.
+ */
+export interface KeyPart {
+  /** Such as `instruction`, `variable` or `file`; the solver gives it no meaning. */
+  readonly kind: string;
+  readonly name: string;
+  readonly value: string;
+}
+
+/** What a vertex needs from another one. */
+export interface VertexInput<R> {
+  readonly vertex: Vertex<R>;
+  /**
+   * `key`: a new key of the input gives a new key here.
+   * `content`: only what `contentOf` reads from the input's result counts, so that an input that was built again with
+   * the same result keeps this vertex cached.
+   */
+  readonly by: 'key' | 'content';
+}
+
+export interface ExecuteContext<R> {
+  /** Results of the inputs, in their order. */
+  readonly inputs: readonly R[];
+  /** The key under which the result will be stored. */
+  readonly key: string;
+  /** Aborted when the caller cancels or another vertex fails. */
+  readonly signal: AbortSignal;
+}
+
+/** A unit of work in a graph without cycles. `R` is what it makes. */
+export interface Vertex<R> {
+  /** Unique in the graph; names the vertex in events. */
+  readonly id: string;
+  /** Identifies the same step in another run of the same job, to explain misses. */
+  readonly step: string;
+  readonly inputs: readonly VertexInput<R>[];
+  /** What the vertex is, apart from its inputs. */
+  readonly definition: readonly KeyPart[];
+  /** Facts from outside the graph that belong to the key, such as files; read in every run. */
+  readonly sources?: ((signal: AbortSignal) => Promise<readonly KeyPart[]>) | undefined;
+  /** What counts of the `content` inputs; read only when the key of the inputs themselves is not cached. */
+  readonly contentOf?: ((inputs: readonly R[], signal: AbortSignal) => Promise<readonly KeyPart[]>) | undefined;
+  /** Never look the result up; the result is stored all the same. */
+  readonly ignoreCache?: boolean | undefined;
+  /** Neither looked up nor stored; its key is its own. */
+  readonly transient?: boolean | undefined;
+  execute(context: ExecuteContext<R>): Promise<R>;
+}
+
+/** The ingredients of a key, kept to explain the next miss. */
+export interface KeyInputs {
+  readonly parts: readonly KeyPart[];
+  /** Step and key of each input that counts by key. */
+  readonly inputs: readonly { readonly step: string; readonly key: string }[];
+}
+
+export interface CacheHit<R> {
+  readonly result: R;
+  /** The key the result was first stored under: two keys of equal content have one canonical key. */
+  readonly canonicalKey: string;
+}
+
+/** Where results live between runs. Implementations must be safe for concurrent solves. */
+export interface SolverCache<R> {
+  lookup(key: string): Promise<CacheHit<R> | undefined> | CacheHit<R> | undefined;
+  /** Remembers the result, the step's ingredients, and `aliases` as further keys of the same result. */
+  store(entry: {
+    readonly key: string;
+    readonly aliases: readonly string[];
+    readonly step: string;
+    readonly result: R;
+    readonly inputs: KeyInputs;
+  }): Promise<void>;
+  /** A further key for a result that is already stored. */
+  alias(key: string, canonicalKey: string): Promise<void>;
+  /** The ingredients of the step's key when it was last executed. */
+  previous(step: string): Promise<KeyInputs | undefined> | KeyInputs | undefined;
+}
+
+/** Why a vertex had to be executed. */
+export type KeyDifference =
+  | { readonly kind: 'unknown-step' }
+  | { readonly kind: 'ignored-cache' }
+  | {
+      readonly kind: 'part-changed';
+      readonly part: { readonly kind: string; readonly name: string };
+      readonly before: string | undefined;
+      readonly after: string | undefined;
+    }
+  | { readonly kind: 'input-changed'; readonly step: string }
+  /** The ingredients are those of the last run: its result has been let go. */
+  | { readonly kind: 'evicted' };
+
+export type SolveEvent<R> =
+  | { readonly kind: 'cached'; readonly vertex: Vertex<R>; readonly result: R }
+  | { readonly kind: 'started'; readonly vertex: Vertex<R>; readonly differences: readonly KeyDifference[] }
+  | { readonly kind: 'done'; readonly vertex: Vertex<R>; readonly result: R; readonly durationMs: number }
+  | { readonly kind: 'failed'; readonly vertex: Vertex<R>; readonly error: unknown; readonly durationMs: number }
+  | { readonly kind: 'cancelled'; readonly vertex: Vertex<R> };

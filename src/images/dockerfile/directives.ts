@@ -1,0 +1,63 @@
+import { trimStart } from './source-text.ts';
+import type { Directive } from './types.ts';
+
+const NAMES: ReadonlySet<string> = new Set<Directive['name']>(['syntax', 'escape', 'check']);
+const FORM = /^([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$/u;
+
+const isDirectiveName = (name: string): name is Directive['name'] => NAMES.has(name);
+
+/** What one line means to the directive block at the top of a Dockerfile. */
+export type DirectiveLine =
+  | { readonly kind: 'directive'; readonly name: Directive['name']; readonly value: string }
+  | { readonly kind: 'duplicate'; readonly name: Directive['name'] }
+  | { readonly kind: 'end' };
+
+/** Reads the directive block line by line; after the first line that is no directive, every answer is `end`. */
+export const createDirectiveScanner = (mark = '#'): ((line: string) => DirectiveLine) => {
+  const seen = new Set<string>();
+  let done = false;
+  const end = (): DirectiveLine => {
+    done = true;
+    return { kind: 'end' };
+  };
+  return (line) => {
+    if (done || !line.startsWith(mark)) return end();
+    const match = FORM.exec(trimStart(line.slice(mark.length)));
+    const name = match?.[1]?.toLowerCase() ?? '';
+    if (!isDirectiveName(name)) return end();
+    if (seen.has(name)) return { kind: 'duplicate', name };
+    seen.add(name);
+    return { kind: 'directive', name, value: match?.[2] ?? '' };
+  };
+};
+
+const scanFor = (lines: readonly string[], mark: string): string | undefined => {
+  const scan = createDirectiveScanner(mark);
+  for (const line of lines) {
+    const found = scan(line.replace(/\r$/u, ''));
+    if (found.kind !== 'directive') return undefined;
+    if (found.name === 'syntax') return found.value;
+  }
+  return undefined;
+};
+
+const fromJson = (source: string): string | undefined => {
+  try {
+    const value: unknown = JSON.parse(source);
+    if (typeof value !== 'object' || value === null || !('syntax' in value)) return undefined;
+    return typeof value.syntax === 'string' ? value.syntax : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+/**
+ * The frontend that a file names: `# syntax=`, `// syntax=` or `{"syntax": …}`; a first line `#!…` is skipped.
+ * Lade builds `docker/dockerfile` itself; the caller decides what to do with another.
+ */
+export const detectSyntax = (source: string): string | undefined => {
+  const text = source.replace(/^\uFEFF/u, '');
+  const all = text.split('\n');
+  const lines = all[0]?.startsWith('#!') === true ? all.slice(1) : all;
+  return scanFor(lines, '#') ?? scanFor(lines, '//') ?? fromJson(lines.join('\n'));
+};
