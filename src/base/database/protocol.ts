@@ -1,0 +1,17 @@
+import type { CarriedFailure } from './failures.ts';
+import type { Statement, StatementResult } from './types.ts';
+
+/** One group of transactions that share a commit. */
+export interface WriteRequest {
+  readonly id: number;
+  readonly transactions: readonly (readonly Statement[])[];
+}
+
+export type TransactionOutcome =
+  | { readonly kind: 'committed'; readonly results: readonly StatementResult[] }
+  | { readonly kind: 'failed'; readonly failure: CarriedFailure };
+
+export interface WriteAnswer {
+  readonly id: number;
+  readonly outcomes: readonly TransactionOutcome[];
+}

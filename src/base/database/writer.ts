@@ -1,0 +1,131 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { databaseErrors } from './errors.ts';
+import { failureError } from './failures.ts';
+import type { WriteAnswer, WriteRequest } from './protocol.ts';
+import type { Statement, StatementResult } from './types.ts';
+
+const IDLE_MS = 30_000;
+/** Transactions that may share one commit: bounds how long a group holds the lock. */
+const MOST_IN_GROUP = 500;
+
+interface Pending {
+  readonly statements: readonly Statement[];
+  readonly resolve: (results: readonly StatementResult[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface Writer {
+  write(statements: readonly Statement[]): Promise<readonly StatementResult[]>;
+  /** Waits for everything accepted, then ends the thread. */
+  close(): Promise<void>;
+}
+
+interface State {
+  readonly path: string;
+  readonly url: URL;
+  readonly queue: Pending[];
+  inFlight: Pending[];
+  worker: Worker | undefined;
+  idle: NodeJS.Timeout | undefined;
+  closed: boolean;
+  lastId: number;
+  drained: (() => void)[];
+}
+
+const endWorker = async (state: State): Promise<void> => {
+  const { worker } = state;
+  clearTimeout(state.idle);
+  state.worker = undefined;
+  if (worker === undefined) return;
+  worker.removeAllListeners('exit');
+  worker.ref();
+  const exited = once(worker, 'exit');
+  worker.postMessage('close');
+  await exited;
+};
+
+const rest = (state: State): void => {
+  for (const drained of state.drained.splice(0)) drained();
+  state.worker?.unref();
+  state.idle = setTimeout(() => void endWorker(state), IDLE_MS);
+  state.idle.unref();
+};
+
+const settle = (state: State, answer: WriteAnswer): void => {
+  const group = state.inFlight;
+  state.inFlight = [];
+  for (const [index, pending] of group.entries()) {
+    const outcome = answer.outcomes[index];
+    if (outcome?.kind === 'committed') pending.resolve(outcome.results);
+    else if (outcome !== undefined) pending.reject(failureError(outcome.failure, state.path));
+  }
+  if (state.queue.length > 0) send(state);
+  else rest(state);
+};
+
+const fail = (state: State, message: string): void => {
+  state.worker = undefined;
+  const lost = [...state.inFlight, ...state.queue.splice(0)];
+  state.inFlight = [];
+  for (const pending of lost) pending.reject(databaseErrors.writerStopped({ message }));
+  rest(state);
+};
+
+const startWorker = (state: State): Worker => {
+  const worker = new Worker(state.url, {
+    name: 'database',
+    workerData: { path: state.path },
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
+    execArgv: [],
+  });
+  let message = 'it exited';
+  worker.on('message', (answer: WriteAnswer) => settle(state, answer));
+  worker.on('error', (error) => (message = error instanceof Error ? error.message : String(error)));
+  worker.on('exit', () => fail(state, message));
+  return worker;
+};
+
+/** Sends what waits as one group; a group is in flight until its commit is durable. */
+const send = (state: State): void => {
+  clearTimeout(state.idle);
+  state.worker ??= startWorker(state);
+  state.worker.ref();
+  state.inFlight = state.queue.splice(0, MOST_IN_GROUP);
+  const transactions = state.inFlight.map((pending) => pending.statements);
+  state.worker.postMessage({ id: ++state.lastId, transactions } satisfies WriteRequest);
+};
+
+/** A group starts a microtask after its first transaction, so that calls of one turn share it. */
+const sendIfIdle = (state: State): void => {
+  if (state.inFlight.length === 0 && state.queue.length > 0) send(state);
+};
+
+/** The one writer of the database at `path`: a thread that exists while there is something to write. */
+export const createWriter = (path: string, url: URL): Writer => {
+  const state: State = {
+    path,
+    url,
+    queue: [],
+    inFlight: [],
+    worker: undefined,
+    idle: undefined,
+    closed: false,
+    lastId: 0,
+    drained: [],
+  };
+  return {
+    write: (statements) =>
+      new Promise((resolve, reject) => {
+        if (state.closed) return reject(databaseErrors.closed({ path }));
+        state.queue.push({ statements, resolve, reject });
+        if (state.inFlight.length === 0) queueMicrotask(() => sendIfIdle(state));
+      }),
+    async close() {
+      state.closed = true;
+      if (state.inFlight.length > 0 || state.queue.length > 0)
+        await new Promise<void>((resolve) => state.drained.push(resolve));
+      await endWorker(state);
+    },
+  };
+};

@@ -1,0 +1,33 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { errnoOf } from './errors.ts';
+import { checked, libcFunction } from './libc.ts';
+import type { FileLock } from './types.ts';
+
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+const cFlock = libcFunction('int flock(int fd, int operation)');
+
+/**
+ * Takes the exclusive lock of `path`, which is created when missing, without waiting.
+ *
+ * @returns undefined while another open file, in this or another process, holds it
+ */
+export const fileLock = (path: string): FileLock | undefined => {
+  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+  try {
+    checked('flock', path, cFlock(fd, LOCK_EX | LOCK_NB));
+  } catch (error) {
+    closeSync(fd);
+    if (errnoOf(error) === 'EAGAIN' || errnoOf(error) === 'EWOULDBLOCK') return undefined;
+    throw error;
+  }
+  let held = true;
+  return {
+    path,
+    [Symbol.dispose]: () => {
+      if (held) closeSync(fd);
+      held = false;
+    },
+  };
+};

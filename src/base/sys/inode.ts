@@ -1,0 +1,44 @@
+import { checked, libcFunction } from './libc.ts';
+
+const AT_FDCWD = -100;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const NS_PER_SECOND = 1_000_000_000n;
+
+const cMknod = libcFunction('int mknod(const char *path, unsigned int mode, unsigned long device)');
+const cUtimensat = libcFunction(
+  'int utimensat(int directory, const char *path, const uint8_t *times, int flags)',
+);
+
+/** The kernel's 64-bit device number (glibc's gnu_dev_makedev). */
+const deviceNumber = (major: number, minor: number): bigint => {
+  const [high, low] = [BigInt(major), BigInt(minor)];
+  return (
+    ((high & 0xff_ff_f0_00n) << 32n) |
+    ((high & 0xf_ffn) << 8n) |
+    ((low & 0xff_ff_ff_00n) << 12n) |
+    (low & 0xffn)
+  );
+};
+
+/**
+ * Makes a device, FIFO or socket node; `mode` holds the type (`constants.S_IFCHR` …) and the permission bits, which
+ * the umask narrows. `0, 0` with S_IFCHR is an overlay whiteout. Fails where the path exists.
+ */
+export const mknod = (path: string, mode: number, major = 0, minor = 0): void => {
+  checked('mknod', path, cMknod(path, mode, deviceNumber(major, minor)));
+};
+
+/** Seconds and nanoseconds as struct timespec; nanoseconds are never negative, also before 1970. */
+const writeTimespec = (buffer: Buffer, offset: number, time: bigint): void => {
+  const remainder = ((time % NS_PER_SECOND) + NS_PER_SECOND) % NS_PER_SECOND;
+  buffer.writeBigInt64LE((time - remainder) / NS_PER_SECOND, offset);
+  buffer.writeBigInt64LE(remainder, offset + 8);
+};
+
+/** Sets access and modification time of the file itself, also of a symbolic link; nanoseconds since 1970. */
+export const lutimesNs = (path: string, atimeNs: bigint, mtimeNs: bigint): void => {
+  const times = Buffer.alloc(32);
+  writeTimespec(times, 0, atimeNs);
+  writeTimespec(times, 16, mtimeNs);
+  checked('utimensat', path, cUtimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW));
+};

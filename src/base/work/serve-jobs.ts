@@ -1,0 +1,68 @@
+import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
+import { CANCEL_CELL, packError, type PoolMessage, type ThreadMessage } from './job-messages.ts';
+import type { JobContext } from './types.ts';
+
+/** Answers one request; a thrown error reaches the caller of `run`. */
+export type JobHandler<Req, Res> = (request: Req, context: JobContext) => Promise<Res> | Res;
+
+interface Thread<Req, Res> {
+  readonly port: MessagePort;
+  readonly handler: JobHandler<Req, Res>;
+  readonly cancels: Int32Array;
+  readonly running: Map<number, AbortController>;
+  readonly waiting: PoolMessage<Req>[];
+}
+
+/** Takes what already arrived: a handler that loops never lets the event loop deliver it. */
+const drain = <Req, Res>(thread: Thread<Req, Res>): void => {
+  for (
+    let got = receiveMessageOnPort(thread.port);
+    got !== undefined;
+    got = receiveMessageOnPort(thread.port)
+  ) {
+    const message = (got as { message: PoolMessage<Req> }).message;
+    if (message.kind === 'cancel') thread.running.get(message.id)?.abort();
+    else thread.waiting.push(message);
+  }
+};
+
+const contextOf = <Req, Res>(thread: Thread<Req, Res>, controller: AbortController): JobContext => {
+  let seen = 0;
+  return {
+    signal: controller.signal,
+    cancelled() {
+      const count = Atomics.load(thread.cancels, CANCEL_CELL);
+      if (count !== seen) drain(thread);
+      seen = count;
+      return controller.signal.aborted;
+    },
+  };
+};
+
+const execute = async <Req, Res>(thread: Thread<Req, Res>, id: number, request: Req): Promise<void> => {
+  const controller = new AbortController();
+  thread.running.set(id, controller);
+  try {
+    const result = await thread.handler(request, contextOf(thread, controller));
+    thread.port.postMessage({ kind: 'done', id, result } satisfies ThreadMessage<Res>);
+  } catch (error) {
+    thread.port.postMessage({ kind: 'failed', id, error: packError(error) } satisfies ThreadMessage<Res>);
+  } finally {
+    thread.running.delete(id);
+  }
+};
+
+const accept = <Req, Res>(thread: Thread<Req, Res>, message: PoolMessage<Req>): void => {
+  if (message.kind === 'cancel') thread.running.get(message.id)?.abort();
+  else void execute(thread, message.id, message.request);
+  for (const next of thread.waiting.splice(0)) accept(thread, next);
+};
+
+/** The whole body of a worker file: answers the requests of the pool that started this thread. */
+export const serveJobs = <Req, Res>(handler: JobHandler<Req, Res>): void => {
+  const port = parentPort;
+  if (port === null) return;
+  const cancels = new Int32Array((workerData as { shared: SharedArrayBuffer }).shared);
+  const thread: Thread<Req, Res> = { port, handler, cancels, running: new Map(), waiting: [] };
+  port.on('message', (message: PoolMessage<Req>) => accept(thread, message));
+};

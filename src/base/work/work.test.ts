@@ -1,0 +1,140 @@
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createWorkerPool, followFile, hashFile, workerUrl } from './index.ts';
+import type { SampleRequest } from './testing/sample.worker.ts';
+
+const samplePool = (size: number, options: { idleMs?: number; jobsPerWorker?: number } = {}) =>
+  createWorkerPool<SampleRequest, number>({
+    url: workerUrl(import.meta.url, 'testing/sample.worker'),
+    name: 'sample',
+    size,
+    ...options,
+  });
+
+describe('worker pool', () => {
+  test('answers every request with its own result', async () => {
+    await using pool = samplePool(2);
+    const values = Array.from({ length: 50 }, (_, value) => value);
+    const results = await Promise.all(values.map((value) => pool.run({ kind: 'echo', value })));
+    expect(results).toEqual(values);
+  });
+
+  test('carries a LadeError whole', async () => {
+    await using pool = samplePool(1);
+    await expect(pool.run({ kind: 'fail' })).rejects.toMatchObject({
+      name: 'LadeError',
+      kind: 'conflict',
+      code: 'WORK_SAMPLE_REFUSED',
+      hint: 'ask again',
+      details: { what: 'it' },
+    });
+  });
+
+  test('runs no more jobs at once than it has threads, unless told', async () => {
+    const elapsed = async (jobsPerWorker: number): Promise<number> => {
+      await using pool = samplePool(1, { jobsPerWorker });
+      await pool.run({ kind: 'echo', value: 0 });
+      const begin = performance.now();
+      await Promise.all([1, 2, 3].map(() => pool.run({ kind: 'sleep', ms: 200 })));
+      return performance.now() - begin;
+    };
+    expect(await elapsed(1)).toBeGreaterThan(590);
+    expect(await elapsed(3)).toBeLessThan(550);
+  });
+
+  test('an abort rejects at once and stops a busy loop', async () => {
+    await using pool = samplePool(1);
+    const controller = new AbortController();
+    const spinning = pool.run({ kind: 'spin' }, { signal: controller.signal });
+    const waiting = pool.run({ kind: 'echo', value: 1 }, { signal: AbortSignal.timeout(50) });
+    await expect(waiting).rejects.toMatchObject({ kind: 'cancelled' });
+    controller.abort();
+    await expect(spinning).rejects.toMatchObject({ kind: 'cancelled' });
+    await expect(pool.run({ kind: 'echo', value: 2 })).resolves.toBe(2);
+  });
+
+  test('a thread that dies fails its jobs and is replaced', async () => {
+    await using pool = samplePool(1);
+    const dying = pool.run({ kind: 'exit' });
+    const next = pool.run({ kind: 'echo', value: 7 });
+    await expect(dying).rejects.toMatchObject({ code: 'WORK_WORKER_ENDED' });
+    await expect(next).resolves.toBe(7);
+  });
+
+  test('idle threads end, and the next job starts one again', async () => {
+    await using pool = samplePool(1, { idleMs: 20 });
+    const threads = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Worker').length;
+    await pool.run({ kind: 'echo', value: 1 });
+    await setTimeout(200);
+    expect(threads()).toBe(0);
+    await expect(pool.run({ kind: 'echo', value: 2 })).resolves.toBe(2);
+  });
+
+  test('a closed pool accepts nothing', async () => {
+    const pool = samplePool(1);
+    await pool[Symbol.asyncDispose]();
+    await expect(pool.run({ kind: 'echo', value: 1 })).rejects.toMatchObject({ kind: 'failed-precondition' });
+  });
+});
+
+describe('hashing', () => {
+  let root: string;
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'lade-work-'));
+  });
+  afterEach(() => rmSync(root, { recursive: true }));
+  const judge = (path: string, tool = 'sha256sum'): string =>
+    execFileSync(tool, [path], { encoding: 'utf8' }).split(' ')[0] ?? '';
+
+  test('equals sha256sum and sha512sum, of a whole file and of a part', async () => {
+    const path = join(root, 'f');
+    const bytes = Buffer.alloc(20_000_003, 'seventeen letters');
+    writeFileSync(path, bytes);
+    writeFileSync(join(root, 'part'), bytes.subarray(5, 9_000_001));
+    expect(await hashFile(path)).toBe(judge(path));
+    expect(await hashFile(path, { algorithm: 'sha512' })).toBe(judge(path, 'sha512sum'));
+    expect(await hashFile(path, { start: 5, end: 9_000_001 })).toBe(judge(join(root, 'part')));
+    await expect(hashFile(path, { end: bytes.length + 1 })).rejects.toMatchObject({ kind: 'corrupt' });
+    await expect(hashFile(join(root, 'absent'))).rejects.toMatchObject({ kind: 'not-found' });
+    await expect(hashFile(path, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      kind: 'cancelled',
+    });
+  });
+
+  test('many files are followed at once while they grow', async () => {
+    const digests = await Promise.all(
+      Array.from({ length: 8 }, async (_, number) => {
+        const path = join(root, String(number));
+        writeFileSync(path, '');
+        const follower = followFile(path);
+        let total = 0;
+        for (let step = 0; step < 20; step++) {
+          const chunk = Buffer.alloc(100_000 + step, number + step);
+          appendFileSync(path, chunk);
+          follower.advance((total += chunk.length));
+          await setTimeout(step % 3);
+        }
+        return [await follower.finish(total), judge(path)] as const;
+      }),
+    );
+    for (const [ours, theirs] of digests) expect(ours).toBe(theirs);
+  });
+
+  test('finishing shortly after the last bytes, an empty file, and giving up', async () => {
+    const path = join(root, 'f');
+    writeFileSync(path, 'abc');
+    const quick = followFile(path);
+    quick.advance(3);
+    await setTimeout(50);
+    expect(await quick.finish(3)).toBe(judge(path));
+    expect(await followFile(path).finish(0)).toBe(judge('/dev/null'));
+    await using left = followFile(path);
+    const digest = left.finish(10);
+    left.abort();
+    await expect(digest).rejects.toMatchObject({ kind: 'cancelled' });
+  });
+});
