@@ -12,5 +12,5 @@ parentPort?.on('message', (message: WriteRequest | 'close') => {
     return;
   }
   const outcomes = applyGroup(connection, message.transactions);
-  parentPort?.postMessage({ id: message.id, outcomes } satisfies WriteAnswer);
+  parentPort?.postMessage({ id: message.id, outcomes } satisfies WriteAnswer, []);
 });

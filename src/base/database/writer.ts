@@ -41,7 +41,7 @@ const endWorker = async (state: State): Promise<void> => {
   worker.removeAllListeners('exit');
   worker.ref();
   const exited = once(worker, 'exit');
-  worker.postMessage('close');
+  worker.postMessage('close', []);
   await exited;
 };
 
@@ -93,7 +93,7 @@ const send = (state: State): void => {
   state.worker.ref();
   state.inFlight = state.queue.splice(0, MOST_IN_GROUP);
   const transactions = state.inFlight.map((pending) => pending.statements);
-  state.worker.postMessage({ id: ++state.lastId, transactions } satisfies WriteRequest);
+  state.worker.postMessage({ id: ++state.lastId, transactions } satisfies WriteRequest, []);
 };
 
 /** A group starts a microtask after its first transaction, so that calls of one turn share it. */

@@ -14,6 +14,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -44,7 +45,7 @@ beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'lade-sys-'));
 });
 afterEach(() => {
-  for (const target of mounted.splice(0).reverse()) umount(target, { detach: true });
+  for (const target of mounted.splice(0).toReversed()) umount(target, { detach: true });
   rmSync(root, { recursive: true });
 });
 
@@ -60,6 +61,21 @@ const errnoOfCall = (call: () => unknown): string | undefined => {
     return errnoOf(error);
   }
   throw new Error('the call succeeded');
+};
+
+const readIn = (path: string, noSymlinks = false): string => {
+  const fd = openInRoot(root, path, { flags: constants.O_RDONLY, noSymlinks });
+  try {
+    return readFileSync(fd, 'utf8');
+  } finally {
+    closeSync(fd);
+  }
+};
+
+const python = async (script: string, path: string): Promise<ReturnType<typeof spawn>> => {
+  const child = spawn('python3', ['-c', script, path], { stdio: ['pipe', 'pipe', 'inherit'] });
+  await once(child.stdout, 'data');
+  return child;
 };
 
 describe('mounts', () => {
@@ -177,15 +193,6 @@ describe('fileLock', () => {
 });
 
 describe('openInRoot', () => {
-  const readIn = (path: string, noSymlinks = false): string => {
-    const fd = openInRoot(root, path, { flags: constants.O_RDONLY, noSymlinks });
-    try {
-      return readFileSync(fd, 'utf8');
-    } finally {
-      closeSync(fd);
-    }
-  };
-
   test('no path leaves the root', () => {
     directory('etc');
     writeFileSync(join(root, 'etc/hostname'), 'inside');
@@ -213,14 +220,8 @@ describe('openInRoot', () => {
 });
 
 describe('sockets', () => {
-  const python = async (script: string, path: string): Promise<ReturnType<typeof spawn>> => {
-    const child = spawn('python3', ['-c', script, path], { stdio: ['pipe', 'pipe', 'inherit'] });
-    await once(child.stdout, 'data');
-    return child;
-  };
-
   test('packets keep their bounds, the half-close arrives, long paths work', async () => {
-    const path = join(directory(`${'d'.repeat(100)}`), 'attach');
+    const path = join(directory('d'.repeat(100)), 'attach');
     const server = await python(
       `
 import socket, sys, os
@@ -243,7 +244,6 @@ c.send(b'got ' + got + b' then ' + str(len(end)).encode()); c.close()`,
   });
 
   test('a descriptor arrives over a unix socket', async () => {
-    const { createServer } = await import('node:net');
     const path = join(root, 's');
     writeFileSync(join(root, 'passed'), 'content');
     const server = createServer({ pauseOnConnect: true }).listen(path);
@@ -253,7 +253,7 @@ c.send(b'got ' + got + b' then ' + str(len(end)).encode()); c.close()`,
       path,
       join(root, 'passed'),
     ]);
-    const [connection] = (await once(server, 'connection')) as [import('node:net').Socket];
+    const [connection] = (await once(server, 'connection')) as [Socket];
     await once(child, 'exit');
     const { fd } = (connection as unknown as { _handle: { fd: number } })._handle;
     const received = receiveFd(fd);

@@ -88,7 +88,7 @@ export const createPoolThread = <Req, Res>(options: PoolThreadOptions): PoolThre
     cancel(id) {
       if (!jobs.has(id)) return;
       Atomics.add(cancels, CANCEL_CELL, 1);
-      worker.postMessage({ kind: 'cancel', id } satisfies PoolMessage<Req>);
+      worker.postMessage({ kind: 'cancel', id } satisfies PoolMessage<Req>, []);
     },
     end: async () => void (await worker.terminate()),
   };

@@ -20,7 +20,7 @@ const drain = <Req, Res>(thread: Thread<Req, Res>): void => {
     got !== undefined;
     got = receiveMessageOnPort(thread.port)
   ) {
-    const message = (got as { message: PoolMessage<Req> }).message;
+    const message = got.message as PoolMessage<Req>;
     if (message.kind === 'cancel') thread.running.get(message.id)?.abort();
     else thread.waiting.push(message);
   }
@@ -44,9 +44,9 @@ const execute = async <Req, Res>(thread: Thread<Req, Res>, id: number, request: 
   thread.running.set(id, controller);
   try {
     const result = await thread.handler(request, contextOf(thread, controller));
-    thread.port.postMessage({ kind: 'done', id, result } satisfies ThreadMessage<Res>);
+    thread.port.postMessage({ kind: 'done', id, result } satisfies ThreadMessage<Res>, []);
   } catch (error) {
-    thread.port.postMessage({ kind: 'failed', id, error: packError(error) } satisfies ThreadMessage<Res>);
+    thread.port.postMessage({ kind: 'failed', id, error: packError(error) } satisfies ThreadMessage<Res>, []);
   } finally {
     thread.running.delete(id);
   }

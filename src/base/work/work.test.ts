@@ -15,6 +15,18 @@ const samplePool = (size: number, options: { idleMs?: number; jobsPerWorker?: nu
     ...options,
   });
 
+/** Milliseconds that three sleeps of 200 ms take on one thread. */
+const elapsed = async (jobsPerWorker: number): Promise<number> => {
+  await using pool = samplePool(1, { jobsPerWorker });
+  await pool.run({ kind: 'echo', value: 0 });
+  const begin = performance.now();
+  await Promise.all([1, 2, 3].map(() => pool.run({ kind: 'sleep', ms: 200 })));
+  return performance.now() - begin;
+};
+const threads = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Worker').length;
+const judge = (path: string, tool = 'sha256sum'): string =>
+  execFileSync(tool, [path], { encoding: 'utf8' }).split(' ')[0] ?? '';
+
 describe('worker pool', () => {
   test('answers every request with its own result', async () => {
     await using pool = samplePool(2);
@@ -35,13 +47,6 @@ describe('worker pool', () => {
   });
 
   test('runs no more jobs at once than it has threads, unless told', async () => {
-    const elapsed = async (jobsPerWorker: number): Promise<number> => {
-      await using pool = samplePool(1, { jobsPerWorker });
-      await pool.run({ kind: 'echo', value: 0 });
-      const begin = performance.now();
-      await Promise.all([1, 2, 3].map(() => pool.run({ kind: 'sleep', ms: 200 })));
-      return performance.now() - begin;
-    };
     expect(await elapsed(1)).toBeGreaterThan(590);
     expect(await elapsed(3)).toBeLessThan(550);
   });
@@ -67,7 +72,6 @@ describe('worker pool', () => {
 
   test('idle threads end, and the next job starts one again', async () => {
     await using pool = samplePool(1, { idleMs: 20 });
-    const threads = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Worker').length;
     await pool.run({ kind: 'echo', value: 1 });
     await setTimeout(200);
     expect(threads()).toBe(0);
@@ -87,8 +91,6 @@ describe('hashing', () => {
     root = mkdtempSync(join(tmpdir(), 'lade-work-'));
   });
   afterEach(() => rmSync(root, { recursive: true }));
-  const judge = (path: string, tool = 'sha256sum'): string =>
-    execFileSync(tool, [path], { encoding: 'utf8' }).split(' ')[0] ?? '';
 
   test('equals sha256sum and sha512sum, of a whole file and of a part', async () => {
     const path = join(root, 'f');

@@ -22,7 +22,8 @@ serveJobs<SampleRequest, number>(async (request, context) => {
     case 'fail':
       throw errors.refused({ what: 'it' });
     case 'exit':
-      return process.exit(3);
+      process.exit(3);
+      break;
     case 'sleep':
       await setTimeout(request.ms);
       return request.ms;
@@ -30,4 +31,5 @@ serveJobs<SampleRequest, number>(async (request, context) => {
       while (!context.cancelled()) spins.count++;
       return spins.count;
   }
+  return 0;
 });
