@@ -13,6 +13,8 @@ export type SampleRequest =
   | { readonly kind: 'sleep'; readonly ms: number }
   | { readonly kind: 'spin' };
 
+const endProcess = (): number => process.exit(3);
+
 const spins = { count: 0 };
 
 serveJobs<SampleRequest, number>(async (request, context) => {
@@ -22,8 +24,7 @@ serveJobs<SampleRequest, number>(async (request, context) => {
     case 'fail':
       throw errors.refused({ what: 'it' });
     case 'exit':
-      process.exit(3);
-      break;
+      return endProcess();
     case 'sleep':
       await setTimeout(request.ms);
       return request.ms;
@@ -31,5 +32,4 @@ serveJobs<SampleRequest, number>(async (request, context) => {
       while (!context.cancelled()) spins.count++;
       return spins.count;
   }
-  return 0;
 });
