@@ -28,7 +28,7 @@ serveJobs<SampleRequest, number>(async (request, context) => {
     case 'sleep':
       await setTimeout(request.ms);
       return request.ms;
-    case 'spin':
+    default:
       while (!context.cancelled()) spins.count++;
       return spins.count;
   }
