@@ -1,0 +1,129 @@
+import type { Readable } from 'node:stream';
+import type { Descriptor, Digest, Reference } from '#oci';
+
+/** What authenticates at a registry, as Docker's configuration and its AuthConfig carry it. */
+export type Credentials =
+  | { readonly kind: 'basic'; readonly username: string; readonly password: string }
+  /** A refresh token that the registry's token server gave out (`identitytoken`). */
+  | { readonly kind: 'identity-token'; readonly token: string }
+  /** Sent as it is (`registrytoken`). */
+  | { readonly kind: 'bearer'; readonly token: string };
+
+/** How one registry host is reached. */
+export interface HostSettings {
+  /** Base URLs tried in order before the host itself, for pulling only. */
+  readonly mirrors?: readonly string[] | undefined;
+  /** Accepts any certificate, and plain HTTP where the host has no TLS. Loopback hosts always are so. */
+  readonly insecure?: boolean | undefined;
+  /** Speaks plain HTTP only. */
+  readonly plainHttp?: boolean | undefined;
+  /** Authority to trust, client certificate and key, in PEM. */
+  readonly ca?: string | Buffer | undefined;
+  readonly cert?: string | Buffer | undefined;
+  readonly key?: string | Buffer | undefined;
+}
+
+export interface RegistryClientOptions {
+  /** Asked when the registry wants to know who calls; `host` is the reference's domain (`docker.io`, `localhost:5000`). */
+  readonly credentials?:
+    | ((host: string, repository: string) => Promise<Credentials | undefined>)
+    | undefined;
+  /** Settings by domain. */
+  readonly hosts?: Readonly<Record<string, HostSettings>> | undefined;
+  readonly userAgent?: string | undefined;
+  readonly retry?: RetryPolicy | undefined;
+}
+
+export interface RetryPolicy {
+  /** Tries in all, default 5. */
+  readonly attempts?: number | undefined;
+  /** First pause in milliseconds, doubled each time, default 300; a Retry-After header goes first. */
+  readonly backoffMs?: number | undefined;
+  /** Longest pause, default 30,000. */
+  readonly maxBackoffMs?: number | undefined;
+  /** Milliseconds without a byte after which a transfer counts as cut, default 60,000. */
+  readonly idleMs?: number | undefined;
+}
+
+export interface Cancellable {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A manifest as the registry sent it; the digest is that of `bytes`. */
+export interface FetchedManifest {
+  readonly descriptor: Descriptor;
+  readonly bytes: Buffer;
+}
+
+export interface BlobOptions extends Cancellable {
+  /** First byte wanted, default 0. */
+  readonly start?: number | undefined;
+}
+
+export interface FetchedBlob {
+  /** Bytes of the whole blob. */
+  readonly size: number;
+  /** Bytes from `start` on (when `partial`) or from the beginning. Goes on by itself after a cut connection. */
+  readonly stream: Readable;
+  /** Whether `start` was honoured. */
+  readonly partial: boolean;
+}
+
+export interface PushBlobOptions extends Cancellable {
+  /** Bytes of this blob sent so far; goes back when an upload starts over. */
+  readonly onProgress?: ((sent: number) => void) | undefined;
+}
+
+export type MountResult = 'mounted' | 'upload-needed';
+
+/** One repository of one registry. Every method fails with errors of this room, and stops when aborted. */
+export interface RemoteRepository {
+  readonly reference: Reference;
+  /** Fetches the manifest of the reference (or of `target`, a tag or digest) and verifies its digest. */
+  resolve(target?: string, options?: Cancellable): Promise<FetchedManifest>;
+  /** The same by tag or digest; a digest's size is checked too when a descriptor is given. */
+  manifest(target: string | Descriptor, options?: Cancellable): Promise<FetchedManifest>;
+  /** What a tag or digest stands for, without its bytes; undefined when there is none. */
+  head(target: string, options?: Cancellable): Promise<Descriptor | undefined>;
+  /**
+   * Opens a blob. The length is checked; the digest is checked by whoever writes the bytes down (`verifying` for
+   * those who don't).
+   */
+  blob(digest: Digest, options?: BlobOptions): Promise<FetchedBlob>;
+  hasBlob(digest: Digest, options?: Cancellable): Promise<boolean>;
+  /** Asks the registry to take the blob from another of its repositories. */
+  mountBlob(digest: Digest, fromRepository: string, options?: Cancellable): Promise<MountResult>;
+  /** Uploads; goes on where a cut connection stopped. `open` gives the whole content and may be called again. */
+  pushBlob(
+    descriptor: Pick<Descriptor, 'digest' | 'size'>,
+    open: () => Readable,
+    options?: PushBlobOptions,
+  ): Promise<void>;
+  /** Stores the bytes under a tag or digest. */
+  pushManifest(
+    target: string,
+    manifest: { readonly bytes: Buffer; readonly mediaType: string },
+    options?: Cancellable,
+  ): Promise<Descriptor>;
+  /** Deletes a manifest (by digest) or a tag. */
+  remove(target: string, options?: Cancellable): Promise<void>;
+  /** All tags, page after page. */
+  tags(options?: Cancellable): Promise<readonly string[]>;
+  /** What refers to `digest` as its subject. */
+  referrers(
+    digest: Digest,
+    options?: Cancellable & { readonly artifactType?: string | undefined },
+  ): Promise<readonly Descriptor[]>;
+}
+
+export interface RegistryClient extends AsyncDisposable {
+  repository(reference: Reference): RemoteRepository;
+  /** Whether the host answers as a registry (and takes the credentials, where it asks for any). */
+  ping(host: string, options?: Cancellable): Promise<void>;
+  /** Proves credentials at the host; the token server's refresh token comes back where there is one. */
+  checkLogin(
+    host: string,
+    credentials: Credentials,
+    options?: Cancellable,
+  ): Promise<{ readonly identityToken?: string | undefined }>;
+}
