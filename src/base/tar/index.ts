@@ -1,0 +1,7 @@
+export { tarErrors } from './errors.ts';
+export { compareNames, decodeName, encodeName, fsPath } from './names.ts';
+export { createTarParser, type SkippingTarParser } from './parser.ts';
+export { readTar } from './read.ts';
+export { scanTar } from './scan.ts';
+export { encodeTarHeader, TAR_END, tarPadding, writeTar, type TarSource } from './writer.ts';
+export type { TarEntry, TarExtent, TarHeader, TarItem, TarKind, TarParser, TarVisitor } from './types.ts';

@@ -1,0 +1,49 @@
+import { defineErrors } from '#errors';
+
+export const layerErrors = defineErrors('layers', {
+  layerNotFound: {
+    kind: 'not-found',
+    message: (p: { diffId: string }) => `the layer ${p.diffId} is not unpacked here`,
+    hint: 'pull or load the image again',
+  },
+  layerInUse: {
+    kind: 'conflict',
+    message: (p: { diffId: string; user: string }) => `the layer ${p.diffId} is used by ${p.user}`,
+    hint: 'remove the container or the build step first',
+  },
+  digestMismatch: {
+    kind: 'corrupt',
+    message: (p: { expected: string; actual: string }) =>
+      `the layer's content has the digest ${p.actual}, not ${p.expected} as its image says`,
+    hint: 'the image or its transfer is damaged: pull it again, or ask its publisher',
+  },
+  badContent: {
+    kind: 'corrupt',
+    message: (p: { reason: string }) => `the layer cannot be unpacked: ${p.reason}`,
+    hint: 'the image is damaged or was made by a faulty tool: ask its publisher',
+  },
+  snapshotNotFound: {
+    kind: 'not-found',
+    message: (p: { id: string }) => `no such snapshot: ${p.id}`,
+  },
+  snapshotExists: {
+    kind: 'already-exists',
+    message: (p: { id: string }) => `the snapshot ${p.id} exists already`,
+  },
+  badSnapshotId: {
+    kind: 'invalid-argument',
+    message: (p: { id: string }) => `"${p.id}" cannot be the name of a snapshot`,
+    hint: 'use letters, digits, "_", "." and "-", starting with a letter or digit',
+  },
+  tooManyLayers: {
+    kind: 'unsupported',
+    message: (p: { count: number }) => `${p.count} layers are more than the 500 the kernel can stack`,
+    hint: 'squash some of the layers',
+  },
+  backendUnusable: {
+    kind: 'unsupported',
+    message: (p: { backend: string; reason: string }) =>
+      `layers cannot be kept as ${p.backend} here: ${p.reason}`,
+    hint: 'put the root directory on ext4 or xfs, or leave the choice of the backend to Lade',
+  },
+});

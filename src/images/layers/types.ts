@@ -1,0 +1,171 @@
+import type { Readable } from 'node:stream';
+import type { Database } from '#database';
+import type { DiffId } from '#oci';
+import type { TarKind } from '#tar';
+
+export type BackendName = 'erofs' | 'directories';
+
+/** The part of an open root that this room needs. */
+export interface LayersRoot {
+  readonly path: string;
+  readonly database: Database;
+}
+
+export interface LayerStoreOptions {
+  /** Found by a trial mount when absent. */
+  readonly backend?: BackendName | undefined;
+}
+
+export interface LayerInfo {
+  readonly diffId: DiffId;
+  /** Bytes of the uncompressed tar. */
+  readonly size: number;
+}
+
+export type Compression = 'gzip' | 'zstd' | 'none' | 'auto';
+
+/** A file that another task is still writing. */
+export interface GrowingFile {
+  /**
+   * Resolves with the bytes present once they are more than `beyond`, or with `'end'` when the file is complete and
+   * has none beyond. Rejects when the writer gave up.
+   */
+  available(beyond: number): Promise<number | 'end'>;
+}
+
+export type LayerSource =
+  | {
+      readonly kind: 'file';
+      readonly path: string;
+      readonly compression: Compression;
+      readonly growing?: GrowingFile | undefined;
+    }
+  | { readonly kind: 'stream'; readonly stream: Readable; readonly compression: Compression };
+
+export interface UnpackOptions {
+  /** Layers below, bottom first; lets a layer that depends on them be made ready at once. */
+  readonly below?: readonly DiffId[] | undefined;
+  /** The digest the tar must have; another one is a `corrupt` error and leaves nothing. */
+  readonly expected?: DiffId | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type SnapshotKind = 'container' | 'build';
+
+export interface SnapshotRequest {
+  /** Letters, digits, `_`, `.`, `-`. */
+  readonly id: string;
+  /** Bottom first. */
+  readonly layers: readonly DiffId[];
+  readonly kind: SnapshotKind;
+}
+
+export interface Change {
+  /** Absolute path inside the snapshot. */
+  readonly path: string;
+  readonly kind: 'added' | 'modified' | 'deleted';
+}
+
+export interface ChangesOptions {
+  /** Absolute paths left out with all below them, such as mount points of the runtime. */
+  readonly ignore?: readonly string[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface CommitOptions extends ChangesOptions {
+  /** Later modification times become this one. */
+  readonly clampTo?: Date | undefined;
+}
+
+/** Writable content above layers. Survives the process; `mount` brings it back after a restart. */
+export interface Snapshot {
+  readonly id: string;
+  readonly kind: SnapshotKind;
+  readonly layers: readonly DiffId[];
+  /** Where the kernel keeps what was written, in overlay's own form. */
+  readonly upperPath: string;
+  /** Where the merged root is seen while mounted. */
+  readonly mergedPath: string;
+  readonly mounted: boolean;
+  /** Mounts the merged root and returns its path; idempotent. */
+  mount(): Promise<string>;
+  /** Idempotent; what was written stays. */
+  unmount(): Promise<void>;
+  /** What differs from the layers, sorted by path, as `docker diff` shows it. */
+  changes(options?: ChangesOptions): Promise<readonly Change[]>;
+  /** Stores what differs as a new layer; undefined when nothing does. The snapshot stays as it is. */
+  commit(options?: CommitOptions): Promise<LayerInfo | undefined>;
+  /** Space that only this snapshot takes. */
+  usage(): Promise<{ readonly bytes: number }>;
+  /** Unmounts and deletes it. */
+  remove(): Promise<void>;
+}
+
+/** A merged read-only view; ends when disposed. */
+export interface LayersView extends AsyncDisposable {
+  readonly path: string;
+}
+
+/** Content of a file for a new layer. */
+export type EntrySource =
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  | { readonly kind: 'path'; readonly path: string | Buffer }
+  | { readonly kind: 'stream'; readonly stream: AsyncIterable<Uint8Array>; readonly size: number };
+
+export interface LayerEntry {
+  /** Relative to the root of the image, with or without a leading slash. */
+  readonly path: string;
+  readonly kind: TarKind;
+  readonly mode?: number | undefined;
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
+  readonly mtimeNs?: bigint | undefined;
+  readonly linkName?: string | undefined;
+  readonly major?: number | undefined;
+  readonly minor?: number | undefined;
+  readonly xattrs?: ReadonlyMap<string, Uint8Array> | undefined;
+  /** Only for files; absent means empty. */
+  readonly source?: EntrySource | undefined;
+}
+
+/** Appends entries to a layer that is being written. Calls must not overlap. */
+export interface LayerWriter {
+  add(entry: LayerEntry): Promise<void>;
+  /** Hides a path of the layers below. */
+  whiteout(path: string): Promise<void>;
+  /** Hides what the layers below have inside a directory. */
+  opaque(path: string): Promise<void>;
+}
+
+export interface WriteLayerOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface LayerStore extends AsyncDisposable {
+  readonly backend: BackendName;
+  info(diffId: DiffId): LayerInfo | undefined;
+  list(): readonly LayerInfo[];
+  /**
+   * Stores a layer. Idempotent; concurrent calls with the same `expected` share one job. An abort or a failure leaves
+   * nothing.
+   */
+  unpack(source: LayerSource, options?: UnpackOptions): Promise<LayerInfo>;
+  /** Stores a layer whose entries `write` appends; the same entries give the same layer. */
+  writeLayer(write: (writer: LayerWriter) => Promise<void>, options?: WriteLayerOptions): Promise<LayerInfo>;
+  /** The exact bytes of the uncompressed tar. */
+  openTar(diffId: DiffId): Readable;
+  tarPath(diffId: DiffId): string;
+  /** Makes everything ready that mounting this stack needs. Done on demand otherwise. */
+  prepare(layers: readonly DiffId[]): Promise<void>;
+  createSnapshot(request: SnapshotRequest): Promise<Snapshot>;
+  snapshot(id: string): Snapshot | undefined;
+  snapshots(): readonly Snapshot[];
+  /** A merged read-only view of the layers, bottom first. */
+  mountReadOnly(layers: readonly DiffId[]): Promise<LayersView>;
+  /** Deletes a layer; a `conflict` error while a snapshot or a view uses it, nothing when it is absent. */
+  remove(diffId: DiffId): Promise<void>;
+  /** Deletes what a crash left; `openLayerStore` does it by itself. */
+  sweep(): Promise<void>;
+  /** Bytes on disk: each layer's tar and index. */
+  usage(diffId: DiffId): Promise<{ readonly bytes: number }>;
+}
