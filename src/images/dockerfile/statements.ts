@@ -1,0 +1,303 @@
+import { createDirectiveScanner } from './directives.ts';
+import { dockerfileErrors } from './errors.ts';
+import { heredocHeads, readHeredocBody } from './heredocs.ts';
+import { parseJsonForm } from './json-form.ts';
+import {
+  createLineReader,
+  excerpt,
+  joinMapped,
+  trimSpace,
+  trimStart,
+  type LineReader,
+  type MappedText,
+  type PhysicalLine,
+} from './source-text.ts';
+import { splitBlanks, splitFirst, splitFlags, splitWords, trimmedSpan, type Span } from './spans.ts';
+import type { CheckFinding, Directive, Heredoc, SourceRange, Statement, Word } from './types.ts';
+
+export interface Statements {
+  readonly directives: readonly Directive[];
+  readonly escape: '\\' | '`';
+  readonly statements: readonly Statement[];
+  readonly findings: readonly CheckFinding[];
+}
+
+/** A fault of the syntax; `parseStatements` adds the place. */
+class SyntaxFault extends Error {}
+
+interface Arguments {
+  readonly args: readonly Span[];
+  readonly json: boolean;
+  readonly child?: SpanStatement | undefined;
+}
+
+/** A statement whose places still count in the joined line. */
+interface SpanStatement extends Arguments {
+  readonly keyword: Span;
+  readonly flags: readonly Span[];
+  readonly text: string;
+}
+
+type ArgumentsReader = (rest: Span, escape: string) => Arguments;
+
+const list = (args: readonly Span[]): Arguments => ({ args, json: false });
+
+const jsonOr = (otherwise: (rest: Span) => readonly Span[]): ArgumentsReader => {
+  return (rest) => {
+    const form = parseJsonForm(rest.value, rest.start);
+    if (form.kind === 'strings') return { args: form.items, json: true };
+    if (form.kind === 'mixed') {
+      throw new SyntaxFault('when using JSON array syntax, arrays must be comprised of strings only');
+    }
+    return list(otherwise(rest));
+  };
+};
+
+const whole = (rest: Span): readonly Span[] => (rest.value === '' ? [] : [rest]);
+const wholeOnly: ArgumentsReader = (rest) => list(whole(rest));
+const blanks: ArgumentsReader = (rest) => list(splitBlanks(rest));
+const jsonOrWhole = jsonOr(whole);
+const jsonOrBlanks = jsonOr(splitBlanks);
+
+/** Three words for each pair: name, value, and `=` or nothing (the old form). */
+const pair = (word: Span): readonly Span[] => {
+  const equals = word.value.indexOf('=');
+  if (equals < 0) {
+    throw new SyntaxFault(`can't find = in "${word.value}"; the form must be name=value`);
+  }
+  const place = { start: word.start, end: word.end };
+  return [
+    { value: word.value.slice(0, equals), start: word.start, end: Math.min(word.end, word.start + equals) },
+    { value: word.value.slice(equals + 1), start: Math.min(word.end, word.start + equals + 1), end: word.end },
+    { value: '=', ...place },
+  ];
+};
+
+const pairs =
+  (keyword: string): ArgumentsReader =>
+  (rest, escape) => {
+    const words = splitWords(rest, escape);
+    const first = words[0];
+    if (first === undefined) return list([]);
+    if (first.value.includes('=')) return list(words.flatMap(pair));
+    const [name, value] = splitFirst(rest);
+    if (value === undefined) throw new SyntaxFault(`${keyword} must have two arguments`);
+    return list([name, value, { value: '', start: rest.end, end: rest.end }]);
+  };
+
+const health: ArgumentsReader = (rest, escape) => {
+  if (rest.value === '') return list([]);
+  const [type, command] = splitFirst(rest);
+  if (command === undefined) return list([type]);
+  const { args, json } = jsonOrWhole(command, escape);
+  return { args: [type, ...args], json };
+};
+
+const subStatement: ArgumentsReader = (rest, escape) =>
+  rest.value === '' ? list([]) : { args: [], json: false, child: readStatement(rest, escape) };
+
+const READERS: Readonly<Record<string, ArgumentsReader>> = {
+  add: jsonOrBlanks,
+  arg: (rest, escape) => list(splitWords(rest, escape)),
+  cmd: jsonOrWhole,
+  copy: jsonOrBlanks,
+  entrypoint: jsonOrWhole,
+  env: pairs('ENV'),
+  expose: blanks,
+  from: blanks,
+  healthcheck: health,
+  label: pairs('LABEL'),
+  maintainer: wholeOnly,
+  onbuild: subStatement,
+  run: jsonOrWhole,
+  shell: jsonOrWhole,
+  stopsignal: wholeOnly,
+  user: wholeOnly,
+  volume: jsonOrBlanks,
+  workdir: wholeOnly,
+};
+
+/** The 18 instructions, in capitals. */
+export const INSTRUCTIONS: readonly string[] = Object.keys(READERS).map((name) => name.toUpperCase());
+
+const readStatement = (span: Span, escape: string): SpanStatement => {
+  const [keyword, tail] = splitFirst(span);
+  const { flags, rest } =
+    tail === undefined
+      ? { flags: [], rest: { value: '', start: span.end, end: span.end } }
+      : splitFlags(tail);
+  const read = READERS[keyword.value.toLowerCase()];
+  const found = read === undefined ? list([]) : read(rest, escape);
+  return { keyword, flags, text: span.value, ...found };
+};
+
+const HEREDOC_KEYWORDS: ReadonlySet<string> = new Set(['add', 'copy', 'run']);
+
+const takesHeredocs = (statement: SpanStatement): boolean => {
+  const inner = statement.child ?? statement;
+  return HEREDOC_KEYWORDS.has(inner.keyword.value.toLowerCase()) && !inner.json;
+};
+
+/** Places counted in the source instead of the joined line. */
+const located = (
+  statement: SpanStatement,
+  toWord: (span: Span) => Word,
+  rest: Pick<Statement, 'heredocs' | 'comments' | 'range'>,
+): Statement => ({
+  keyword: statement.keyword.value.toLowerCase(),
+  keywordRange: toWord(statement.keyword).range,
+  flags: statement.flags.map(toWord),
+  args: statement.args.map(toWord),
+  json: statement.json,
+  text: statement.text,
+  ...(statement.child === undefined ? {} : { child: located(statement.child, toWord, rest) }),
+  ...rest,
+});
+
+const isComment = (line: string): boolean => trimStart(line).startsWith('#');
+
+interface LogicalLine {
+  readonly mapped: MappedText;
+  readonly start: number;
+  readonly end: number;
+  readonly emptyContinuation: SourceRange | undefined;
+}
+
+/** Reads the statements of one file. */
+const createStatementReader = (source: string, file: string) => {
+  const reader: LineReader = createLineReader(source);
+  const directives: Directive[] = [];
+  const findings: CheckFinding[] = [];
+  const scanDirective = createDirectiveScanner();
+  let escape: '\\' | '`' = '\\';
+  let comments: string[] = [];
+
+  const fail = (problem: string, range: SourceRange): never => {
+    throw dockerfileErrors.syntax({
+      problem,
+      file,
+      line: range.start.line,
+      excerpt: excerpt(source, range),
+    });
+  };
+
+  const readDirective = (line: PhysicalLine, text: string): boolean => {
+    const found = scanDirective(text);
+    if (found.kind === 'end') return false;
+    const range = reader.range(line.offset, line.offset + line.text.length);
+    if (found.kind === 'duplicate') return fail(`only one ${found.name} parser directive can be used`, range);
+    if (found.name === 'escape') {
+      if (found.value !== '\\' && found.value !== '`') {
+        return fail(`invalid escape token '${found.value}' does not match \` or \\`, range);
+      }
+      escape = found.value;
+    }
+    directives.push({ name: found.name, value: found.value, range });
+    return true;
+  };
+
+  const noteComment = (text: string): void => {
+    const comment = trimSpace(text.slice(1));
+    if (comment === '') comments = [];
+    else comments.push(comment);
+  };
+
+  /** The line without its continuation mark, and whether it had one. */
+  const continued = (text: string): readonly [string, boolean] => {
+    const body = text.replace(/[ \t]+$/u, '');
+    const goesOn = body.endsWith(escape) && !body.slice(0, -1).endsWith(escape);
+    return goesOn ? [body.slice(0, -1), true] : [text, false];
+  };
+
+  const readLogicalLine = (first: PhysicalLine): LogicalLine | undefined => {
+    const stripped = trimStart(first.text);
+    const start = first.offset + (first.text.length - stripped.length);
+    let [text, goesOn] = continued(stripped);
+    if (!goesOn && text === '') return undefined;
+    const parts: (readonly [number, string])[] = [[start, text]];
+    let end = first.offset + first.text.length;
+    let emptyContinuation: SourceRange | undefined;
+    while (goesOn) {
+      const line = reader.next();
+      if (line === undefined) break;
+      if (isComment(line.text)) continue;
+      if (trimStart(line.text) === '') {
+        emptyContinuation ??= reader.range(line.offset, line.offset + line.text.length);
+        continue;
+      }
+      [text, goesOn] = continued(line.text);
+      parts.push([line.offset, text]);
+      end = line.offset + line.text.length;
+    }
+    return { mapped: joinMapped(parts), start, end, emptyContinuation };
+  };
+
+  const readHeredocs = (statement: SpanStatement, line: LogicalLine): readonly Heredoc[] => {
+    if (!takesHeredocs(statement) || !line.mapped.text.includes('<<')) return [];
+    return heredocHeads(line.mapped.text).map(
+      (head) =>
+        readHeredocBody(head, reader) ??
+        fail(`unterminated heredoc <<${head.name}`, reader.range(line.start, line.end)),
+    );
+  };
+
+  const toStatement = (line: LogicalLine): Statement => {
+    const range = reader.range(line.start, line.end);
+    const { text, sourceOffset } = line.mapped;
+    let statement: SpanStatement;
+    try {
+      statement = readStatement(trimmedSpan(text, 0), escape);
+    } catch (error) {
+      if (error instanceof SyntaxFault) return fail(error.message, range);
+      throw error;
+    }
+    const toWord = (span: Span): Word => {
+      const end = span.end > span.start ? sourceOffset(span.end - 1) + 1 : sourceOffset(span.start);
+      return { value: span.value, range: reader.range(sourceOffset(span.start), end) };
+    };
+    const heredocs = readHeredocs(statement, line);
+    const last = heredocs.at(-1);
+    const end = last === undefined ? line.end : endOfLine(source, last.range.end.offset);
+    return located(statement, toWord, { heredocs, comments, range: reader.range(line.start, end) });
+  };
+
+  const read = (): Statements => {
+    const statements: Statement[] = [];
+    for (let line = reader.next(); line !== undefined; line = reader.next()) {
+      const text = trimStart(line.text);
+      const directive = readDirective(line, text);
+      if (text.startsWith('#')) {
+        if (!directive) noteComment(text);
+        continue;
+      }
+      const logical = readLogicalLine(line);
+      if (logical === undefined) continue;
+      const statement = toStatement(logical);
+      statements.push(statement);
+      comments = [];
+      if (logical.emptyContinuation !== undefined) {
+        const message = `Empty continuation line found in: ${statement.text}`;
+        findings.push({ rule: 'NoEmptyContinuation', message, range: logical.emptyContinuation });
+      }
+    }
+    if (statements.length === 0) throw dockerfileErrors.empty({ file });
+    return { directives, escape, statements, findings };
+  };
+
+  return { read };
+};
+
+const endOfLine = (source: string, offset: number): number => {
+  const newline = source.indexOf('\n', offset);
+  const end = newline < 0 ? source.length : newline;
+  return source[end - 1] === '\r' ? end - 1 : end;
+};
+
+/**
+ * Splits a Dockerfile into statements: directives, comments, continuations, heredocs, JSON forms. It checks the
+ * syntax, not the meaning: unknown instructions pass.
+ *
+ * @throws `DOCKERFILE_SYNTAX`, `DOCKERFILE_EMPTY`
+ */
+export const parseStatements = (source: string, file = 'Dockerfile'): Statements =>
+  createStatementReader(source, file).read();
