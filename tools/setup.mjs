@@ -127,7 +127,10 @@ const main = () => {
   installPackages(command.packages);
   if (command.packages.includes('test')) unpackDockerCli();
   if (name !== 'build' && name !== 'check') build(node);
-  if (command.run === undefined) return say('setup: done');
+  if (command.run === undefined) {
+    say('setup: done');
+    return;
+  }
   const path = [
     join(project, 'node_modules', '.bin'),
     process.env.PATH,

@@ -19,11 +19,16 @@ export interface ErrorFactory<P> {
 type ParamsOf<E> = E extends { readonly message: (params: infer P) => string } ? P : never;
 type Factories<T> = { readonly [K in keyof T]: ErrorFactory<ParamsOf<T[K]>> };
 
-/** Catalogues by room, in the order they were defined; the documentation check reads it. */
-const catalogues = new Map<string, readonly string[]>();
+/** A row with its code, as docs/errors.md describes it. */
+export interface DefinedEntry {
+  readonly code: string;
+  readonly entry: ErrorEntry<never>;
+}
 
-/** The codes of every catalogue defined so far, by room. */
-export const definedCodes = (): ReadonlyMap<string, readonly string[]> => catalogues;
+const catalogues = new Map<string, readonly DefinedEntry[]>();
+
+/** Every catalogue defined so far, by room; the documentation check reads it. */
+export const definedEntries = (): ReadonlyMap<string, readonly DefinedEntry[]> => catalogues;
 
 const codeOf = (room: string, name: string): string =>
   `${room}_${name.replaceAll(/[A-Z]/g, (letter) => `_${letter}`)}`.toUpperCase().replaceAll('-', '_');
@@ -53,7 +58,7 @@ export const defineErrors = <T extends Record<string, ErrorEntry<never>>>(
   entries: T,
 ): Factories<T> => {
   const named = Object.entries(entries).map(([name, entry]) => [name, codeOf(room, name), entry] as const);
-  catalogues.set(room, [...(catalogues.get(room) ?? []), ...named.map(([, code]) => code)]);
+  catalogues.set(room, [...(catalogues.get(room) ?? []), ...named.map(([, code, entry]) => ({ code, entry }))]);
   return Object.fromEntries(
     named.map(([name, code, entry]) => [name, factoryOf<never>(code, entry)]),
   ) as Factories<T>;
