@@ -1,0 +1,22 @@
+export { openNetworks } from './open-networks.ts';
+export { networkMigrations } from './migrations.ts';
+export { parseNetworkMode } from './network-mode.ts';
+export type {
+  AddressPool,
+  AttachRequest,
+  CreateNetwork,
+  Endpoint,
+  HostsFileRequest,
+  IpamConfig,
+  Network,
+  NetworkDriver,
+  NetworkEvent,
+  NetworkMode,
+  Networks,
+  NetworksOptions,
+  PortBinding,
+  PortRequest,
+  Protocol,
+  ResolvConfRequest,
+  SweepReport,
+} from './types.ts';
