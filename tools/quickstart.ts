@@ -33,9 +33,8 @@ const startServices = async (): Promise<string> => {
       join(root, 'engine'),
     ]),
   );
-  const registry = await startProgram(lade, [
-    ...['registry', 'serve', '--listen', '127.0.0.1:0', '--root', join(root, 'registry')],
-  ]);
+  const serve = ['registry', 'serve', '--listen', '127.0.0.1:0', '--root', join(root, 'registry')];
+  const registry = await startProgram(lade, serve);
   programs.push(registry);
   const port = /:(\d+)\b/.exec(registry.readyLine)?.[1];
   if (port === undefined) throw new Error(`the registry did not name its port: ${registry.readyLine}`);

@@ -8,14 +8,14 @@ export interface TranscriptOptions {
 
 /** Runs commands as a reader would type them, and prints them with their output. */
 export interface Transcript {
-  chapter(title: string): void;
-  note(text: string): void;
+  readonly chapter: (title: string) => void;
+  readonly note: (text: string) => void;
   /** Runs `lade ARGS`; its standard output is printed and returned. */
-  lade(args: readonly string[]): string;
+  readonly lade: (args: readonly string[]) => string;
   /** Ends the run when `text` does not contain `wanted`. */
-  expectText(text: string, wanted: string): void;
+  readonly expectText: (text: string, wanted: string) => void;
   /** GET `url`, asked again for up to 20 s until it answers. */
-  ask(url: string): Promise<string>;
+  readonly ask: (url: string) => Promise<string>;
 }
 
 /** A step of the quickstart failed; `exitCode` becomes ours. */
