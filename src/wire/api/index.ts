@@ -1,0 +1,59 @@
+export { apiErrors } from './errors.ts';
+export { API_VERSION, MIN_API_VERSION, checkApiVersion, compareApiVersions } from './versions.ts';
+export {
+  checkFilters,
+  parseFilters,
+  parseFlag,
+  parseJsonParameter,
+  parseTimestamp,
+  parseWhole,
+  type Filters,
+} from './query.ts';
+export { decodeRegistryAuth, decodeRegistryConfig, encodeAuthHeader, type AuthConfig } from './auth.ts';
+export { checkBody, parseBody, type Body, type BodyName } from './parse-body.ts';
+export {
+  FRAME_HEADER_BYTES,
+  MULTIPLEXED_STREAM,
+  RAW_STREAM,
+  frameHeader,
+  parseFrameHeader,
+  type StreamName,
+} from './raw-stream.ts';
+export type {
+  AuthAnswer,
+  BuildCacheAnswer,
+  DiskUsageAnswer,
+  ErrorAnswer,
+  EventAnswer,
+  HistoryAnswer,
+  ImageDeleteAnswer,
+  ImageInspectAnswer,
+  ImageSummaryAnswer,
+  InfoAnswer,
+  LadeInfoAnswer,
+  NetworkAnswer,
+  ProgressLine,
+  VersionAnswer,
+  WaitAnswer,
+} from './responses.ts';
+export type { BuildEvent, BuildResult, BuildStep, MissReason } from '#builder';
+export type {
+  ContainerConfig,
+  ContainerInspect,
+  ContainerSummary,
+  EndpointInspect,
+  EndpointRequest,
+  ExecInspect,
+  HealthConfig,
+  HealthInspect,
+  HostConfig,
+  MountPoint,
+  MountRequest,
+  NetworkingConfig,
+  NetworkSettings,
+  PathStat,
+  PortMap,
+  StatsReading,
+  VolumeCreateOptions,
+  VolumeInspect,
+} from '#engine';

@@ -1,0 +1,212 @@
+import type { ContainerConfig, ContainerSummary, VolumeInspect } from '#engine';
+
+/** GET /version. */
+export interface VersionAnswer {
+  readonly Platform: { readonly Name: string };
+  readonly Components: readonly {
+    readonly Name: string;
+    readonly Version: string;
+    readonly Details?: Readonly<Record<string, string>> | undefined;
+  }[];
+  readonly Version: string;
+  readonly ApiVersion: string;
+  readonly MinAPIVersion: string;
+  readonly GitCommit: string;
+  readonly GoVersion: string;
+  readonly Os: string;
+  readonly Arch: string;
+  readonly KernelVersion: string;
+  readonly Experimental?: boolean | undefined;
+  readonly BuildTime: string;
+}
+
+/** GET /info: the fields that are always there; the rest is in the reference. */
+export interface InfoAnswer {
+  readonly ID: string;
+  readonly Containers: number;
+  readonly ContainersRunning: number;
+  readonly ContainersPaused: number;
+  readonly ContainersStopped: number;
+  readonly Images: number;
+  readonly Driver: string;
+  readonly DriverStatus: readonly (readonly [string, string])[];
+  readonly DockerRootDir: string;
+  readonly ServerVersion: string;
+  readonly Name: string;
+  readonly NCPU: number;
+  readonly MemTotal: number;
+  readonly OperatingSystem: string;
+  readonly OSType: string;
+  readonly Architecture: string;
+  readonly KernelVersion: string;
+  readonly CgroupVersion: string;
+  readonly Warnings: readonly string[];
+  readonly [field: string]: unknown;
+}
+
+/** One of GET /images/json. Sizes are bytes, `Created` seconds since 1970. */
+export interface ImageSummaryAnswer {
+  readonly Id: string;
+  readonly ParentId: string;
+  readonly RepoTags: readonly string[];
+  readonly RepoDigests: readonly string[];
+  readonly Created: number;
+  readonly Size: number;
+  readonly SharedSize: number;
+  readonly VirtualSize?: number | undefined;
+  readonly Labels: Readonly<Record<string, string>>;
+  readonly Containers: number;
+}
+
+/** GET /images/{name}/json. */
+export interface ImageInspectAnswer {
+  readonly Id: string;
+  readonly RepoTags: readonly string[];
+  readonly RepoDigests: readonly string[];
+  readonly Parent: string;
+  readonly Comment: string;
+  readonly Created?: string | undefined;
+  readonly DockerVersion: string;
+  readonly Author: string;
+  readonly Config: ContainerConfig;
+  readonly Architecture: string;
+  readonly Variant?: string | undefined;
+  readonly Os: string;
+  readonly OsVersion?: string | undefined;
+  readonly Size: number;
+  readonly VirtualSize?: number | undefined;
+  readonly GraphDriver: { readonly Name: string; readonly Data: Readonly<Record<string, string>> | null };
+  readonly RootFS: { readonly Type: 'layers'; readonly Layers: readonly string[] };
+  readonly Metadata: { readonly LastTagTime: string };
+}
+
+/** One of GET /images/{name}/history, newest first. */
+export interface HistoryAnswer {
+  readonly Id: string;
+  readonly Created: number;
+  readonly CreatedBy: string;
+  readonly Tags: readonly string[] | null;
+  readonly Size: number;
+  readonly Comment: string;
+}
+
+/** One of DELETE /images/{name}. */
+export interface ImageDeleteAnswer {
+  readonly Untagged?: string | undefined;
+  readonly Deleted?: string | undefined;
+}
+
+/** A line of the progress that pull, push, load, import and build answer. */
+export interface ProgressLine {
+  readonly stream?: string | undefined;
+  readonly status?: string | undefined;
+  readonly id?: string | undefined;
+  readonly progress?: string | undefined;
+  readonly progressDetail?:
+    | { readonly current?: number | undefined; readonly total?: number | undefined }
+    | undefined;
+  readonly aux?: unknown;
+  readonly error?: string | undefined;
+  readonly errorDetail?: { readonly code?: number | undefined; readonly message: string } | undefined;
+}
+
+/** A line of GET /events. */
+export interface EventAnswer {
+  readonly status?: string | undefined;
+  readonly id?: string | undefined;
+  readonly from?: string | undefined;
+  readonly Type: string;
+  readonly Action: string;
+  readonly Actor: { readonly ID: string; readonly Attributes: Readonly<Record<string, string>> };
+  readonly scope: 'local';
+  /** Seconds since 1970. */
+  readonly time: number;
+  readonly timeNano: number;
+}
+
+/** GET /networks/{id}; `Containers` is empty in lists. */
+export interface NetworkAnswer {
+  readonly Name: string;
+  readonly Id: string;
+  readonly Created: string;
+  readonly Scope: string;
+  readonly Driver: string;
+  readonly EnableIPv4: boolean;
+  readonly EnableIPv6: boolean;
+  readonly IPAM: {
+    readonly Driver: string;
+    readonly Options: Readonly<Record<string, string>> | null;
+    readonly Config: readonly { readonly Subnet: string; readonly Gateway?: string | undefined }[];
+  };
+  readonly Internal: boolean;
+  readonly Attachable: boolean;
+  readonly Ingress: boolean;
+  readonly ConfigFrom: { readonly Network: string };
+  readonly ConfigOnly: boolean;
+  readonly Containers: Readonly<
+    Record<
+      string,
+      {
+        readonly Name: string;
+        readonly EndpointID: string;
+        readonly MacAddress: string;
+        readonly IPv4Address: string;
+        readonly IPv6Address: string;
+      }
+    >
+  >;
+  readonly Options: Readonly<Record<string, string>>;
+  readonly Labels: Readonly<Record<string, string>>;
+}
+
+/** GET /system/df. */
+export interface DiskUsageAnswer {
+  readonly LayersSize: number;
+  readonly Images: readonly ImageSummaryAnswer[];
+  readonly Containers: readonly ContainerSummary[];
+  readonly Volumes: readonly VolumeInspect[];
+  readonly BuildCache: readonly BuildCacheAnswer[];
+}
+
+export interface BuildCacheAnswer {
+  readonly ID: string;
+  readonly Type: string;
+  readonly Description: string;
+  readonly InUse: boolean;
+  readonly Shared: boolean;
+  readonly Size: number;
+  readonly CreatedAt: string;
+  readonly LastUsedAt: string | null;
+  readonly UsageCount: number;
+}
+
+/** POST /containers/{id}/wait. */
+export interface WaitAnswer {
+  readonly StatusCode: number;
+  readonly Error?: { readonly Message: string } | undefined;
+}
+
+/** POST /auth. */
+export interface AuthAnswer {
+  readonly Status: string;
+  readonly IdentityToken: string;
+}
+
+/** The body of every error. `code` and `hint` are Lade's own additions. */
+export interface ErrorAnswer {
+  readonly message: string;
+  readonly code?: string | undefined;
+  readonly hint?: string | undefined;
+}
+
+/** GET /lade/v1/info. */
+export interface LadeInfoAnswer {
+  readonly version: string;
+  readonly root: string;
+  readonly pid: number;
+  readonly startedAt: string;
+  readonly layerBackend: string;
+  readonly addresses: readonly string[];
+  /** Whether build contexts may be named by path: the client must be on this machine. */
+  readonly machineId: string;
+}
