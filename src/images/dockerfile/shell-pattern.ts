@@ -5,7 +5,7 @@ const SPECIAL = new Set('[]{}.+()|^$');
  * Throws an Error with a short reason for any other escape.
  */
 const toExpression = (pattern: string, options: { greedy: boolean; anchored: boolean }): RegExp => {
-  const characters = [...pattern];
+  const characters = Array.from(pattern);
   let out = options.anchored ? '^' : '';
   for (let index = 0; index < characters.length; index += 1) {
     const character = characters[index] ?? '';
@@ -32,7 +32,7 @@ export const withoutPrefix = (value: string, pattern: string, greedy: boolean): 
 /** The pattern written backwards, each escape kept before its character. */
 const reversePattern = (pattern: string): string => {
   const tokens: string[] = [];
-  const characters = [...pattern];
+  const characters = Array.from(pattern);
   for (let index = 0; index < characters.length; index += 1) {
     const character = characters[index] ?? '';
     if (character === '\\' && index + 1 < characters.length) {
@@ -40,10 +40,10 @@ const reversePattern = (pattern: string): string => {
       index += 1;
     } else tokens.push(character);
   }
-  return tokens.reverse().join('');
+  return tokens.toReversed().join('');
 };
 
-const reverseText = (text: string): string => [...text].reverse().join('');
+const reverseText = (text: string): string => Array.from(text).toReversed().join('');
 
 /** `${value%pattern}` (shortest) or `${value%%pattern}` (longest). */
 export const withoutSuffix = (value: string, pattern: string, greedy: boolean): string =>

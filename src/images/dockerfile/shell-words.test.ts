@@ -23,7 +23,9 @@ describe.skipIf(!available)('public table of expansions (../shared/spec absent w
   const rows = tableOf('envVarTest').flatMap((line) => {
     const text = line.replace(/^\s*#.*/u, '');
     const [platforms, word, want] = text.split('|').map((part) => part.trim());
-    return text.includes('|') && /^[AU]/u.test(platforms ?? '') ? [{ word: word ?? '', want: want ?? '' }] : [];
+    return text.includes('|') && /^[AU]/u.test(platforms ?? '')
+      ? [{ word: word ?? '', want: want ?? '' }]
+      : [];
   });
   test('has rows', () => expect(rows.length).toBeGreaterThan(100));
   test.each(rows)('$word gives $want', ({ word, want }) => {

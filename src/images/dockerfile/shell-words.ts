@@ -32,6 +32,22 @@ const END = '';
 const DIGIT = /^\p{Nd}$/u;
 const NAME_CHARACTER = /^[\p{L}\p{Nd}_]$/u;
 const SPECIAL_PARAMETERS = '@*#?-$!0';
+const MISSING_BRACE = "syntax error: missing '}'";
+
+/** One pass over one word. Faults are thrown as Error with a short reason; `expandWord` gives them a place. */
+interface Scan {
+  readonly input: readonly string[];
+  readonly escape: string;
+  readonly variables: Variables;
+  readonly options: ExpandOptions;
+  readonly used: Set<string>;
+  readonly unset: Set<string>;
+  at: number;
+  rawEscapes: boolean;
+}
+
+const peek = (scan: Scan): string => scan.input[scan.at] ?? END;
+const take = (scan: Scan): string => scan.input[scan.at++] ?? END;
 
 /** Collects words: white space separates them unless it came in raw. */
 const createWordCollector = () => {
@@ -44,231 +60,226 @@ const createWordCollector = () => {
   };
   const character = (one: string): void => {
     if (!isSpace(one)) return raw(one);
-    if (inWord && word !== '') {
-      words.push(word);
-      word = '';
-      inWord = false;
-    }
+    if (!inWord || word === '') return;
+    words.push(word);
+    word = '';
+    inWord = false;
   };
   const finish = (): readonly string[] => (word === '' ? words : [...words, word]);
   return { raw, character, finish };
 };
 
-const lookUp = (variables: Variables, name: string): string | undefined => {
+const valueOf = (variables: Variables, name: string): string | undefined => {
   if (variables instanceof Map) return variables.get(name);
   const record = variables as Readonly<Record<string, string>>;
   return Object.hasOwn(record, name) ? record[name] : undefined;
 };
 
-const MISSING_BRACE = "syntax error: missing '}'";
+const lookUp = (scan: Scan, name: string): string | undefined => {
+  const value = valueOf(scan.variables, name);
+  (value === undefined ? scan.unset : scan.used).add(name);
+  return value;
+};
 
-/** One pass over one word. Faults are thrown as Error with a short reason; `expandWord` gives them a place. */
-const createExpander = (word: string, variables: Variables, options: ExpandOptions) => {
-  const input = [...word];
-  const escape = options.escape ?? '\\';
-  const used = new Set<string>();
-  const unset = new Set<string>();
-  let at = 0;
-  let rawEscapes = options.rawEscapes ?? false;
+const takeWhile = (scan: Scan, form: RegExp): string => {
+  let taken = '';
+  while (form.test(peek(scan))) taken += take(scan);
+  return taken;
+};
 
-  const peek = (): string => input[at] ?? END;
-  const take = (): string => input[at++] ?? END;
+const takeName = (scan: Scan): string => {
+  const first = peek(scan);
+  if (DIGIT.test(first)) return takeWhile(scan, DIGIT);
+  if (first !== END && SPECIAL_PARAMETERS.includes(first)) return take(scan);
+  return takeWhile(scan, NAME_CHARACTER);
+};
 
-  const get = (name: string): string | undefined => {
-    const value = lookUp(variables, name);
-    (value === undefined ? unset : used).add(name);
-    return value;
-  };
+/** What stands before `stop`, with `missing` as the reason when the word ends before it. */
+const operand = (scan: Scan, stop: string, options: { raw: boolean; missing: string }): string => {
+  const before = scan.rawEscapes;
+  scan.rawEscapes = options.raw;
+  try {
+    return until(scan, stop).value;
+  } catch (error) {
+    if (peek(scan) === END) throw new Error(options.missing, { cause: error });
+    throw error;
+  } finally {
+    scan.rawEscapes = before;
+  }
+};
 
-  const takeName = (): string => {
-    const first = peek();
-    if (DIGIT.test(first)) {
-      let digits = '';
-      while (DIGIT.test(peek())) digits += take();
-      return digits;
+interface Modifier {
+  readonly name: string;
+  readonly colon: boolean;
+  readonly operator: string;
+}
+
+const required = ({ name, colon }: Modifier, value: string | undefined, message: string): string => {
+  if (value === undefined)
+    throw new Error(`${name}: ${message === '' ? 'is not allowed to be unset' : message}`);
+  if (colon && value === '') {
+    throw new Error(`${name}: ${message === '' ? 'is not allowed to be empty' : message}`);
+  }
+  return value;
+};
+
+const withPattern = (pattern: string, run: () => string): string => {
+  try {
+    return run();
+  } catch (error) {
+    throw new Error(`invalid pattern (${pattern}) in substitution: ${String(error)}`, { cause: error });
+  }
+};
+
+const trimmed = (operator: string, value: string, written: string): string => {
+  const greedy = written.startsWith(operator);
+  const pattern = greedy ? written.slice(1) : written;
+  const trim = operator === '%' ? withoutSuffix : withoutPrefix;
+  return withPattern(pattern, () => trim(value, pattern, greedy));
+};
+
+/** `${name:-word}` and its relatives, after the operator. */
+const modified = (scan: Scan, modifier: Modifier): string => {
+  const { name, colon, operator } = modifier;
+  const trims = operator === '#' || operator === '%';
+  const written = operand(scan, '}', { raw: trims, missing: MISSING_BRACE });
+  const value = lookUp(scan, name);
+  const sign = `${colon ? ':' : ''}${operator}`;
+  if (value === undefined && scan.options.keepUnset === true) return `\${${name}${sign}${written}}`;
+  const missing = value === undefined || (colon && value === '');
+  if (operator === '-') return missing ? written : value;
+  if (operator === '+') return missing ? '' : written;
+  if (operator === '?') return required(modifier, value, written);
+  if (trims) return trimmed(operator, value ?? '', written);
+  throw new Error(`unsupported modifier (${sign}) in substitution`);
+};
+
+/** `${name/pattern/replacement}`, after the first slash. */
+const replaced = (scan: Scan, name: string): string => {
+  const all = peek(scan) === '/';
+  if (all) take(scan);
+  const pattern = operand(scan, '/', { raw: true, missing: "syntax error: missing '/' in ${}" });
+  const replacement = operand(scan, '}', { raw: true, missing: MISSING_BRACE });
+  const value = lookUp(scan, name);
+  if (value === undefined && scan.options.keepUnset === true) return `\${${name}/${pattern}/${replacement}}`;
+  return withPattern(pattern, () => replacePattern(value ?? '', { pattern, replacement, all }));
+};
+
+const braced = (scan: Scan): string => {
+  take(scan);
+  if (peek(scan) === END) throw new Error(MISSING_BRACE);
+  if ('{}:'.includes(peek(scan))) throw new Error('syntax error: bad substitution');
+  const name = takeName(scan);
+  const operator = take(scan);
+  if (operator === END) throw new Error(MISSING_BRACE);
+  if (operator === '}') return lookUp(scan, name) ?? (scan.options.keepUnset === true ? `\${${name}}` : '');
+  if (operator === ':') return modified(scan, { name, colon: true, operator: take(scan) });
+  if (operator === '/') return replaced(scan, name);
+  if ('+-?#%'.includes(operator)) return modified(scan, { name, colon: false, operator });
+  throw new Error(`unsupported modifier (${operator}) in substitution`);
+};
+
+const dollar = (scan: Scan): string => {
+  take(scan);
+  if (peek(scan) === '{') return braced(scan);
+  const name = takeName(scan);
+  if (name === '') return '$';
+  return lookUp(scan, name) ?? (scan.options.keepUnset === true ? `$${name}` : '');
+};
+
+const openQuote = (scan: Scan): string => {
+  const quote = take(scan);
+  return scan.options.rawQuotes === true ? quote : '';
+};
+
+const singleQuoted = (scan: Scan): string => {
+  const quote = openQuote(scan);
+  let result = quote;
+  for (;;) {
+    const character = take(scan);
+    if (character === END)
+      throw new Error('unexpected end of statement while looking for matching single-quote');
+    if (character === "'") return result + quote;
+    result += character;
+  }
+};
+
+/** After the escape character inside double quotes: it escapes only `"`, `$` and itself. */
+const escapedInQuotes = (scan: Scan): string => {
+  const kept = scan.rawEscapes ? scan.escape : '';
+  const next = peek(scan);
+  if (next === END) return kept;
+  return kept + (next === '"' || next === '$' || next === scan.escape ? take(scan) : scan.escape);
+};
+
+const doubleQuoted = (scan: Scan): string => {
+  const quote = openQuote(scan);
+  let result = quote;
+  for (;;) {
+    const character = peek(scan);
+    if (character === END)
+      throw new Error('unexpected end of statement while looking for matching double-quote');
+    if (character === '$') {
+      result += dollar(scan);
+      continue;
     }
-    if (first !== END && SPECIAL_PARAMETERS.includes(first)) return take();
-    let name = '';
-    while (NAME_CHARACTER.test(peek())) name += take();
-    return name;
-  };
+    take(scan);
+    if (character === '"') return result + quote;
+    result += character === scan.escape ? escapedInQuotes(scan) : character;
+  }
+};
 
-  const withRawEscapes = <T>(raw: boolean, run: () => T): T => {
-    const before = rawEscapes;
-    rawEscapes = raw;
-    try {
-      return run();
-    } finally {
-      rawEscapes = before;
+/** `<<` and the blanks after it belong to the word that follows: the mark of a heredoc. */
+const angle = (scan: Scan): string => {
+  take(scan);
+  if (peek(scan) !== '<') return '<';
+  take(scan);
+  return `<<${takeWhile(scan, /^[ \t]$/u)}`;
+};
+
+const specialFor = (scan: Scan, character: string): ((scan: Scan) => string) | undefined => {
+  if (character === '$') return dollar;
+  if (character === '<') return angle;
+  if (scan.options.ignoreQuotes === true) return undefined;
+  if (character === "'") return singleQuoted;
+  return character === '"' ? doubleQuoted : undefined;
+};
+
+type WordCollector = ReturnType<typeof createWordCollector>;
+
+/** Takes one ordinary or escaped character; answers what it adds to the value. */
+const plain = (scan: Scan, collector: WordCollector): string => {
+  const character = take(scan);
+  if (character !== scan.escape) {
+    collector.character(character);
+    return character;
+  }
+  const text = (scan.rawEscapes ? character : '') + take(scan);
+  if (text !== '') collector.raw(text);
+  return text;
+};
+
+/** Reads up to `stop`, or to the end when `stop` is undefined. */
+const until = (scan: Scan, stop: string | undefined): Pick<Expansion, 'value' | 'words'> => {
+  const collector = createWordCollector();
+  let value = '';
+  for (let character = peek(scan); character !== END; character = peek(scan)) {
+    if (character === stop) {
+      take(scan);
+      return { value, words: collector.finish() };
     }
-  };
-
-  const operand = (stop: string, raw: boolean, missing: string): string => {
-    try {
-      return withRawEscapes(raw, () => until(stop).value);
-    } catch (error) {
-      if (peek() === END) throw new Error(missing, { cause: error });
-      throw error;
+    const special = specialFor(scan, character);
+    if (special === undefined) {
+      value += plain(scan, collector);
+      continue;
     }
-  };
-
-  const required = (name: string, value: string | undefined, emptyIsUnset: boolean, message: string): string => {
-    if (value === undefined) throw new Error(`${name}: ${message === '' ? 'is not allowed to be unset' : message}`);
-    if (emptyIsUnset && value === '') {
-      throw new Error(`${name}: ${message === '' ? 'is not allowed to be empty' : message}`);
-    }
-    return value;
-  };
-
-  const trimmed = (operator: string, value: string, written: string): string => {
-    const greedy = written.startsWith(operator);
-    const pattern = greedy ? written.slice(1) : written;
-    try {
-      return operator === '%' ? withoutSuffix(value, pattern, greedy) : withoutPrefix(value, pattern, greedy);
-    } catch (error) {
-      throw new Error(`invalid pattern (${pattern}) in substitution: ${String(error)}`, { cause: error });
-    }
-  };
-
-  const modified = (name: string, colon: boolean, operator: string): string => {
-    const written = operand('}', operator === '#' || operator === '%', MISSING_BRACE);
-    const value = get(name);
-    const sign = `${colon ? ':' : ''}${operator}`;
-    if (value === undefined && options.keepUnset === true) return `\${${name}${sign}${written}}`;
-    const missing = value === undefined || (colon && value === '');
-    if (operator === '-') return missing ? written : value;
-    if (operator === '+') return missing ? '' : written;
-    if (operator === '?') return required(name, value, colon, written);
-    if (operator === '#' || operator === '%') return trimmed(operator, value ?? '', written);
-    throw new Error(`unsupported modifier (${sign}) in substitution`);
-  };
-
-  const replaced = (name: string): string => {
-    const all = peek() === '/';
-    if (all) take();
-    const pattern = operand('/', true, "syntax error: missing '/' in ${}");
-    const replacement = operand('}', true, MISSING_BRACE);
-    const value = get(name);
-    if (value === undefined && options.keepUnset === true) return `\${${name}/${pattern}/${replacement}}`;
-    try {
-      return replacePattern(value ?? '', { pattern, replacement, all });
-    } catch (error) {
-      throw new Error(`invalid pattern (${pattern}) in substitution: ${String(error)}`, { cause: error });
-    }
-  };
-
-  const braced = (): string => {
-    take();
-    if (peek() === END) throw new Error(MISSING_BRACE);
-    if ('{}:'.includes(peek())) throw new Error('syntax error: bad substitution');
-    const name = takeName();
-    const operator = take();
-    if (operator === '}') {
-      const value = get(name);
-      return value ?? (options.keepUnset === true ? `\${${name}}` : '');
-    }
-    if (operator === ':') return modified(name, true, take());
-    if (operator !== END && '+-?#%'.includes(operator)) return modified(name, false, operator);
-    if (operator === '/') return replaced(name);
-    throw new Error(operator === END ? MISSING_BRACE : `unsupported modifier (${operator}) in substitution`);
-  };
-
-  const dollar = (): string => {
-    take();
-    if (peek() === '{') return braced();
-    const name = takeName();
-    if (name === '') return '$';
-    return get(name) ?? (options.keepUnset === true ? `$${name}` : '');
-  };
-
-  const singleQuoted = (): string => {
-    const quote = options.rawQuotes === true ? take() : (take(), '');
-    let result = quote;
-    for (;;) {
-      const character = take();
-      if (character === END) throw new Error('unexpected end of statement while looking for matching single-quote');
-      if (character === "'") return result + quote;
-      result += character;
-    }
-  };
-
-  const doubleQuoted = (): string => {
-    const quote = options.rawQuotes === true ? take() : (take(), '');
-    let result = quote;
-    for (;;) {
-      const character = peek();
-      if (character === END) throw new Error('unexpected end of statement while looking for matching double-quote');
-      if (character === '$') {
-        result += dollar();
-        continue;
-      }
-      take();
-      if (character === '"') return result + quote;
-      if (character !== escape) {
-        result += character;
-        continue;
-      }
-      if (rawEscapes) result += character;
-      if (peek() === END) continue;
-      result += peek() === '"' || peek() === '$' || peek() === escape ? take() : character;
-    }
-  };
-
-  /** `<<` and the blanks after it belong to the word that follows: the mark of a heredoc. */
-  const angle = (): string => {
-    take();
-    if (peek() !== '<') return '<';
-    take();
-    let blanks = '';
-    while (peek() === ' ' || peek() === '\t') blanks += take();
-    return `<<${blanks}`;
-  };
-
-  const special = (character: string): (() => string) | undefined => {
-    if (character === '$') return dollar;
-    if (character === '<') return angle;
-    if (options.ignoreQuotes === true) return undefined;
-    if (character === "'") return singleQuoted;
-    return character === '"' ? doubleQuoted : undefined;
-  };
-
-  /** Reads up to `stop`, or to the end when `stop` is undefined. */
-  const until = (stop: string | undefined): { value: string; words: readonly string[] } => {
-    const collector = createWordCollector();
-    let value = '';
-    for (let character = peek(); character !== END; character = peek()) {
-      if (character === stop) {
-        take();
-        return { value, words: collector.finish() };
-      }
-      const process = special(character);
-      if (process !== undefined) {
-        const text = process();
-        value += text;
-        if (character === '$') for (const one of text) collector.character(one);
-        else collector.raw(text);
-        continue;
-      }
-      take();
-      if (character !== escape) {
-        collector.character(character);
-        value += character;
-        continue;
-      }
-      if (rawEscapes) {
-        collector.raw(character);
-        value += character;
-      }
-      const escaped = take();
-      if (escaped === END) break;
-      collector.raw(escaped);
-      value += escaped;
-    }
-    if (stop !== undefined) throw new Error(`unexpected end of statement while looking for matching ${stop}`);
-    return { value, words: collector.finish() };
-  };
-
-  return { run: (): Expansion => ({ ...until(undefined), used, unset }) };
+    const text = special(scan);
+    value += text;
+    if (character === '$') for (const one of text) collector.character(one);
+    else collector.raw(text);
+  }
+  if (stop !== undefined) throw new Error(`unexpected end of statement while looking for matching ${stop}`);
+  return { value, words: collector.finish() };
 };
 
 /**
@@ -277,8 +288,18 @@ const createExpander = (word: string, variables: Variables, options: ExpandOptio
  * @throws `DOCKERFILE_EXPANSION` for unbalanced quotes or braces, an unknown modifier, or `${x?}` without x.
  */
 export const expandWord = (word: string, variables: Variables, options: ExpandOptions = {}): Expansion => {
+  const scan: Scan = {
+    input: Array.from(word),
+    escape: options.escape ?? '\\',
+    variables,
+    options,
+    used: new Set(),
+    unset: new Set(),
+    at: 0,
+    rawEscapes: options.rawEscapes ?? false,
+  };
   try {
-    return createExpander(word, variables, options).run();
+    return { ...until(scan, undefined), used: scan.used, unset: scan.unset };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw dockerfileErrors.expansion({ word, reason }, error);

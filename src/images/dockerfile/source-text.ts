@@ -105,7 +105,8 @@ export const joinMapped = (parts: readonly (readonly [number, string])[]): Mappe
 /** Lines around `range` with a mark at the lines it covers, as errors show them. */
 export const excerpt = (source: string, range: SourceRange, around = 2): string => {
   const lines = source.split('\n');
-  const last = range.end.column === 1 && range.end.line > range.start.line ? range.end.line - 1 : range.end.line;
+  const last =
+    range.end.column === 1 && range.end.line > range.start.line ? range.end.line - 1 : range.end.line;
   const from = Math.max(1, range.start.line - around);
   const to = Math.min(lines.length, last + around);
   const width = String(to).length;

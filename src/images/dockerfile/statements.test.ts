@@ -21,7 +21,8 @@ describe.skipIf(!available)('public parse trees (../shared/spec absent when skip
 
 describe('parseStatements', () => {
   test('gives every word its exact place, also across continuations', () => {
-    const source = 'FROM a\nRUN --network=none \\\n  # comment\n  echo hi \\\n  there\nCOPY ["a b",\\\n "c"]\n';
+    const source =
+      'FROM a\nRUN --network=none \\\n  # comment\n  echo hi \\\n  there\nCOPY ["a b",\\\n "c"]\n';
     const { statements } = parseStatements(source);
     for (const statement of statements) {
       for (const word of [...statement.flags, ...statement.args]) {
@@ -33,14 +34,18 @@ describe('parseStatements', () => {
         }
       }
     }
-    expect(statements[1]?.range).toMatchObject({ start: { line: 2, column: 1 }, end: { line: 5, column: 8 } });
+    expect(statements[1]?.range).toMatchObject({
+      start: { line: 2, column: 1 },
+      end: { line: 5, column: 8 },
+    });
     const [first, second] = statements[2]?.args ?? [];
     expect(source.slice(first?.range.start.offset, first?.range.end.offset)).toBe('"a b"');
     expect(source.slice(second?.range.start.offset, second?.range.end.offset)).toBe('"c"');
   });
 
   test('reads heredocs with their bodies', () => {
-    const source = "RUN <<EOF cat 3<<-'X'\nfirst\nEOF\n\tsecond\n\tX\nCOPY <<a <<\"b c\" /d/\n1\na\n2\nb c\nRUN echo $((1<<2))\n";
+    const source =
+      'RUN <<EOF cat 3<<-\'X\'\nfirst\nEOF\n\tsecond\n\tX\nCOPY <<a <<"b c" /d/\n1\na\n2\nb c\nRUN echo $((1<<2))\n';
     const { statements } = parseStatements(source);
     expect(statements.map((statement) => statement.heredocs)).toMatchObject([
       [
@@ -88,7 +93,9 @@ describe('parseStatements', () => {
   });
 
   test('directives end at the first other line; comments belong to the next statement', () => {
-    const parsed = parseStatements('# syntax=docker/dockerfile:1\n# Check = skip=all\n# note\n# escape=`\nFROM a\n');
+    const parsed = parseStatements(
+      '# syntax=docker/dockerfile:1\n# Check = skip=all\n# note\n# escape=`\nFROM a\n',
+    );
     expect(parsed.directives.map(({ name, value }) => [name, value])).toEqual([
       ['syntax', 'docker/dockerfile:1'],
       ['check', 'skip=all'],

@@ -68,7 +68,11 @@ const pair = (word: Span): readonly Span[] => {
   const place = { start: word.start, end: word.end };
   return [
     { value: word.value.slice(0, equals), start: word.start, end: Math.min(word.end, word.start + equals) },
-    { value: word.value.slice(equals + 1), start: Math.min(word.end, word.start + equals + 1), end: word.end },
+    {
+      value: word.value.slice(equals + 1),
+      start: Math.min(word.end, word.start + equals + 1),
+      end: word.end,
+    },
     { value: '=', ...place },
   ];
 };
@@ -243,7 +247,7 @@ const createStatementReader = (source: string, file: string) => {
 
   const toStatement = (line: LogicalLine): Statement => {
     const range = reader.range(line.start, line.end);
-    const { text, sourceOffset } = line.mapped;
+    const { text } = line.mapped;
     let statement: SpanStatement;
     try {
       statement = readStatement(trimmedSpan(text, 0), escape);
@@ -252,8 +256,11 @@ const createStatementReader = (source: string, file: string) => {
       throw error;
     }
     const toWord = (span: Span): Word => {
-      const end = span.end > span.start ? sourceOffset(span.end - 1) + 1 : sourceOffset(span.start);
-      return { value: span.value, range: reader.range(sourceOffset(span.start), end) };
+      const end =
+        span.end > span.start
+          ? line.mapped.sourceOffset(span.end - 1) + 1
+          : line.mapped.sourceOffset(span.start);
+      return { value: span.value, range: reader.range(line.mapped.sourceOffset(span.start), end) };
     };
     const heredocs = readHeredocs(statement, line);
     const last = heredocs.at(-1);

@@ -1,11 +1,15 @@
+/** Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`. */
 const distance = (a: string, b: string): number => {
+  let older: readonly number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i += 1) {
     const next = [i];
     for (let j = 1; j <= b.length; j += 1) {
-      const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substitution, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+      const replacement = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const swap = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? (older[j - 2] ?? Infinity) + 1 : Infinity;
+      next.push(Math.min(replacement, swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
     }
+    older = row;
     row = next;
   }
   return row[b.length] ?? 0;

@@ -1,0 +1,148 @@
+import { describe, expect, test } from 'vitest';
+import { dockerfileErrors, parseDockerfile, parseRunMount, parseTrigger } from './index.ts';
+
+const instruction = (line: string) => parseDockerfile(`FROM a\n${line}`).stages[0]?.instructions[0];
+
+describe('parseDockerfile', () => {
+  test('gives stages, global arguments and typed instructions', () => {
+    const file = parseDockerfile(
+      'ARG V=1 W\nFROM --platform=$BUILDPLATFORM a:$V AS Build\nRUN make\nFROM scratch\nCOPY --from=build --chown=1:2 --chmod=755 --link /x "y z" /d/\n',
+    );
+    expect(file.globalArgs[0]?.args.map(({ name, value }) => [name.value, value?.value])).toEqual([
+      ['V', '1'],
+      ['W', undefined],
+    ]);
+    expect(file.stages.map(({ from }) => [from.image.value, from.name?.value, from.platform?.value])).toEqual(
+      [
+        ['a:$V', 'build', '$BUILDPLATFORM'],
+        ['scratch', undefined, undefined],
+      ],
+    );
+    expect(file.stages[1]?.instructions[0]).toMatchObject({
+      kind: 'copy',
+      from: { value: 'build' },
+      chown: { value: '1:2' },
+      chmod: { value: '755' },
+      link: true,
+      sources: [{ value: '/x' }, { value: '"y' }, { value: 'z"' }],
+      destination: { value: '/d/' },
+    });
+  });
+
+  test.each([
+    ['RUN echo a', { kind: 'run', command: { form: 'shell', text: 'echo a' } }],
+    ['RUN ["a", "b c"]', { kind: 'run', command: { form: 'exec', args: ['a', 'b c'] } }],
+    ['RUN --network=none --mount=type=tmpfs,target=/t x', { network: 'none', mounts: [{}] }],
+    ['CMD []', { kind: 'cmd', command: { form: 'exec', args: [] } }],
+    ['ENV a=1 b="x y"', { pairs: [{ key: { value: 'a' }, legacy: false }, { value: { value: '"x y"' } }] }],
+    ['ENV a 1 2', { pairs: [{ key: { value: 'a' }, value: { value: '1 2' }, legacy: true }] }],
+    ['HEALTHCHECK NONE', { test: ['NONE'] }],
+    [
+      'HEALTHCHECK --interval=1m30s --timeout=500ms --retries=3 CMD curl x',
+      { test: ['CMD-SHELL', 'curl x'], interval: 90e9, timeout: 5e8, retries: 3, startPeriod: 0 },
+    ],
+    ['HEALTHCHECK CMD ["a"]', { test: ['CMD', 'a'] }],
+    ['SHELL ["/bin/bash", "-c"]', { shell: ['/bin/bash', '-c'] }],
+    ['VOLUME /a /b', { paths: [{ value: '/a' }, { value: '/b' }] }],
+    ['ONBUILD COPY a b', { kind: 'onbuild', expression: 'COPY a b' }],
+    ['ONBUILD RUN <<E\nx\nE', { expression: 'RUN <<E\nx\nE' }],
+    [
+      'COPY <<E <<"F" x /d/\n1\nE\n2\nF',
+      { sources: [{ value: 'x' }], inline: [{ name: 'E' }, { name: 'F' }] },
+    ],
+    ['ADD --keep-git-dir=true --checksum=sha256:1 https://x y', { keepGitDir: true, checksum: {} }],
+  ])('%s', (line, want) => expect(instruction(line)).toMatchObject(want));
+
+  test.each([
+    ['RNU x', 'unknown instruction: RNU (did you mean RUN?)'],
+    ['COPYY a b', 'did you mean COPY?'],
+    ['ONBUILD FRM x', 'unknown instruction: FRM'],
+    ['COPY --chwon=1 a b', 'unknown flag: --chwon (did you mean --chown?)'],
+    ['COPY --link=maybe a b', 'expecting boolean'],
+    ['COPY --chown=1 --chown=2 a b', 'duplicate flag'],
+    ['COPY a', 'at least two arguments'],
+    ['COPY a <<E\nE', 'heredoc as a destination'],
+    ['SHELL /bin/sh', 'JSON form'],
+    ['HEALTHCHECK CMD', 'missing command'],
+    ['HEALTHCHECK PING x', 'unknown type "PING"'],
+    ['HEALTHCHECK --interval=x CMD y', 'invalid duration'],
+    ['HEALTHCHECK --interval=1us CMD y', 'less than 1ms'],
+    ['HEALTHCHECK --retries=-1 CMD y', 'not negative'],
+    ['ONBUILD ONBUILD RUN x', "isn't allowed"],
+    ['ONBUILD FROM x', 'FROM isn'],
+    ['FROM a AS 1x', 'invalid name for build stage'],
+    ['FROM a b', 'either one or three'],
+    ['RUN --network=lan x', '--network must be one of'],
+    ['RUN --mount=type=bnd,target=/x y', 'unsupported mount type'],
+    ['ARG =x', 'can not be blank'],
+    ['WORKDIR', 'exactly one argument'],
+    ['USER', 'exactly one argument'],
+  ])('%s is refused', (line, message) => {
+    expect(() => parseDockerfile(`FROM a\n${line}\nRUN after`)).toThrow(message);
+    expect(() => parseDockerfile(`FROM a\n${line}\nRUN after`)).toThrow(/Dockerfile:2: [^]*>>>/u);
+  });
+
+  test('errors have codes', () => {
+    const codeOf = (source: string): string | undefined => {
+      try {
+        parseDockerfile(source);
+      } catch (error) {
+        return dockerfileErrors.unknownInstruction.is(error) ? 'unknown' : 'other';
+      }
+      return undefined;
+    };
+    expect(codeOf('FROM a\nRNU x')).toBe('unknown');
+    expect(codeOf('RUN x')).toBe('other');
+    expect(codeOf('ARG x')).toBe('other');
+    expect(codeOf('FROM a')).toBeUndefined();
+  });
+
+  test('remarks come in the order of the lines and can be silenced', () => {
+    const source = 'FROM a AS x\nMAINTAINER me\nENV a b\nCMD run\nCMD ["run"]\nFROM b AS x\n';
+    expect(parseDockerfile(source).findings.map(({ rule, range }) => [rule, range.start.line])).toEqual([
+      ['MaintainerDeprecated', 2],
+      ['LegacyKeyValueFormat', 3],
+      ['JSONArgsRecommended', 4],
+      ['MultipleInstructionsDisallowed', 4],
+      ['DuplicateStageName', 6],
+    ]);
+    expect(parseDockerfile(`# check=skip=all\n${source}`).findings).toEqual([]);
+    expect(
+      parseDockerfile(`# check=skip=MaintainerDeprecated,x;error=true\n${source}`).findings,
+    ).toHaveLength(4);
+  });
+});
+
+describe('parseRunMount', () => {
+  test.each([
+    ['target=/x', { kind: 'bind', source: '/', from: undefined, writable: false }],
+    ['type=bind,src=a,dst=/x,from=b,rw', { kind: 'bind', source: 'a', from: 'b', writable: true }],
+    ['type=cache,target=/c', { id: '/c', sharing: 'shared', readonly: false, mode: 0o755 }],
+    [
+      'type=cache,id=n,destination=/c,sharing=locked,ro=true,mode=0700,uid=5',
+      { id: 'n', readonly: true, mode: 0o700, uid: 5 },
+    ],
+    ['type=tmpfs,target=/t,size=64m', { sizeBytes: 64 * 1024 ** 2 }],
+    ['type=secret,id=k', { target: '/run/secrets/k', mode: 0o400, required: false }],
+    ['type=secret,id=k,env=K,required', { target: undefined, env: 'K', required: true }],
+    ['type=secret,"target=/a,b"', { id: 'a,b', target: '/a,b' }],
+    ['type=ssh', { kind: 'ssh', id: 'default' }],
+  ])('%s', (mount, want) => expect(parseRunMount(mount)).toMatchObject(want));
+
+  test.each([
+    ['type=cache', 'target is required'],
+    ['type=bind,targt=/x', 'did you mean target?'],
+    ['type=bind,target=/x,uid=1', "unexpected key 'uid'"],
+    ['type=cache,target=/x,sharing=all', 'unsupported sharing'],
+    ['type=tmpfs,target=/x,size=big', 'invalid value for size'],
+    ['type=cache,target=/x,mode=9', 'invalid value 9 for mode'],
+    ['type=secret', 'one of id, target'],
+    ['target', 'key=value'],
+    ['"type=bind', 'does not end'],
+  ])('%s is refused', (mount, message) => expect(() => parseRunMount(mount)).toThrow(message));
+});
+
+test('parseTrigger reads what an image holds', () => {
+  expect(parseTrigger('COPY . /src')).toMatchObject({ kind: 'copy', destination: { value: '/src' } });
+  expect(parseTrigger('RUN <<E\nx\nE')).toMatchObject({ heredocs: [{ content: 'x\n' }] });
+});

@@ -1,0 +1,116 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { cleanPath, createPatternMatcher, parseIgnoreFile } from './patterns.ts';
+
+describe('createPatternMatcher', () => {
+  test.each<[string[], string, boolean]>([
+    [['**'], 'file', true],
+    [['**'], 'dir/file', true],
+    [['**/'], 'dir/file', true],
+    [['**/**'], 'dir/file', true],
+    [['dir/**'], 'file', false],
+    [['dir/**'], 'dir/', true],
+    [['dir/**'], 'dir/dir2/file', true],
+    [['**/dir2/*'], 'dir/dir2/file', true],
+    [['**/dir2/*'], 'dir/dir2/dir2/file', true],
+    [['**/dir2/**'], 'dir/dir2/dir3/file', true],
+    [['**file'], 'dir/file', true],
+    [['**/file'], 'file', true],
+    [['**/file'], 'dir/dir/file', true],
+    [['**/file*'], 'dir/dir/file.txt', true],
+    [['**/file*txt'], 'dir/dir/file.txt', true],
+    [['**/**/*.txt'], 'dir/dir/file.txt', true],
+    [['**/*.txt2'], 'dir/dir/file.txt', false],
+    [['*.txt'], 'dir/file.txt', false],
+    [['a**/*.txt'], 'a/dir/dir/file.txt', true],
+    [['a/*.txt'], 'a/dir/file.txt', false],
+    [['a[b-d]e'], 'ace', true],
+    [['a[b-d]e'], 'aae', false],
+    [['a[^b-d]e'], 'aze', true],
+    [['.*'], '.foo', true],
+    [['.*'], 'foo', false],
+    [['abc.def'], 'abcXdef', false],
+    [['abc?def'], 'abcZdef', true],
+    [['a\\*b'], 'a*b', true],
+    [['a\\*b'], 'axb', false],
+    [['**/foo/bar'], 'foo/bar', true],
+    [['**/foo/bar'], 'dir/foo/bar', true],
+    [['abc/**'], 'abc', false],
+    [['**/.foo'], 'bar.foo', false],
+    [['a(b)c/def'], 'a(b)c/def', true],
+    [['a.|)$(}+{bc'], 'a.|)$(}+{bc', true],
+    [
+      ['dist/proxy.py-2.4.0rc3.dev36+g08acad9-py3-none-any.whl'],
+      'dist/proxy.py-2.4.0rc3.dev36+g08acad9-py3-none-any.whl',
+      true,
+    ],
+    [['docs'], 'docs/README.md', true],
+    [['docs', '!docs/README.md'], 'docs/README.md', false],
+    [['docs/', '!docs/README.md'], 'docs/README.md', false],
+    [['docs/*', '!docs/README.md'], 'docs/other', true],
+    [['docs', '!docs/README.md', 'docs/README.md'], 'docs/README.md', true],
+    [['*', '!docs', '!docs/*'], 'docs/README.md', false],
+    [['**', '!util/docker/web'], 'util/docker/web/foo', false],
+    [['**', '!util/docker/web', 'util/docker/web/foo'], 'util/docker/web/foo', true],
+    [['**/dist', '!**/keep/dist'], 'a/keep/dist/x', false],
+    [['], a]'], 'x', false],
+  ])('%j and %s: %s', (patterns, path, want) => {
+    expect(createPatternMatcher(patterns).matches(path)).toBe(want);
+  });
+
+  test('refuses patterns that cannot be compiled', () => {
+    expect(() => createPatternMatcher(['!'])).toThrow(/bad pattern/u);
+    expect(() => createPatternMatcher(['a[z-a]'])).toThrow(/bad pattern/u);
+    expect(() => createPatternMatcher(['a[b'])).toThrow(/bad pattern/u);
+  });
+
+  test('a walk skips only directories in which everything matches', () => {
+    const part = fc.constantFrom('a', 'b', 'ab', 'c');
+    const path = fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/'));
+    const piece = fc.constantFrom('a', 'b', '*', '**', 'a*', '?');
+    const pattern = fc
+      .tuple(fc.boolean(), fc.array(piece, { minLength: 1, maxLength: 3 }))
+      .map(([negated, parts]) => `${negated ? '!' : ''}${parts.join('/')}`);
+    fc.assert(
+      fc.property(fc.array(pattern, { maxLength: 4 }), path, (patterns, file) => {
+        const matcher = createPatternMatcher(patterns);
+        const parts = file.split('/');
+        let state = undefined;
+        let skipped = false;
+        let verdict = false;
+        for (let depth = 1; depth <= parts.length; depth += 1) {
+          const here = parts.slice(0, depth).join('/');
+          const judged = matcher.judge(here, state);
+          state = judged.state;
+          verdict = judged.matches;
+          if (depth < parts.length && judged.matches && !matcher.mayTakeBackInside(here)) skipped = true;
+        }
+        expect(verdict).toBe(matcher.matches(file));
+        if (skipped) expect(verdict).toBe(true);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+test('parseIgnoreFile cleans lines as docker does', () => {
+  const text =
+    '\uFEFF# comment\n\n  node_modules  \n/dist/\n! /keep\n!\n a/../b \n # not a comment\n**/x\r\n';
+  expect(parseIgnoreFile(text)).toEqual([
+    'node_modules',
+    'dist',
+    '!keep',
+    '!',
+    'b',
+    '# not a comment',
+    '**/x',
+  ]);
+});
+
+test.each([
+  ['a//b/./c/..', 'a/b'],
+  ['', '.'],
+  ['/..', '/'],
+  ['../a', '../a'],
+  ['a/', 'a'],
+])('cleanPath(%j) is %s', (path, want) => expect(cleanPath(path)).toBe(want));
