@@ -1,0 +1,63 @@
+import { accessSync, constants } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { run } from '../support/process.ts';
+import type { Scratch } from '../support/scratch.ts';
+
+/** A dockerd of the benchmark's own. */
+export interface Dockerd extends AsyncDisposable {
+  readonly host: string;
+  readonly version: string;
+  /** The daemon's process and those of its containerd. */
+  pids(): Promise<readonly number[]>;
+}
+
+const DOCKERD = '/usr/sbin/dockerd';
+
+const isThere = (path: string): boolean => {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** Starts Debian's dockerd on a private root; undefined where docker.io is not installed. */
+export const startDockerd = async (scratch: Scratch): Promise<Dockerd | undefined> => {
+  if (!isThere(DOCKERD)) return undefined;
+  const host = `unix://${scratch.join('docker.sock')}`;
+  const args = [
+    '-H',
+    host,
+    '--data-root',
+    scratch.join('docker'),
+    '--exec-root',
+    scratch.join('de'),
+    '-p',
+    scratch.join('docker.pid'),
+  ];
+  const child = spawn(DOCKERD, [...args, '-l', 'error'], { stdio: 'ignore' });
+  const exited = once(child, 'exit');
+  const ask = () => run('docker', ['-H', host, 'version', '-f', '{{.Server.Version}}']);
+  const deadline = Date.now() + 30_000;
+  let answer = await ask();
+  while (answer.code !== 0) {
+    if (Date.now() > deadline || child.exitCode !== null) return undefined;
+    await sleep(200);
+    answer = await ask();
+  }
+  return {
+    host,
+    version: answer.stdout.trim(),
+    async pids() {
+      const children = await run('ps', ['-o', 'pid=', '--ppid', String(child.pid)]);
+      return [child.pid ?? 0, ...children.stdout.split('\n').filter(Boolean).map(Number)];
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGTERM');
+      await exited;
+    },
+  };
+};

@@ -1,0 +1,40 @@
+import { cpus, loadavg } from 'node:os';
+
+/** One line of the result: what was measured, the figures, and the goal where there is one. */
+export interface BenchRow {
+  readonly what: string;
+  readonly lade: string;
+  readonly peer: string;
+  /** The figure that the goal is about; undefined when the peer is not on this machine. */
+  readonly ratio?: number | undefined;
+  readonly goal: number;
+  readonly unit?: string | undefined;
+}
+
+const verdict = (row: BenchRow): string => {
+  if (row.ratio === undefined) return 'not measured';
+  return row.ratio <= row.goal ? 'met' : 'MISSED';
+};
+
+const cells = (row: BenchRow): string[] => {
+  const unit = row.unit ?? '';
+  const figure = row.ratio === undefined ? '–' : `${row.ratio.toFixed(2)}${unit}`;
+  return [row.what, row.lade, row.peer, figure, `≤ ${row.goal}${unit}`, verdict(row)];
+};
+
+/** Prints the rows as a Markdown table, with the machine they were measured on. */
+export const printTable = (rows: readonly BenchRow[]): void => {
+  const lines = [['what', 'Lade', 'peer', 'figure', 'goal', ''], ...rows.map(cells)];
+  const widths =
+    lines[0]?.map((_cell, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? [];
+  const [head, ...body] = lines.map(
+    (line) => `| ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`,
+  );
+  const load = loadavg().map((value) => value.toFixed(1));
+  console.log(
+    `\n${cpus().length} × ${cpus()[0]?.model ?? 'cpu'}, load ${load.join(' ')}; medians, contenders by turns\n`,
+  );
+  console.log(head);
+  console.log(`| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`);
+  for (const line of body) console.log(line);
+};
