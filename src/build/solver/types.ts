@@ -41,10 +41,12 @@ export interface Vertex<R> {
   /** Facts from outside the graph that belong to the key, such as files; read in every run. */
   readonly sources?: ((signal: AbortSignal) => Promise<readonly KeyPart[]>) | undefined;
   /** What counts of the `content` inputs; read only when the key of the inputs themselves is not cached. */
-  readonly contentOf?: ((inputs: readonly R[], signal: AbortSignal) => Promise<readonly KeyPart[]>) | undefined;
+  readonly contentOf?:
+    | ((inputs: readonly R[], signal: AbortSignal) => Promise<readonly KeyPart[]>)
+    | undefined;
   /** Never look the result up; the result is stored all the same. */
   readonly ignoreCache?: boolean | undefined;
-  /** Neither looked up nor stored; its key is its own. */
+  /** Neither looked up nor stored: it is executed in every run, and its key is that of its definition. */
   readonly transient?: boolean | undefined;
   execute(context: ExecuteContext<R>): Promise<R>;
 }
@@ -62,21 +64,27 @@ export interface CacheHit<R> {
   readonly canonicalKey: string;
 }
 
+/** What a step's key was made of in the last run that reached it. */
+export interface StepRecord {
+  readonly key: string;
+  /** Reads the ingredients; they may be large. */
+  inputs(): KeyInputs;
+}
+
 /** Where results live between runs. Implementations must be safe for concurrent solves. */
 export interface SolverCache<R> {
   lookup(key: string): Promise<CacheHit<R> | undefined> | CacheHit<R> | undefined;
-  /** Remembers the result, the step's ingredients, and `aliases` as further keys of the same result. */
+  /** Stores a result under its key, and `aliases` as further keys of the same result. */
   store(entry: {
     readonly key: string;
     readonly aliases: readonly string[];
-    readonly step: string;
     readonly result: R;
-    readonly inputs: KeyInputs;
   }): Promise<void>;
   /** A further key for a result that is already stored. */
-  alias(key: string, canonicalKey: string): Promise<void>;
-  /** The ingredients of the step's key when it was last executed. */
-  previous(step: string): Promise<KeyInputs | undefined> | KeyInputs | undefined;
+  alias(key: string, canonicalKey: string): Promise<void> | void;
+  previous(step: string): StepRecord | undefined;
+  /** Remembers what the step's key is made of now. */
+  remember(step: string, key: string, inputs: KeyInputs): void;
 }
 
 /** Why a vertex had to be executed. */
@@ -97,5 +105,10 @@ export type SolveEvent<R> =
   | { readonly kind: 'cached'; readonly vertex: Vertex<R>; readonly result: R }
   | { readonly kind: 'started'; readonly vertex: Vertex<R>; readonly differences: readonly KeyDifference[] }
   | { readonly kind: 'done'; readonly vertex: Vertex<R>; readonly result: R; readonly durationMs: number }
-  | { readonly kind: 'failed'; readonly vertex: Vertex<R>; readonly error: unknown; readonly durationMs: number }
+  | {
+      readonly kind: 'failed';
+      readonly vertex: Vertex<R>;
+      readonly error: unknown;
+      readonly durationMs: number;
+    }
   | { readonly kind: 'cancelled'; readonly vertex: Vertex<R> };

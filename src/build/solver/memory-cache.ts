@@ -1,0 +1,20 @@
+import type { CacheHit, KeyInputs, SolverCache, StepRecord } from './types.ts';
+
+/** A cache that lives as long as the process: for tests, and for runs that must not leave anything behind. */
+export const createMemoryCache = <R>(): SolverCache<R> => {
+  const results = new Map<string, CacheHit<R>>();
+  const steps = new Map<string, StepRecord>();
+  return {
+    lookup: (key) => results.get(key),
+    store: ({ key, aliases, result }) => {
+      for (const each of [key, ...aliases]) results.set(each, { result, canonicalKey: key });
+      return Promise.resolve();
+    },
+    alias: (key, canonicalKey) => {
+      const hit = results.get(canonicalKey);
+      if (hit !== undefined) results.set(key, hit);
+    },
+    previous: (step) => steps.get(step),
+    remember: (step, key, inputs: KeyInputs) => void steps.set(step, { key, inputs: () => inputs }),
+  };
+};
