@@ -43,13 +43,13 @@ export const chooseCapabilities = (
   choice: CapabilityChoice,
   available: readonly string[],
 ): readonly string[] => {
-  const add = (choice.add ?? []).map(normalized);
-  const drop = (choice.drop ?? []).map(normalized);
+  const add = new Set((choice.add ?? []).map(normalized));
+  const drop = new Set((choice.drop ?? []).map(normalized));
   const wanted = (name: string): boolean => {
     if (choice.privileged === true) return true;
-    if (add.includes(ALL)) return !drop.includes(name);
-    if (add.includes(name)) return true;
-    if (drop.includes(ALL) || drop.includes(name)) return false;
+    if (add.has(ALL)) return !drop.has(name);
+    if (add.has(name)) return true;
+    if (drop.has(ALL) || drop.has(name)) return false;
     return DEFAULT_CAPABILITIES.includes(name);
   };
   return CAPABILITIES.filter((name) => available.includes(name) && wanted(name));

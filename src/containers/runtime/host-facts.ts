@@ -40,10 +40,12 @@ export const readHostFacts = (): HostFacts => {
     .split('.')
     .map((part) => Number.parseInt(part, 10));
   const status = readFileSync('/proc/self/status', 'utf8');
+  const unified = existsSync('/sys/fs/cgroup/cgroup.controllers');
   return {
     architecture: OCI_ARCHITECTURES[arch()] ?? arch(),
     kernel: { major, minor },
-    cgroup: existsSync('/sys/fs/cgroup/cgroup.controllers') ? 'v2' : 'v1',
+    cgroup: unified ? 'v2' : 'v1',
+    swapLimit: unified || existsSync('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes'),
     capabilities: capabilitiesOfMask(/^CapBnd:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'),
     hardLimits: parseLimits(readFileSync('/proc/self/limits', 'utf8')),
   };

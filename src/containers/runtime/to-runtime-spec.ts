@@ -11,7 +11,7 @@ import type {
   RuntimeSeccomp,
   RuntimeSpec,
 } from './spec-types.ts';
-import type { HostFacts, ProcessInput, SpecInput } from './types.ts';
+import type { HostFacts, NetworkInput, ProcessInput, SpecInput } from './types.ts';
 
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -96,23 +96,16 @@ export const toRuntimeProcess = (
   };
 };
 
-const networkNamespace = (input: SpecInput): readonly RuntimeNamespace[] => {
-  const network = input.network ?? { kind: 'none' };
-  switch (network.kind) {
-    case 'host':
-      return [];
-    case 'none':
-      return [{ type: 'network' }];
-    case 'path':
-      return [{ type: 'network', path: network.path }];
-  }
+const networkNamespace = (network: NetworkInput = { kind: 'none' }): readonly RuntimeNamespace[] => {
+  if (network.kind === 'host') return [];
+  return [network.kind === 'path' ? { type: 'network', path: network.path } : { type: 'network' }];
 };
 
 const namespacesOf = (input: SpecInput, host: HostFacts): readonly RuntimeNamespace[] => {
   const cgroupns = input.cgroupns ?? (host.cgroup === 'v2' ? 'private' : 'host');
   return [
     { type: 'mount' },
-    ...networkNamespace(input),
+    ...networkNamespace(input.network),
     ...(input.uts === 'host' ? [] : [{ type: 'uts' } as const]),
     ...(input.pid === 'host' ? [] : [{ type: 'pid' } as const]),
     ...(input.ipc === 'host' ? [] : [{ type: 'ipc' } as const]),

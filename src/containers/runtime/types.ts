@@ -132,6 +132,8 @@ export interface HostFacts {
   readonly architecture: string;
   readonly kernel: { readonly major: number; readonly minor: number };
   readonly cgroup: 'v1' | 'v2';
+  /** Whether the kernel counts swap, so that a limit of memory plus swap can be set. */
+  readonly swapLimit: boolean;
   /** Capabilities that this process may hand on, as `CAP_…`; a container never gets one that is not here. */
   readonly capabilities: readonly string[];
   /** Hard limits of this process by Docker's name; `undefined` is unlimited. */
@@ -253,7 +255,7 @@ export interface RuntimeStats {
   };
   readonly memory: {
     readonly usageBytes: number;
-    readonly limitBytes: number;
+    readonly limitBytes: number | undefined;
     readonly stats: Readonly<Record<string, number>>;
   };
   readonly pids: { readonly current: number; readonly limit: number | undefined };

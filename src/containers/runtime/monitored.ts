@@ -1,0 +1,170 @@
+import { mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { startConmon } from './conmon.ts';
+import { pathsOf, type RuntimeContext } from './context.ts';
+import { runtimeErrors } from './errors.ts';
+import { processFailure, runProgram } from './oci-program.ts';
+import type { ContainerPaths } from './paths.ts';
+import { openSession } from './session.ts';
+import { encodeSpec } from './to-runtime-spec.ts';
+import type { CreateOptions, ExecOptions, ExecSession, ExitStatus } from './types.ts';
+
+const MAX_SOCKET_PATH_BYTES = 107;
+
+interface MonitorDirectories {
+  readonly bundle: string;
+  readonly exits: string;
+}
+
+/** Arguments that a container's and an exec's monitor share. */
+const monitorArguments = (
+  context: RuntimeContext,
+  id: string,
+  directories: MonitorDirectories,
+): readonly string[] => [
+  '--api-version',
+  '1',
+  '--cid',
+  id,
+  '--name',
+  id,
+  '--runtime',
+  context.program,
+  '--runtime-arg',
+  '--root',
+  '--runtime-arg',
+  context.paths.state,
+  '--bundle',
+  directories.bundle,
+  '--persist-dir',
+  directories.bundle,
+  '--exit-dir',
+  directories.exits,
+  '--container-pidfile',
+  `${directories.bundle}/pid`,
+  '--conmon-pidfile',
+  `${directories.bundle}/conmon.pid`,
+  '--full-attach',
+  '--no-sync-log',
+];
+
+const checkSocketPath = (path: string): void => {
+  if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) throw runtimeErrors.pathTooLong({ path });
+};
+
+const makeBundle = async (paths: ContainerPaths, options: CreateOptions): Promise<void> => {
+  checkSocketPath(paths.attachSocket);
+  await mkdir(dirname(paths.bundle), { recursive: true });
+  try {
+    await mkdir(paths.bundle, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    throw runtimeErrors.containerExists({ id: options.id }, error);
+  }
+  await writeFile(paths.config, encodeSpec(options.spec));
+  await (await open(options.logPath, 'a', 0o640)).close();
+};
+
+const createArguments = (context: RuntimeContext, options: CreateOptions): readonly string[] => {
+  const paths = pathsOf(context, options.id);
+  const terminal = options.spec.process.terminal;
+  const openStdin = options.openStdin === true;
+  return [
+    ...monitorArguments(context, options.id, { bundle: paths.bundle, exits: context.paths.exits }),
+    '--cuuid',
+    options.id,
+    '--log-path',
+    `k8s-file:${options.logPath}`,
+    ...(terminal ? ['--terminal'] : []),
+    ...(openStdin ? ['--stdin'] : []),
+    ...(openStdin && (terminal || options.stdinOnce !== true) ? ['--leave-stdin-open'] : []),
+  ];
+};
+
+const unusable = (context: RuntimeContext, text: string): boolean =>
+  context.name === 'crun' && /cgroup/i.test(text) && !/memory|pids|cpu/i.test(text);
+
+/** Makes the container under a new conmon; on failure its bundle and what the runtime made are removed. */
+export const createMonitored = async (
+  context: RuntimeContext,
+  options: CreateOptions,
+): Promise<{ readonly pid: number }> => {
+  const paths = pathsOf(context, options.id);
+  context.exits.remove(options.id);
+  await makeBundle(paths, options);
+  try {
+    const run = await startConmon({ conmon: context.conmon, args: createArguments(context, options) });
+    run.release();
+    if (run.started.data > 0) return { pid: run.started.data };
+    const text = run.started.message ?? '';
+    if (unusable(context, text))
+      throw runtimeErrors.runtimeUnusable({ name: context.name, text: text.trim() });
+    throw processFailure(options.id, text, runtimeErrors.createFailed);
+  } catch (error) {
+    await runProgram(context.program, ['--root', context.paths.state, 'delete', '--force', options.id]);
+    await rm(paths.bundle, { recursive: true, force: true });
+    context.exits.remove(options.id);
+    throw error;
+  }
+};
+
+const execArguments = (
+  context: RuntimeContext,
+  target: { readonly id: string; readonly execId: string; readonly directory: string },
+  options: ExecOptions,
+): readonly string[] => [
+  ...monitorArguments(context, target.id, { bundle: target.directory, exits: `${target.directory}/exits` }),
+  '--cuuid',
+  target.execId,
+  '--log-path',
+  'off:',
+  '--exec',
+  '--exec-attach',
+  '--exec-process-spec',
+  `${target.directory}/process.json`,
+  ...(options.process.terminal ? ['--terminal'] : []),
+  ...(options.openStdin === true ? ['--stdin'] : []),
+  ...(options.openStdin === true && options.process.terminal ? ['--leave-stdin-open'] : []),
+];
+
+/** Runs a further process in a running container; its directory is removed when it has ended. */
+export const execMonitored = async (
+  context: RuntimeContext,
+  target: { readonly id: string; readonly execId: string },
+  options: ExecOptions,
+): Promise<ExecSession> => {
+  const directory = `${context.paths.run}/e/${target.execId}`;
+  checkSocketPath(`${directory}/attach`);
+  await mkdir(`${directory}/exits`, { recursive: true, mode: 0o700 });
+  await writeFile(`${directory}/process.json`, encodeSpec(options.process));
+  const cleanUp = (): Promise<void> => rm(directory, { recursive: true, force: true });
+  let session: ReturnType<typeof openSession> | undefined;
+  try {
+    const run = await startConmon({
+      conmon: context.conmon,
+      args: execArguments(context, { ...target, directory }, options),
+      beforeStart: () => {
+        session = openSession({
+          attachSocket: `${directory}/attach`,
+          control: `${directory}/ctl`,
+          openStdin: options.openStdin ?? false,
+        });
+        return Promise.resolve();
+      },
+    });
+    if (run.started.data <= 0 || session === undefined) {
+      run.release();
+      session?.close();
+      throw processFailure(target.id, run.started.message ?? '', runtimeErrors.execFailed);
+    }
+    const exit = run.next().then(async (report): Promise<ExitStatus> => {
+      run.release();
+      await cleanUp();
+      return { exitCode: report?.data ?? 255, finishedAt: new Date(), oomKilled: false };
+    });
+    return Object.assign(session, { pid: run.started.data, exit });
+  } catch (error) {
+    await cleanUp();
+    throw error;
+  }
+};
