@@ -1,0 +1,91 @@
+import { consoleErrors } from './errors.ts';
+
+const NANOS: Readonly<Record<string, number>> = {
+  ns: 1,
+  us: 1e3,
+  µs: 1e3,
+  μs: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  m: 60e9,
+  h: 3600e9,
+};
+
+/**
+ * Nanoseconds of a Go duration such as `1h2m3.5s`.
+ *
+ * @throws CONSOLE_DURATION_INVALID
+ */
+export const parseDuration = (text: string): number => {
+  if (/^[-+]?0$/.test(text)) return 0;
+  const match = /^([-+]?)((?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/.exec(text);
+  if (match === null) throw consoleErrors.durationInvalid({ text });
+  let total = 0;
+  for (const [, value, unit] of text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g))
+    total += Number(value) * (NANOS[unit ?? ''] ?? 0);
+  return Math.round(match[1] === '-' ? -total : total);
+};
+
+const plural = (count: number, unit: string): string => `${count} ${unit}`;
+
+/** Docker's rough age of `ms` milliseconds: `Less than a second`, `3 minutes`, `About an hour`, `2 weeks`. */
+export const humanDuration = (ms: number): string => {
+  const seconds = Math.trunc(ms / 1000);
+  if (seconds < 1) return 'Less than a second';
+  if (seconds === 1) return '1 second';
+  if (seconds < 60) return plural(seconds, 'seconds');
+  const minutes = Math.trunc(seconds / 60);
+  if (minutes === 1) return 'About a minute';
+  if (minutes < 60) return plural(minutes, 'minutes');
+  const hours = Math.round(seconds / 3600);
+  if (hours === 1) return 'About an hour';
+  if (hours < 48) return plural(hours, 'hours');
+  if (hours < 24 * 7 * 2) return plural(Math.trunc(hours / 24), 'days');
+  if (hours < 24 * 30 * 2) return plural(Math.trunc(hours / 24 / 7), 'weeks');
+  if (hours < 24 * 365 * 2) return plural(Math.trunc(hours / 24 / 30), 'months');
+  return plural(Math.trunc(hours / 24 / 365), 'years');
+};
+
+const two = (value: number): string => String(value).padStart(2, '0');
+
+const zoneName = (date: Date): string => {
+  const name = new Intl.DateTimeFormat('en-US', { timeZoneName: 'short' })
+    .formatToParts(date)
+    .find((part) => part.type === 'timeZoneName')?.value;
+  return name ?? 'UTC';
+};
+
+const offsetOf = (date: Date): readonly [string, string, string] => {
+  const minutes = -date.getTimezoneOffset();
+  const size = Math.abs(minutes);
+  return [minutes < 0 ? '-' : '+', two(Math.trunc(size / 60)), two(size % 60)];
+};
+
+const dayOf = (date: Date): string =>
+  `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+const clockOf = (date: Date): string =>
+  `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+
+/** Go's `Time.String()` of seconds since 1970 in local time: `2026-11-20 10:11:12 +0100 CET`. */
+export const goTime = (seconds: number): string => {
+  const date = new Date(seconds * 1000);
+  return `${dayOf(date)} ${clockOf(date)} ${offsetOf(date).join('')} ${zoneName(date)}`;
+};
+
+/** RFC 3339 in local time, with nanoseconds where `nanos` is given: `2026-11-20T10:11:12+01:00`. */
+export const localRfc3339 = (seconds: number, nanos?: bigint): string => {
+  const date = new Date(seconds * 1000);
+  const [sign, hours, minutes] = offsetOf(date);
+  const fraction = nanos === undefined ? '' : `.${String(nanos % 1_000_000_000n).padStart(9, '0')}`;
+  const zone = date.getTimezoneOffset() === 0 ? 'Z' : `${sign}${hours}:${minutes}`;
+  return `${dayOf(date)}T${clockOf(date)}${fraction}${zone}`;
+};
+
+/** Go's ANSIC form of an RFC 3339 time, in UTC: `Fri Nov 20 10:11:12 2026`; other texts stay as they are. */
+export const ansicTime = (text: string): string => {
+  const date = new Date(text);
+  if (text === '' || Number.isNaN(date.getTime())) return text;
+  const utc = date.toUTCString();
+  const day = String(date.getUTCDate()).padStart(2, ' ');
+  return `${utc.slice(0, 3)} ${utc.slice(8, 11)} ${day} ${utc.slice(17, 25)} ${date.getUTCFullYear()}`;
+};

@@ -1,0 +1,12 @@
+export { consoleErrors } from './errors.ts';
+export { flagTable, type FlagKind, type FlagSpec, type FlagTable, type FlagValues } from './flags.ts';
+export { parseFlags, type ParsedFlags, type ParseOptions } from './parse-flags.ts';
+export { flagUsage, usageText, type Usage } from './usage.ts';
+export { nearest } from './suggest.ts';
+export { compileTemplate, type Template, type TemplateOptions } from './template.ts';
+export { goQuote, goString } from './go-format.ts';
+export { formatRows, type Row, type RowsOptions } from './rows.ts';
+export { alignColumns, type TableOptions } from './table.ts';
+export { binarySize, humanSize, parseBytes } from './sizes.ts';
+export { ansicTime, goTime, humanDuration, localRfc3339, parseDuration } from './durations.ts';
+export { ellipsis, shortId, visible } from './visible.ts';
