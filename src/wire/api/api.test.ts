@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  LADE_VERSION,
   checkApiVersion,
   checkFilters,
   decodeRegistryAuth,
@@ -86,6 +88,11 @@ describe('parameters', () => {
       /1\.23 is too old\. Minimum supported API version is 1\.24/,
     );
   });
+});
+
+test('the version is that of the package', async () => {
+  const text = await readFile(new URL('../../../package.json', import.meta.url), 'utf8');
+  expect(JSON.parse(text)).toMatchObject({ version: LADE_VERSION });
 });
 
 describe('credentials', () => {

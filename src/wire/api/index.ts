@@ -1,5 +1,12 @@
 export { apiErrors } from './errors.ts';
-export { API_VERSION, MIN_API_VERSION, checkApiVersion, compareApiVersions } from './versions.ts';
+export {
+  API_VERSION,
+  LADE_VERSION,
+  MIN_API_VERSION,
+  checkApiVersion,
+  compareApiVersions,
+} from './versions.ts';
+export { decodeBuildLine, encodeBuildLine, type BuildLine, type BuildFault } from './build-lines.ts';
 export {
   checkFilters,
   parseFilters,

@@ -207,6 +207,7 @@ export interface LadeInfoAnswer {
   readonly startedAt: string;
   readonly layerBackend: string;
   readonly addresses: readonly string[];
-  /** Whether build contexts may be named by path: the client must be on this machine. */
+  /** `BOOT_ID MOUNT_NAMESPACE` (/proc/sys/kernel/random/boot_id, link /proc/self/ns/mnt): a client with the same ones
+   * may name build contexts by path. */
   readonly machineId: string;
 }

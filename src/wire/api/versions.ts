@@ -19,3 +19,6 @@ export const checkApiVersion = (version: string): string => {
     throw apiErrors.versionTooOld({ version, minimum: MIN_API_VERSION });
   return version;
 };
+
+/** Version of Lade: the one in package.json (a bundle has none beside it; a test compares them). */
+export const LADE_VERSION = '0.1.0';
