@@ -7,6 +7,10 @@ export { statfs } from './statfs.ts';
 export { receiveFd } from './receive-fd.ts';
 export { connectSeqpacket } from './seqpacket.ts';
 export { setWinsize } from './terminal.ts';
+export { createNetns, inNetns, isNetns, removeNetns } from './netns.ts';
+export { deleteLink, openRtnetlink, type Rtnetlink } from './rtnetlink.ts';
+export type { Link, LinkChange, NewBridge, NewLink, NewVeth } from './rtnetlink-link.ts';
+export type { InterfaceAddress, Route } from './rtnetlink-address.ts';
 export { errnoOf, sysErrors } from './errors.ts';
 export {
   MS,

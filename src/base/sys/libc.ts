@@ -8,6 +8,11 @@ export type LibcFunction = (...args: readonly unknown[]) => number | bigint;
 
 type KoffiModule = typeof Koffi;
 
+/** What koffi adds to a declared function: the last argument is called back. */
+interface AsyncLibcFunction {
+  readonly async: (...args: readonly unknown[]) => void;
+}
+
 let loaded: { readonly koffi: KoffiModule; readonly libc: Koffi.LibraryHandle } | undefined;
 
 const load = (): NonNullable<typeof loaded> => {
@@ -31,6 +36,25 @@ export const libcFunction = (definition: string): LibcFunction => {
   return (...args) => {
     declared ??= load().libc.func(definition) as LibcFunction;
     return declared(...args);
+  };
+};
+
+/**
+ * The same on a thread of the pool, for calls that wait long in the kernel. Resolves with what the function returned;
+ * the error number is not known then. Buffers among the arguments must stay untouched until it resolves.
+ */
+export const libcFunctionAsync = (
+  definition: string,
+): ((...args: readonly unknown[]) => Promise<number | bigint>) => {
+  let declared: AsyncLibcFunction | undefined;
+  return async (...args) => {
+    const call = (declared ??= load().libc.func(definition) as unknown as AsyncLibcFunction);
+    return await new Promise((resolve, reject) => {
+      call.async(...args, (error: Error | null | undefined, result: number | bigint) => {
+        if (error === null || error === undefined) resolve(result);
+        else reject(sysErrors.libcMissing({ message: error.message }, error));
+      });
+    });
   };
 };
 
