@@ -25,9 +25,7 @@ export interface HostSettings {
 
 export interface RegistryClientOptions {
   /** Asked when the registry wants to know who calls; `host` is the reference's domain (`docker.io`, `localhost:5000`). */
-  readonly credentials?:
-    | ((host: string, repository: string) => Promise<Credentials | undefined>)
-    | undefined;
+  readonly credentials?: ((host: string, repository: string) => Promise<Credentials | undefined>) | undefined;
   /** Settings by domain. */
   readonly hosts?: Readonly<Record<string, HostSettings>> | undefined;
   readonly userAgent?: string | undefined;
@@ -58,6 +56,8 @@ export interface FetchedManifest {
 export interface BlobOptions extends Cancellable {
   /** First byte wanted, default 0. */
   readonly start?: number | undefined;
+  /** Bytes the whole blob must have. */
+  readonly size?: number | undefined;
 }
 
 export interface FetchedBlob {

@@ -1,0 +1,69 @@
+import type { LadeError } from '#errors';
+import { collect, type HttpResponse } from '#http';
+import { z } from 'zod';
+import { distributionErrors } from './errors.ts';
+
+const MAX_ERROR_BYTES = 64 * 1024;
+
+const errorBody = z.object({
+  errors: z
+    .array(z.object({ code: z.string().default(''), message: z.string().nullish(), detail: z.unknown() }))
+    .min(1),
+});
+
+/** What was asked, for the error's text. */
+export interface Subject {
+  readonly host: string;
+  /** Familiar name of image or repository. */
+  readonly name: string;
+  readonly kind: 'manifest' | 'blob' | 'repository' | 'upload' | 'ping';
+  readonly digest?: string | undefined;
+}
+
+interface Reported {
+  readonly codes: readonly string[];
+  readonly reason: string;
+}
+
+/** Nothing a server sends may steer a terminal. */
+const printable = (text: string): string => text.replaceAll(/\p{Cc}+/gu, ' ').slice(0, 500);
+
+const reported = async (response: HttpResponse): Promise<Reported> => {
+  const body = await collect(response.body, MAX_ERROR_BYTES).catch(() => Buffer.alloc(0));
+  try {
+    const { errors } = errorBody.parse(JSON.parse(body.toString('utf8')));
+    const texts = errors.map(
+      ({ code, message }) => (message ?? '') || code.toLowerCase().replaceAll('_', ' '),
+    );
+    return { codes: errors.map(({ code }) => code), reason: printable(texts.join('; ')) };
+  } catch {
+    return { codes: [], reason: `HTTP status ${response.status}` };
+  }
+};
+
+const notFound = (subject: Subject, codes: readonly string[]): LadeError | undefined => {
+  if (codes.includes('NAME_UNKNOWN')) return distributionErrors.repositoryNotFound(subject);
+  if (subject.kind === 'manifest') return distributionErrors.manifestNotFound(subject);
+  if (subject.kind === 'blob') {
+    return distributionErrors.blobNotFound({ ...subject, digest: subject.digest ?? 'of this name' });
+  }
+  return subject.kind === 'repository' ? distributionErrors.repositoryNotFound(subject) : undefined;
+};
+
+/** The error for an answer that is not what was hoped for; reads the body. */
+export const answerError = async (response: HttpResponse, subject: Subject): Promise<LadeError> => {
+  const { codes, reason } = await reported(response);
+  const { status } = response;
+  const refusal = { host: subject.host, status, reason };
+  if (status === 401) return distributionErrors.unauthorized({ host: subject.host, reason });
+  if (status === 403) return distributionErrors.denied({ ...subject, reason });
+  if (status === 429) return distributionErrors.rateLimited(refusal);
+  if (status >= 500) return distributionErrors.registryFailed(refusal);
+  if (status === 404) {
+    const known = notFound(subject, codes);
+    if (known !== undefined) return known;
+  }
+  return subject.kind === 'ping'
+    ? distributionErrors.notARegistry(refusal)
+    : distributionErrors.refused(refusal);
+};

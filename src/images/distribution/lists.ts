@@ -1,0 +1,125 @@
+import { collect } from '#http';
+import { parseDigest, type Descriptor, type Digest } from '#oci';
+import { z } from 'zod';
+import { answerError, type Subject } from './api-errors.ts';
+import { distributionErrors } from './errors.ts';
+import { fetchManifest, pullScope, type Place } from './manifests.ts';
+import type { ApiResponse } from './session.ts';
+import type { Cancellable } from './types.ts';
+
+const PAGE = 1000;
+const MAX_PAGES = 10_000;
+const MAX_LIST_BYTES = 16 * 1024 * 1024;
+
+const tagList = z.object({ tags: z.array(z.string()).nullish() });
+
+const referrerIndex = z.object({
+  manifests: z
+    .array(
+      z.object({
+        mediaType: z.string(),
+        digest: z.string(),
+        size: z.number(),
+        artifactType: z.string().optional(),
+        annotations: z.record(z.string(), z.string()).optional(),
+      }),
+    )
+    .nullish(),
+});
+
+const nextPage = (response: ApiResponse): URL | undefined => {
+  const { link } = response.headers;
+  const match = /<([^>]*)>\s*;[^,]*rel="?next"?/i.exec(typeof link === 'string' ? link : '');
+  if (match?.[1] === undefined || !URL.canParse(match[1], response.url.href)) return undefined;
+  const url = new URL(match[1], response.url);
+  return url.host === response.url.host ? url : undefined;
+};
+
+const readJson = async <T>(response: ApiResponse, schema: z.ZodType<T>, host: string): Promise<T> => {
+  const bytes = await collect(response.body, MAX_LIST_BYTES);
+  try {
+    return schema.parse(JSON.parse(bytes.toString('utf8')));
+  } catch (error) {
+    throw distributionErrors.unreadableAnswer(
+      { host, reason: 'it is not the JSON that the protocol wants' },
+      error,
+    );
+  }
+};
+
+const pages = async function* (place: Place, first: string, options: Cancellable & { subject: Subject }) {
+  let url: string | URL | undefined = first;
+  for (let page = 0; page < MAX_PAGES && url !== undefined; page += 1) {
+    const response: ApiResponse = await place.session.send({
+      method: 'GET',
+      url,
+      repository: place.path,
+      scopes: [pullScope(place.path)],
+      signal: options.signal,
+    });
+    if (response.status !== 200) throw await answerError(response, options.subject);
+    url = nextPage(response);
+    yield response;
+  }
+};
+
+/** All tags of the repository. */
+export const listTags = async (place: Place, { signal }: Cancellable = {}): Promise<readonly string[]> => {
+  const { host } = place.session;
+  const subject: Subject = { host, name: place.name, kind: 'repository' };
+  const tags: string[] = [];
+  for await (const response of pages(place, `/v2/${place.path}/tags/list?n=${PAGE}`, { subject, signal })) {
+    const page = await readJson(response, tagList, host);
+    tags.push(...(page.tags ?? []));
+  }
+  return tags;
+};
+
+const descriptorsIn = (index: z.infer<typeof referrerIndex>): readonly Descriptor[] =>
+  (index.manifests ?? []).map((entry) => ({ ...entry, digest: parseDigest(entry.digest) }));
+
+/** Registries without the referrers API keep the list under a tag (distribution-spec, "Referrers Tag Schema"). */
+const byTagSchema = async (
+  place: Place,
+  digest: Digest,
+  options: Cancellable,
+): Promise<readonly Descriptor[]> => {
+  const tag = digest
+    .replace(':', '-')
+    .replaceAll(/[^\w.-]/g, '-')
+    .slice(0, 97);
+  try {
+    const { bytes } = await fetchManifest(place, tag, options);
+    return descriptorsIn(referrerIndex.parse(JSON.parse(bytes.toString('utf8'))));
+  } catch (error) {
+    if (distributionErrors.manifestNotFound.is(error) || distributionErrors.repositoryNotFound.is(error))
+      return [];
+    throw error;
+  }
+};
+
+/** What refers to the digest, by the referrers API or the tag schema. */
+export const listReferrers = async (
+  place: Place,
+  digest: Digest,
+  options: Cancellable & { readonly artifactType?: string | undefined } = {},
+): Promise<readonly Descriptor[]> => {
+  const { host } = place.session;
+  const { artifactType, signal } = options;
+  const query = artifactType === undefined ? '' : `?artifactType=${encodeURIComponent(artifactType)}`;
+  const subject: Subject = { host, name: place.name, kind: 'manifest' };
+  const found: Descriptor[] = [];
+  try {
+    for await (const response of pages(place, `/v2/${place.path}/referrers/${digest}${query}`, {
+      subject,
+      signal,
+    })) {
+      found.push(...descriptorsIn(await readJson(response, referrerIndex, host)));
+    }
+  } catch (error) {
+    if (!distributionErrors.manifestNotFound.is(error) && !distributionErrors.repositoryNotFound.is(error))
+      throw error;
+    found.push(...(await byTagSchema(place, digest, { signal })));
+  }
+  return artifactType === undefined ? found : found.filter((entry) => entry.artifactType === artifactType);
+};

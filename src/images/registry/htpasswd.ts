@@ -1,0 +1,116 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { createWorkerPool, workerUrl } from '#work';
+import { registryErrors } from './errors.ts';
+import type { Authenticator, Identity } from './types.ts';
+
+/** What the worker compares. */
+export interface PasswordCheck {
+  readonly password: string;
+  readonly hash: string;
+}
+
+export interface HtpasswdOptions {
+  readonly path: string;
+  readonly realm?: string | undefined;
+}
+
+const BCRYPT = /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/;
+/** Longest time a changed file goes unnoticed. */
+const RECHECK_MS = 1_000;
+/** Verified credentials kept; the oldest go first. */
+const MAX_VERIFIED = 1_000;
+/** Compared for unknown names, so that they take as long as known ones. */
+const NOBODY = '$2b$10$abcdefghijklmnopqrstuuDk6P5sQfSLQ2dS8M1j0Yq0cQ0e0WQ6W';
+
+/** Names and bcrypt hashes of an htpasswd file. @throws REGISTRY_HTPASSWD_UNREADABLE */
+export const parseHtpasswd = (text: string, path: string): ReadonlyMap<string, string> => {
+  const users = new Map<string, string>();
+  for (const [index, line] of text.split('\n').entries()) {
+    if (line.trim() === '' || line.startsWith('#')) continue;
+    const colon = line.indexOf(':');
+    const hash = line.slice(colon + 1).trim();
+    if (colon < 1 || !BCRYPT.test(hash)) {
+      throw registryErrors.htpasswdUnreadable({ path, reason: `line ${index + 1} is not NAME:BCRYPT` });
+    }
+    users.set(line.slice(0, colon), hash);
+  }
+  return users;
+};
+
+/** Name and password of a Basic header (RFC 7617). */
+export const parseBasic = (
+  header: string | undefined,
+): { readonly name: string; readonly password: string } | undefined => {
+  const match = /^Basic +([A-Za-z0-9+/=_-]+)$/i.exec(header ?? '');
+  const text = Buffer.from(match?.[1] ?? '', 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  return colon < 1 ? undefined : { name: text.slice(0, colon), password: text.slice(colon + 1) };
+};
+
+const fingerprint = (password: string, hash: string): Buffer =>
+  createHash('sha256').update(hash).update('\0').update(password).digest();
+
+/**
+ * Users from an htpasswd file with bcrypt hashes, read again when it changes. bcrypt runs in a worker thread and once for
+ * each credential: what was verified is remembered by a hash.
+ *
+ * @throws REGISTRY_HTPASSWD_UNREADABLE
+ */
+export const createHtpasswd = async (options: HtpasswdOptions): Promise<Authenticator> => {
+  const { path } = options;
+  const pool = createWorkerPool<PasswordCheck, boolean>({
+    url: workerUrl(import.meta.url, 'bcrypt.worker'),
+    size: 1,
+    name: 'bcrypt',
+  });
+  const verified = new Map<string, Buffer>();
+  let users: ReadonlyMap<string, string> = new Map();
+  let version = '';
+  let checkedMs = 0;
+
+  const load = async (): Promise<void> => {
+    checkedMs = Date.now();
+    const info = await stat(path);
+    const found = `${info.ino}:${info.mtimeMs}:${info.size}`;
+    if (found === version) return;
+    users = parseHtpasswd(await readFile(path, 'utf8'), path);
+    version = found;
+    verified.clear();
+  };
+
+  const remember = (name: string, proof: Buffer): void => {
+    const [oldest] = verified.keys();
+    if (verified.size >= MAX_VERIFIED && oldest !== undefined) verified.delete(oldest);
+    verified.set(name, proof);
+  };
+
+  const authenticate = async (header: string | undefined): Promise<Identity | undefined> => {
+    const basic = parseBasic(header);
+    if (basic === undefined) return undefined;
+    if (Date.now() - checkedMs > RECHECK_MS) await load().catch(() => undefined);
+    const hash = users.get(basic.name);
+    const proof = fingerprint(basic.password, hash ?? NOBODY);
+    const known = verified.get(basic.name);
+    if (hash !== undefined && known !== undefined && timingSafeEqual(known, proof))
+      return { name: basic.name };
+    const matches = await pool.run({ password: basic.password, hash: hash ?? NOBODY });
+    if (!matches || hash === undefined) return undefined;
+    remember(basic.name, proof);
+    return { name: basic.name };
+  };
+
+  try {
+    await load();
+  } catch (error) {
+    await pool[Symbol.asyncDispose]();
+    if (registryErrors.htpasswdUnreadable.is(error)) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw registryErrors.htpasswdUnreadable({ path, reason }, error);
+  }
+  return {
+    challenge: `Basic realm="${options.realm ?? 'lade registry'}"`,
+    authenticate,
+    [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),
+  };
+};
