@@ -14,7 +14,7 @@ export const goString = (value: unknown): string => {
     return `map[${entries.map(([key, item]) => `${key}:${goString(item)}`).join(' ')}]`;
   }
   if (typeof value === 'number' && !Number.isInteger(value)) return goFloat(value);
-  return String(value as string | number | boolean | bigint);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 };
 
 const goFloat = (value: number): string => {
