@@ -1,0 +1,154 @@
+import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Database, Row, Statement } from '#database';
+import { algorithmOf, hexOf, matchesDigest, sha256Of, type Digest } from '#oci';
+import { moveDurably, writeDurably } from './durable.ts';
+import { storeErrors } from './errors.ts';
+import { openIngest } from './ingest.ts';
+import type { KeyedLock } from './keyed-lock.ts';
+import { protectStatement } from './leases.ts';
+import type { BlobInfo, BlobStore, Ingest, IngestOptions, Lease } from './types.ts';
+
+const DEFAULT_MAX_READ = 8 * 1024 * 1024;
+
+/** Where the files of the store are. */
+export interface StorePaths {
+  readonly root: string;
+  readonly blobs: string;
+  readonly ingest: string;
+}
+
+export const storePaths = (root: string): StorePaths => ({
+  root,
+  blobs: join(root, 'blobs'),
+  ingest: join(root, 'ingest'),
+});
+
+export const blobPath = (paths: StorePaths, digest: Digest): string =>
+  join(paths.blobs, algorithmOf(digest), hexOf(digest));
+
+/** File name of an ingest: refs are text of any kind. */
+export const ingestName = (ref: string): string => hexOf(sha256Of(ref));
+
+export interface BlobDependencies {
+  readonly database: Database;
+  readonly lock: KeyedLock;
+  readonly paths: StorePaths;
+  /** Names of ingests that are being written. */
+  readonly active: Set<string>;
+}
+
+type BlobRow = Row & { digest: Digest; size: number };
+
+const insertBlob = (info: BlobInfo): Statement => ({
+  sql: 'INSERT INTO blobs (digest, size, created_at) VALUES (?, ?, ?) ON CONFLICT (digest) DO NOTHING',
+  params: [info.digest, info.size, Date.now()],
+});
+
+export const statBlob = (database: Database, digest: Digest): BlobInfo | undefined => {
+  const row = database.get<BlobRow>('SELECT digest, size FROM blobs WHERE digest = ?', digest);
+  return row === undefined ? undefined : { digest: row.digest, size: row.size };
+};
+
+/** Moves a durable, verified file among the blobs; when the content is there already, the file is deleted. */
+const publish = async (
+  dependencies: BlobDependencies,
+  file: { readonly path: string; readonly info: BlobInfo; readonly lease: Lease },
+): Promise<void> => {
+  const { database, lock, paths } = dependencies;
+  const { path, info, lease } = file;
+  const protection = protectStatement(lease, 'blob', info.digest);
+  await lock(info.digest, async () => {
+    const target = blobPath(paths, info.digest);
+    if (statBlob(database, info.digest) !== undefined) {
+      await database.write([protection]);
+      await unlink(path);
+      return;
+    }
+    await moveDurably(path, target);
+    try {
+      await database.write([insertBlob(info), protection]);
+    } catch (error) {
+      await unlink(target).catch(() => undefined);
+      throw error;
+    }
+  });
+};
+
+const putBytes = async (
+  dependencies: BlobDependencies,
+  bytes: Uint8Array,
+  lease: Lease,
+): Promise<BlobInfo> => {
+  const info: BlobInfo = { digest: sha256Of(bytes), size: bytes.length };
+  await lease.protect('blob', info.digest);
+  if (statBlob(dependencies.database, info.digest) !== undefined) return info;
+  const path = join(dependencies.paths.ingest, `put-${randomUUID()}`);
+  dependencies.active.add(path);
+  try {
+    await writeDurably(path, bytes);
+    await publish(dependencies, { path, info, lease });
+    return info;
+  } finally {
+    dependencies.active.delete(path);
+    await unlink(path).catch(() => undefined);
+  }
+};
+
+const beginIngest = async (dependencies: BlobDependencies, options: IngestOptions): Promise<Ingest> => {
+  const { active, paths } = dependencies;
+  const name = ingestName(options.ref);
+  const path = join(paths.ingest, name);
+  if (active.has(path)) throw storeErrors.ingestBusy({ ref: options.ref });
+  active.add(path);
+  const free = (): void => void active.delete(path);
+  try {
+    await options.lease.protect('ingest', name);
+    const place = {
+      path,
+      free,
+      publish: (info: BlobInfo) => publish(dependencies, { path, info, lease: options.lease }),
+    };
+    return await openIngest(place, options);
+  } catch (error) {
+    free();
+    throw error;
+  }
+};
+
+export const createBlobStore = (dependencies: BlobDependencies): BlobStore => {
+  const { database, paths } = dependencies;
+  const mustStat = (digest: Digest): BlobInfo => {
+    const info = statBlob(database, digest);
+    if (info === undefined) throw storeErrors.blobNotFound({ digest });
+    return info;
+  };
+  return {
+    stat: (digest) => statBlob(database, digest),
+    path: (digest) => blobPath(paths, digest),
+    async read(digest, options = {}) {
+      const { size } = mustStat(digest);
+      const maxBytes = options.maxBytes ?? DEFAULT_MAX_READ;
+      if (size > maxBytes) throw storeErrors.blobTooLarge({ digest, size, maxBytes });
+      const bytes = await readFile(blobPath(paths, digest));
+      if (bytes.length !== size || !matchesDigest(bytes, digest)) throw storeErrors.blobDamaged({ digest });
+      return bytes;
+    },
+    stream(digest, { start, end } = {}) {
+      mustStat(digest);
+      return createReadStream(blobPath(paths, digest), {
+        highWaterMark: 256 * 1024,
+        ...(start === undefined ? {} : { start }),
+        ...(end === undefined ? {} : { end: end - 1 }),
+      });
+    },
+    put: (bytes, { lease }) => putBytes(dependencies, bytes, lease),
+    ingest: (options) => beginIngest(dependencies, options),
+    list: () =>
+      database
+        .all<BlobRow>('SELECT digest, size FROM blobs ORDER BY digest')
+        .map(({ digest, size }) => ({ digest, size })),
+  };
+};

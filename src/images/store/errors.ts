@@ -1,0 +1,72 @@
+import { defineErrors } from '#errors';
+
+export const storeErrors = defineErrors('store', {
+  rootInUse: {
+    kind: 'failed-precondition',
+    message: (p: { path: string; holder: string }) => `${p.path} is in use by another process${p.holder}`,
+    hint: 'talk to that process (set DOCKER_HOST to its socket), end it, or choose another root directory',
+  },
+  layoutNewer: {
+    kind: 'failed-precondition',
+    message: (p: { path: string; found: number; known: number }) =>
+      `${p.path} has layout ${p.found}, and this version of Lade knows layouts up to ${p.known}`,
+    hint: 'use the newer Lade that wrote it, or another root directory',
+  },
+  versionUnreadable: {
+    kind: 'corrupt',
+    message: (p: { path: string }) => `${p.path} does not hold a layout number`,
+    hint: 'restore the file (it holds one line, such as `1`), or use another root directory',
+  },
+  blobNotFound: {
+    kind: 'not-found',
+    message: (p: { digest: string }) => `blob ${p.digest} is not in the store`,
+    hint: 'pull or load the image again',
+  },
+  blobTooLarge: {
+    kind: 'failed-precondition',
+    message: (p: { digest: string; size: number; maxBytes: number }) =>
+      `blob ${p.digest} has ${p.size} bytes, more than the ${p.maxBytes} that may be read at once`,
+  },
+  blobDamaged: {
+    kind: 'corrupt',
+    message: (p: { digest: string }) => `blob ${p.digest} was changed on disk: its bytes have another digest`,
+    hint: 'check the disk, remove the image and pull it again',
+  },
+  digestMismatch: {
+    kind: 'corrupt',
+    message: (p: { expected: string; actual: string }) =>
+      `content has digest ${p.actual}, expected ${p.expected}`,
+    hint: 'the source sent something else than it promised; nothing was kept, try again or use another source',
+  },
+  sizeMismatch: {
+    kind: 'corrupt',
+    message: (p: { expected: number; actual: number }) =>
+      `content has ${p.actual} bytes, expected ${p.expected}`,
+    hint: 'the source sent something else than it promised; nothing was kept, try again or use another source',
+  },
+  ingestBusy: {
+    kind: 'conflict',
+    message: (p: { ref: string }) => `${p.ref} is being written by another operation`,
+    hint: 'wait until it has ended, then try again',
+  },
+  leaseEnded: {
+    kind: 'failed-precondition',
+    message: (p: { id: string; label: string }) => `lease ${p.id} (${p.label}) has ended`,
+    hint: 'take a new lease and start the operation again',
+  },
+  imageNotFound: {
+    kind: 'not-found',
+    message: (p: { id: string }) => `image ${p.id} is not in the store`,
+    hint: 'pull, load or build it again',
+  },
+  imageHeld: {
+    kind: 'conflict',
+    message: (p: { id: string; holder: string }) => `image ${p.id} is used by ${p.holder}`,
+    hint: 'remove what uses it first',
+  },
+  contentMissing: {
+    kind: 'failed-precondition',
+    message: (p: { what: string }) => `${p.what} is not in the store`,
+    hint: 'store it under the same lease before recording the image',
+  },
+});

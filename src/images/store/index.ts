@@ -1,0 +1,28 @@
+export { openRoot } from './root.ts';
+export { openImageStore } from './image-store.ts';
+export { storeMigrations } from './migrations.ts';
+export { storeErrors } from './errors.ts';
+export type {
+  BlobInfo,
+  BlobStore,
+  CollectOptions,
+  Collected,
+  Holder,
+  Holds,
+  ImageRecord,
+  ImageRecords,
+  ImageReference,
+  ImageStore,
+  Ingest,
+  IngestOptions,
+  LayerBlob,
+  LayerCollection,
+  Lease,
+  LeaseOptions,
+  Leases,
+  ManifestLink,
+  NewImage,
+  ProtectedKind,
+  Root,
+  RootOptions,
+} from './types.ts';

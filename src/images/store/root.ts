@@ -1,0 +1,80 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { openDatabase, type Migration } from '#database';
+import { fileLock, type FileLock } from '#sys';
+import { moveDurably, syncDirectory, writeDurably } from './durable.ts';
+import { storeErrors } from './errors.ts';
+import { storeMigrations } from './migrations.ts';
+import type { Root, RootOptions } from './types.ts';
+
+/** Number of the directory layout; the tables have versions of their own. */
+const LAYOUT = 1;
+
+const holderOf = async (lockPath: string): Promise<string> => {
+  const text = await readFile(lockPath, 'utf8').catch(() => '');
+  return /^\d+$/.test(text.trim()) ? ` (process ${text.trim()})` : '';
+};
+
+const lockRoot = async (path: string): Promise<FileLock> => {
+  const lockPath = join(path, 'lock');
+  const lock = fileLock(lockPath);
+  if (lock === undefined) throw storeErrors.rootInUse({ path, holder: await holderOf(lockPath) });
+  await writeFile(lockPath, `${process.pid}\n`);
+  return lock;
+};
+
+const readLayout = async (path: string): Promise<number | undefined> => {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (text === undefined) return undefined;
+  if (!/^\d{1,6}$/.test(text.trim())) throw storeErrors.versionUnreadable({ path });
+  return Number(text);
+};
+
+const checkLayout = async (path: string): Promise<void> => {
+  const versionPath = join(path, 'version');
+  const found = await readLayout(versionPath);
+  if (found !== undefined && found > LAYOUT) throw storeErrors.layoutNewer({ path, found, known: LAYOUT });
+  if (found !== undefined) return;
+  await writeDurably(`${versionPath}.new`, `${LAYOUT}\n`);
+  await moveDurably(`${versionPath}.new`, versionPath);
+};
+
+const allMigrations = (others: readonly Migration[]): readonly Migration[] => [
+  ...storeMigrations,
+  ...others.filter((migration) => !storeMigrations.includes(migration)),
+];
+
+/**
+ * Opens a root directory, and makes it when missing. Holds its exclusive lock until disposed, after everything that
+ * uses it was disposed.
+ *
+ * `failed-precondition` when another process holds it, or when a newer Lade wrote it.
+ */
+export const openRoot = async (options: RootOptions | string): Promise<Root> => {
+  const { path: given, migrations = [] } = typeof options === 'string' ? { path: options } : options;
+  const path = resolve(given);
+  await mkdir(path, { recursive: true, mode: 0o710 });
+  const lock = await lockRoot(path);
+  try {
+    await checkLayout(path);
+    const database = await openDatabase({
+      path: join(path, 'lade.db'),
+      migrations: allMigrations(migrations),
+    });
+    await syncDirectory(path);
+    return {
+      path,
+      database,
+      async [Symbol.asyncDispose]() {
+        await database[Symbol.asyncDispose]();
+        lock[Symbol.dispose]();
+      },
+    };
+  } catch (error) {
+    lock[Symbol.dispose]();
+    throw error;
+  }
+};

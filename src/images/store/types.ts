@@ -1,0 +1,239 @@
+import type { Readable } from 'node:stream';
+import type { Database, Migration } from '#database';
+import type { Digest, DiffId, ImageId, Platform } from '#oci';
+
+export interface RootOptions {
+  readonly path: string;
+  /** Of the other rooms that keep tables in this root; the store's own need not be named. */
+  readonly migrations?: readonly Migration[] | undefined;
+}
+
+/** An open root directory, held exclusively by this process until disposed. */
+export interface Root extends AsyncDisposable {
+  readonly path: string;
+  readonly database: Database;
+}
+
+export interface BlobInfo {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** What a lease can protect. */
+export type ProtectedKind = 'blob' | 'layer' | 'ingest' | 'image';
+
+export interface LeaseOptions {
+  /** Who holds it and what for, shown to people. */
+  readonly label: string;
+  /**
+   * How long what it protects outlives the process, or a `detach`, in milliseconds. Without it the lease ends with
+   * the process.
+   */
+  readonly ttlMs?: number | undefined;
+  /** Garbage collection removes no layer at all while this lease lives: for work that makes layers of unknown digest. */
+  readonly everything?: boolean | undefined;
+}
+
+/**
+ * Keeps garbage collection away from content that no record refers to yet. Disposing ends it at once; a lease that was
+ * never disposed because the process died is ended by the next open, or when its time is over.
+ */
+export interface Lease extends AsyncDisposable {
+  readonly id: string;
+  readonly label: string;
+  /** Protects, durably. Look whether the content is there only after this has resolved. */
+  protect(kind: ProtectedKind, key: string): Promise<void>;
+  /** Lets it live until its time is over instead of ending it when disposed; for work that will be taken up again. */
+  detach(): void;
+}
+
+export interface Leases {
+  create(options: LeaseOptions): Promise<Lease>;
+}
+
+export interface IngestOptions {
+  /** Names the work, so that it can be taken up again: the same ref goes on where it stopped. */
+  readonly ref: string;
+  readonly lease: Lease;
+  /** What the source promised; `write` and `commit` hold it to that. */
+  readonly expected?:
+    | { readonly digest?: Digest | undefined; readonly size?: number | undefined }
+    | undefined;
+}
+
+/**
+ * Content that arrives. Not visible as a blob before `commit` has resolved. Disposing without commit keeps what came
+ * for a later ingest with the same ref.
+ */
+export interface Ingest extends AsyncDisposable {
+  readonly ref: string;
+  /** The growing file; `commit` moves it, and those who have it open keep reading. */
+  readonly path: string;
+  /** Bytes present, those of an earlier try included. */
+  readonly offset: number;
+  /** Appends. `corrupt` when more comes than was promised. Calls must not overlap. */
+  write(chunk: Uint8Array): Promise<void>;
+  /** Forgets what came so far and starts at offset 0. */
+  restart(): Promise<void>;
+  /**
+   * Verifies, makes durable and visible as a blob. Idempotent for content that is there already. On `corrupt` what
+   * came is deleted.
+   */
+  commit(expected?: {
+    readonly digest?: Digest | undefined;
+    readonly size?: number | undefined;
+  }): Promise<BlobInfo>;
+  /** Deletes what came. */
+  abort(): Promise<void>;
+}
+
+export interface BlobStore {
+  stat(digest: Digest): BlobInfo | undefined;
+  /** Where the bytes are; the file exists only while `stat` finds the blob. */
+  path(digest: Digest): string;
+  /** All bytes, verified; `maxBytes` is 8 MiB unless given. */
+  read(digest: Digest, options?: { readonly maxBytes?: number | undefined }): Promise<Buffer>;
+  /** Bytes from `start` up to, not including, `end`; not verified. */
+  stream(
+    digest: Digest,
+    options?: { readonly start?: number | undefined; readonly end?: number | undefined },
+  ): Readable;
+  /** Stores a small blob. Idempotent. */
+  put(bytes: Uint8Array, options: { readonly lease: Lease }): Promise<BlobInfo>;
+  /** Begins or resumes; `conflict` while the same ref is being written. */
+  ingest(options: IngestOptions): Promise<Ingest>;
+  list(): readonly BlobInfo[];
+}
+
+export interface ManifestLink {
+  readonly digest: Digest;
+  readonly mediaType: string;
+}
+
+/** A compressed form of a layer. */
+export interface LayerBlob extends BlobInfo {
+  readonly mediaType: string;
+}
+
+export interface ImageRecord {
+  readonly id: ImageId;
+  readonly platform: Platform;
+  /** RFC 3339. */
+  readonly created: string | undefined;
+  readonly parent: ImageId | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Manifests this image came with or was given. */
+  readonly manifests: readonly ManifestLink[];
+  /** Lowest first. */
+  readonly diffIds: readonly DiffId[];
+  /** Bytes of the uncompressed tars, in the order of `diffIds`. */
+  readonly layerSizes: readonly number[];
+  /** Their sum. */
+  readonly size: number;
+  /** Milliseconds since the epoch. */
+  readonly addedAt: number;
+  /** When it last got a tag, in milliseconds since the epoch. */
+  readonly taggedAt: number | undefined;
+}
+
+export interface NewImage {
+  readonly id: ImageId;
+  readonly platform: Platform;
+  readonly created?: string | undefined;
+  readonly parent?: ImageId | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly layers: readonly { readonly diffId: DiffId; readonly size: number }[];
+  readonly manifests?: readonly ManifestLink[] | undefined;
+  /** Blobs it keeps beside its configuration and manifests: layers as transferred. */
+  readonly blobs?: readonly Digest[] | undefined;
+  /** Canonical `name:tag`s that now mean this image. */
+  readonly tags?: readonly string[] | undefined;
+  /** Canonical `name@digest`s. */
+  readonly repoDigests?: readonly string[] | undefined;
+}
+
+export interface ImageReference {
+  /** Canonical: `docker.io/library/alpine:3.20` or `docker.io/library/alpine@sha256:…`. */
+  readonly reference: string;
+  readonly kind: 'tag' | 'digest';
+  readonly image: ImageId;
+}
+
+/** Every change is one transaction, durable when it resolves. */
+export interface ImageRecords {
+  get(id: ImageId): ImageRecord | undefined;
+  /** Newest first by creation time. */
+  list(): readonly ImageRecord[];
+  byReference(reference: string): ImageRecord | undefined;
+  /** IDs whose hex digits begin so. */
+  findByIdPrefix(hexPrefix: string): readonly ImageId[];
+  references(id?: ImageId): readonly ImageReference[];
+  children(id: ImageId): readonly ImageId[];
+  /** Records an image, or adds to the record that is there. All content must be stored already. */
+  put(image: NewImage): Promise<ImageRecord>;
+  /** Lets the tag mean this image; returns the one it meant before. */
+  tag(reference: string, id: ImageId): Promise<ImageId | undefined>;
+  addRepoDigest(reference: string, id: ImageId): Promise<void>;
+  /** Removes a tag or repo digest; false when there was none. */
+  untag(reference: string): Promise<boolean>;
+  /** Removes the record and its references; `conflict` while something holds the image. Content goes with `collect`. */
+  remove(id: ImageId): Promise<void>;
+  /** The compressed forms of a layer that are stored. */
+  layerBlobs(diffId: DiffId): readonly LayerBlob[];
+  /** Remembers that this blob is that layer, compressed. */
+  linkLayerBlob(diffId: DiffId, blob: LayerBlob): Promise<void>;
+}
+
+export interface Holder {
+  /** Such as `container` or `build-cache`. */
+  readonly kind: string;
+  readonly id: string;
+  /** Shown to people: a container's short ID or name. */
+  readonly label?: string | undefined;
+}
+
+/** Keeps images, layers and blobs alive for rooms that lie above. Durable. */
+export interface Holds {
+  hold(id: ImageId, holder: Holder): Promise<void>;
+  holdContent(
+    content: readonly { readonly kind: 'layer' | 'blob'; readonly key: Digest }[],
+    holder: Holder,
+  ): Promise<void>;
+  /** Ends all holds of this holder. */
+  release(holder: Pick<Holder, 'kind' | 'id'>): Promise<void>;
+  holdersOf(id: ImageId): readonly Holder[];
+  /** All that holders of this kind keep, by holder. */
+  heldBy(kind: string): readonly {
+    readonly holder: Holder;
+    readonly kind: ProtectedKind;
+    readonly key: Digest;
+  }[];
+}
+
+/** How the collector reaches layers, whose room lies above this one. */
+export interface LayerCollection {
+  list(): readonly DiffId[];
+  /** Layers that are in use although no record of the store says so. */
+  inUse(): ReadonlySet<DiffId>;
+  remove(diffId: DiffId): Promise<void>;
+}
+
+export interface CollectOptions {
+  readonly layers?: LayerCollection | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Collected {
+  readonly blobs: readonly BlobInfo[];
+  readonly layers: readonly DiffId[];
+}
+
+export interface ImageStore {
+  readonly blobs: BlobStore;
+  readonly images: ImageRecords;
+  readonly leases: Leases;
+  readonly holds: Holds;
+  /** Deletes blobs and layers that no record, hold or lease refers to. */
+  collect(options?: CollectOptions): Promise<Collected>;
+}
