@@ -75,7 +75,12 @@ export type MissReason =
       readonly before: string | undefined;
       readonly after: string | undefined;
     }
-  | { readonly kind: 'setting-changed'; readonly name: string; readonly before: string; readonly after: string }
+  | {
+      readonly kind: 'setting-changed';
+      readonly name: string;
+      readonly before: string;
+      readonly after: string;
+    }
   | { readonly kind: 'base-changed'; readonly before: string; readonly after: string }
   | {
       readonly kind: 'file-changed';
@@ -107,7 +112,12 @@ export type BuildEvent =
       /** Bytes of the layer that the step made, if it made one. */
       readonly layerSize?: number | undefined;
     }
-  | { readonly kind: 'step-failed'; readonly step: BuildStep; readonly message: string; readonly durationMs: number }
+  | {
+      readonly kind: 'step-failed';
+      readonly step: BuildStep;
+      readonly message: string;
+      readonly durationMs: number;
+    }
   | { readonly kind: 'step-cancelled'; readonly step: BuildStep }
   | { readonly kind: 'warning'; readonly message: string; readonly range?: SourceRange | undefined }
   | { readonly kind: 'status'; readonly message: string; readonly id?: string | undefined }
@@ -139,5 +149,7 @@ export interface Builder {
   /** Bytes and rows of the build cache. */
   usage(): Promise<{ readonly records: number; readonly bytes: number }>;
   /** Forgets cache rows (all, or those unused since `before`); returns how many rows and layer bytes were let go. */
-  prune(options?: { readonly before?: Date | undefined }): Promise<{ readonly records: number; readonly bytes: number }>;
+  prune(options?: {
+    readonly before?: Date | undefined;
+  }): Promise<{ readonly records: number; readonly bytes: number }>;
 }
