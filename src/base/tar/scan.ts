@@ -4,7 +4,7 @@ import { createTarParser } from './parser.ts';
 import type { TarEntry } from './types.ts';
 
 /** Small files lie next to their headers, so one read serves several. */
-const WINDOW = 64 * 1024;
+const WINDOW = 8 * 1024;
 
 /**
  * The entries of an archive in a file, without reading the content of large ones. Blocks the thread for about

@@ -22,6 +22,12 @@ export const layerErrors = defineErrors('layers', {
     message: (p: { reason: string }) => `the layer cannot be unpacked: ${p.reason}`,
     hint: 'the image is damaged or was made by a faulty tool: ask its publisher',
   },
+  compressionUnsupported: {
+    kind: 'unsupported',
+    message: (p: { name: string }) => `the layer is compressed with ${p.name}`,
+    hint: 'compress it with gzip or zstd, or not at all',
+  },
+  cancelled: { kind: 'cancelled', message: () => 'work on the layer was cancelled' },
   snapshotNotFound: {
     kind: 'not-found',
     message: (p: { id: string }) => `no such snapshot: ${p.id}`,

@@ -1,4 +1,5 @@
 export { layerErrors } from './errors.ts';
+export { openLayerStore } from './open-layer-store.ts';
 export { layersMigrations } from './migrations.ts';
 export type {
   BackendName,
@@ -10,6 +11,7 @@ export type {
   GrowingFile,
   LayerEntry,
   LayerInfo,
+  LayerLease,
   LayerSource,
   LayerStore,
   LayerStoreOptions,

@@ -42,7 +42,13 @@ export type LayerSource =
     }
   | { readonly kind: 'stream'; readonly stream: Readable; readonly compression: Compression };
 
+/** Keeps a new layer from garbage collection; a lease of the image store is one. */
+export interface LayerLease {
+  protect(kind: 'layer', key: string): Promise<void>;
+}
+
 export interface UnpackOptions {
+  readonly lease?: LayerLease | undefined;
   /** Layers below, bottom first; lets a layer that depends on them be made ready at once. */
   readonly below?: readonly DiffId[] | undefined;
   /** The digest the tar must have; another one is a `corrupt` error and leaves nothing. */
@@ -73,6 +79,7 @@ export interface ChangesOptions {
 }
 
 export interface CommitOptions extends ChangesOptions {
+  readonly lease?: LayerLease | undefined;
   /** Later modification times become this one. */
   readonly clampTo?: Date | undefined;
 }
@@ -138,6 +145,7 @@ export interface LayerWriter {
 }
 
 export interface WriteLayerOptions {
+  readonly lease?: LayerLease | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -1,0 +1,86 @@
+import { existsSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import { asDiffId, digestOf, type DiffId } from '#oci';
+import type { LayerJobs } from './jobs.ts';
+import type { LayerFiles } from './layer-files.ts';
+import type { LayerRecords } from './records.ts';
+import type { StoredTar } from './unpack-job.ts';
+import type { BackendName, LayerInfo, LayerLease } from './types.ts';
+
+/** What all operations of an open store share. */
+export interface Core {
+  readonly backend: BackendName;
+  readonly files: LayerFiles;
+  readonly records: LayerRecords;
+  readonly jobs: LayerJobs;
+  /** Directories that are not yet in the records; a sweep leaves them alone. */
+  readonly busy: Set<string>;
+  /** Layers being put in place, so that two equal ones do not collide. */
+  readonly adopting: Map<DiffId, Promise<LayerInfo>>;
+}
+
+const syncDirectory = async (path: string): Promise<void> => {
+  await using handle = await open(path);
+  await handle.sync();
+};
+
+export const infoOf = (core: Core, diffId: DiffId): LayerInfo | undefined => {
+  const record = core.records.layers.get(diffId);
+  return record === undefined ? undefined : { diffId, size: record.size };
+};
+
+const place = async (
+  core: Core,
+  staging: string,
+  record: LayerInfo & { dependent: boolean },
+): Promise<LayerInfo> => {
+  const target = core.files.layer(record.diffId);
+  core.busy.add(target);
+  if (existsSync(target)) await rm(target, { recursive: true, force: true });
+  await syncDirectory(staging);
+  await rename(staging, target);
+  await syncDirectory(core.files.layers);
+  await core.records.addLayer(record);
+  core.busy.delete(target);
+  return { diffId: record.diffId, size: record.size };
+};
+
+/** Makes a staging directory a layer; a layer that exists already wins. */
+export const adopt = async (
+  core: Core,
+  staging: string,
+  stored: StoredTar & { readonly lease?: LayerLease | undefined },
+): Promise<LayerInfo> => {
+  const diffId = asDiffId(digestOf('sha256', stored.hex));
+  await stored.lease?.protect('layer', diffId);
+  const pending = core.adopting.get(diffId);
+  if (pending !== undefined) return await pending;
+  const known = infoOf(core, diffId);
+  if (known !== undefined) return known;
+  const { size, dependent } = stored;
+  const placing = place(core, staging, { diffId, size, dependent }).finally(() =>
+    core.adopting.delete(diffId),
+  );
+  core.adopting.set(diffId, placing);
+  return await placing;
+};
+
+/** Gives `use` a staging directory that is gone afterwards unless it became a layer. */
+export const withStaging = async <T>(core: Core, use: (staging: string) => Promise<T>): Promise<T> => {
+  const staging = core.files.stage();
+  core.busy.add(staging);
+  try {
+    return await use(staging);
+  } finally {
+    core.busy.delete(staging);
+    await rm(staging, { recursive: true, force: true });
+  }
+};
+
+/** Makes a layer of what `make` leaves in its staging directory. */
+export const staged = (
+  core: Core,
+  make: (staging: string) => Promise<StoredTar>,
+  lease: LayerLease | undefined,
+): Promise<LayerInfo> =>
+  withStaging(core, async (staging) => adopt(core, staging, { ...(await make(staging)), lease }));

@@ -1,0 +1,43 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import type { FileNode } from './tree-types.ts';
+
+const CHUNK = 1 << 20;
+
+/** Takes pieces of a file at their place; what is never written reads as zeros. */
+export interface DataTarget {
+  write(bytes: Buffer, offset: number): void;
+}
+
+interface Range {
+  readonly fd: number;
+  /** First byte to read. */
+  readonly from: number;
+  readonly size: number;
+  /** First byte within the file that is made. */
+  readonly offset: number;
+}
+
+const copyRange = (range: Range, target: DataTarget): void => {
+  const buffer = Buffer.allocUnsafe(Math.min(CHUNK, range.size));
+  for (let done = 0; done < range.size;) {
+    const read = readSync(range.fd, buffer, 0, Math.min(buffer.length, range.size - done), range.from + done);
+    if (read === 0) return;
+    target.write(buffer.subarray(0, read), range.offset + done);
+    done += read;
+  }
+};
+
+/** Copies the content of a file of a layer from the tar, or from the file below that it links to. Blocks the thread. */
+export const copyFileData = (file: FileNode, tarFd: number, target: DataTarget): void => {
+  if (file.data.kind === 'tar') {
+    for (const { offset, size, position } of file.data.extents)
+      copyRange({ fd: tarFd, from: position, size, offset }, target);
+    return;
+  }
+  const fd = openSync(file.data.hostPath, 'r');
+  try {
+    copyRange({ fd, from: 0, size: file.size, offset: 0 }, target);
+  } finally {
+    closeSync(fd);
+  }
+};

@@ -1,0 +1,54 @@
+import type { MessagePort } from 'node:worker_threads';
+import { createWorkerPool, workerUrl, type RunOptions } from '#work';
+import type { ChangesRequest, CommitRequest } from './commit-job.ts';
+import type { FormRequest } from './form.ts';
+import type { StoredTar, UnpackRequest } from './unpack-job.ts';
+import type { Change } from './types.ts';
+
+/** What the worker threads of this room do. */
+export type LayerJob =
+  | ({ readonly kind: 'unpack' } & UnpackRequest)
+  | ({ readonly kind: 'form' } & FormRequest)
+  | ({ readonly kind: 'changes' } & ChangesRequest)
+  | ({ readonly kind: 'commit' } & CommitRequest)
+  | { readonly kind: 'unmount'; readonly path: string }
+  | { readonly kind: 'usage'; readonly path: string };
+
+export type LayerJobResult = StoredTar | readonly Change[] | number | undefined;
+
+/** The jobs of a store. Long ones share two threads; short ones never wait behind them. */
+export interface LayerJobs extends AsyncDisposable {
+  unpack(
+    request: UnpackRequest,
+    options: { signal?: AbortSignal | undefined; port?: MessagePort | undefined },
+  ): Promise<StoredTar>;
+  makeForm(request: FormRequest): Promise<void>;
+  changes(request: ChangesRequest, signal?: AbortSignal): Promise<readonly Change[]>;
+  commit(request: CommitRequest, signal?: AbortSignal): Promise<StoredTar | undefined>;
+  /** Waits for the file system to write back what it must. */
+  unmount(path: string): Promise<void>;
+  /** Bytes on disk of a directory and all below it, each inode once. */
+  usage(path: string): Promise<number>;
+}
+
+export const createLayerJobs = (): LayerJobs => {
+  const url = workerUrl(import.meta.url, 'layer.worker');
+  const long = createWorkerPool<LayerJob, LayerJobResult>({ url, size: 2, name: 'layers' });
+  const short = createWorkerPool<LayerJob, LayerJobResult>({ url, size: 1, name: 'layers-short' });
+  const run = async <T>(job: LayerJob, options: RunOptions = {}): Promise<T> => {
+    const isShort = job.kind === 'unmount' || job.kind === 'usage';
+    return (await (isShort ? short : long).run(job, options)) as T;
+  };
+  return {
+    unpack: (request, { signal, port }) =>
+      run({ kind: 'unpack', ...request }, { signal, transfer: port === undefined ? [] : [port] }),
+    makeForm: (request) => run({ kind: 'form', ...request }),
+    changes: (request, signal) => run({ kind: 'changes', ...request }, { signal }),
+    commit: (request, signal) => run({ kind: 'commit', ...request }, { signal }),
+    unmount: (path) => run({ kind: 'unmount', path }),
+    usage: (path) => run({ kind: 'usage', path }),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([long[Symbol.asyncDispose](), short[Symbol.asyncDispose]()]);
+    },
+  };
+};

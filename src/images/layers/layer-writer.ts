@@ -1,0 +1,42 @@
+import { createTarSink, type TarSink } from './tar-sink.ts';
+import { cleanPath } from './tree-path.ts';
+import { layerErrors } from './errors.ts';
+import { makeFormIfAlone } from './form.ts';
+import type { StoredTar } from './unpack-job.ts';
+import type { BackendName, LayerWriter } from './types.ts';
+
+const relative = (path: string): string => cleanPath(path).join('/') || '.';
+
+const inside = (path: string, name: string): string => {
+  const folder = cleanPath(path).join('/');
+  return folder === '' ? name : `${folder}/${name}`;
+};
+
+const writerOf = (sink: TarSink): LayerWriter => ({
+  async add({ source, linkName, ...entry }) {
+    const link = entry.kind === 'hardlink' && linkName !== undefined ? relative(linkName) : linkName;
+    await sink.add({ ...entry, path: relative(entry.path), linkName: link }, source);
+  },
+  async whiteout(path) {
+    const names = cleanPath(path);
+    const name = names.at(-1);
+    if (name === undefined) throw layerErrors.badContent({ reason: 'the root cannot be hidden' });
+    const marker = inside(names.slice(0, -1).join('/'), `.wh.${name}`);
+    await sink.add({ path: marker, kind: 'file', mode: 0o600 });
+  },
+  opaque: (path) => sink.add({ path: inside(path, '.wh..wh..opq'), kind: 'file', mode: 0o600 }),
+});
+
+/** Writes a layer's tar into `staging` while `write` appends to it, and its form if that depends on nothing. */
+export const writeLayerTar = async (
+  request: { readonly staging: string; readonly backend: BackendName; readonly form: string },
+  write: (writer: LayerWriter) => Promise<void>,
+): Promise<StoredTar> => {
+  const tarPath = `${request.staging}/layer.tar`;
+  await using sink = createTarSink(tarPath);
+  await write(writerOf(sink));
+  const { hex, size } = await sink.finish();
+  const target = `${request.staging}/${request.form}`;
+  const dependent = makeFormIfAlone({ backend: request.backend, tarPath, target }, sink.entries);
+  return { hex, size, dependent };
+};

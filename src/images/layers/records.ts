@@ -1,0 +1,90 @@
+import type { Database } from '#database';
+import { parseDiffId, type DiffId } from '#oci';
+import type { LayerInfo, SnapshotKind } from './types.ts';
+
+export interface LayerRecord extends LayerInfo {
+  /** Its form is made for each stack, because it depends on the layers below. */
+  readonly dependent: boolean;
+}
+
+export interface SnapshotRecord {
+  readonly id: string;
+  readonly kind: SnapshotKind;
+  readonly layers: readonly DiffId[];
+}
+
+/** The rows of this room, kept in memory as well so that nothing on the run path waits for a query. */
+export interface LayerRecords {
+  readonly layers: ReadonlyMap<DiffId, LayerRecord>;
+  readonly snapshots: ReadonlyMap<string, SnapshotRecord>;
+  addLayer(record: LayerRecord): Promise<void>;
+  deleteLayer(diffId: DiffId): Promise<void>;
+  addSnapshot(record: SnapshotRecord): Promise<void>;
+  deleteSnapshot(id: string): Promise<void>;
+}
+
+interface LayerRow extends Record<string, string | number> {
+  diff_id: string;
+  size: number;
+  form: string;
+}
+
+interface SnapshotRow extends Record<string, string> {
+  id: string;
+  kind: string;
+  layers: string;
+}
+
+const readLayers = (database: Database): Map<DiffId, LayerRecord> => {
+  const rows = database.all<LayerRow>('SELECT diff_id, size, form FROM layers ORDER BY created_ms, diff_id');
+  return new Map(
+    rows.map((row) => {
+      const diffId = parseDiffId(row.diff_id);
+      return [diffId, { diffId, size: row.size, dependent: row.form === 'dependent' }];
+    }),
+  );
+};
+
+const readSnapshots = (database: Database): Map<string, SnapshotRecord> => {
+  const rows = database.all<SnapshotRow>('SELECT id, kind, layers FROM snapshots ORDER BY created_ms, id');
+  return new Map(
+    rows.map(({ id, kind, layers }) => [
+      id,
+      {
+        id,
+        kind: kind === 'build' ? 'build' : 'container',
+        layers: layers.split(' ').filter(Boolean).map(parseDiffId),
+      },
+    ]),
+  );
+};
+
+export const openLayerRecords = (database: Database): LayerRecords => {
+  const layers = readLayers(database);
+  const snapshots = readSnapshots(database);
+  return {
+    layers,
+    snapshots,
+    async addLayer(record) {
+      const { diffId, size, dependent } = record;
+      const sql = 'INSERT INTO layers (diff_id, size, form, created_ms) VALUES (?, ?, ?, ?)';
+      const params = [diffId, size, dependent ? 'dependent' : 'alone', Date.now()];
+      await database.write([{ sql, params }]);
+      layers.set(diffId, record);
+    },
+    async deleteLayer(diffId) {
+      layers.delete(diffId);
+      await database.write([{ sql: 'DELETE FROM layers WHERE diff_id = ?', params: [diffId] }]);
+    },
+    async addSnapshot(record) {
+      const { id, kind } = record;
+      snapshots.set(id, record);
+      const sql = 'INSERT INTO snapshots (id, kind, layers, created_ms) VALUES (?, ?, ?, ?)';
+      await database.write([{ sql, params: [id, kind, record.layers.join(' '), Date.now()] }]);
+    },
+    async deleteSnapshot(id) {
+      snapshots.delete(id);
+      await database.write([{ sql: 'DELETE FROM snapshots WHERE id = ?', params: [id] }]);
+    },
+  };
+};

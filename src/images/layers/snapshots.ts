@@ -1,0 +1,188 @@
+import { chmodSync, chownSync, lstatSync, mkdirSync, renameSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import type { DiffId } from '#oci';
+import { lgetXattr, lsetXattr, lutimesNs } from '#sys';
+import { adopt, withStaging, type Core } from './adopt.ts';
+import { attributesOf } from './below.ts';
+import { layerErrors } from './errors.ts';
+import { STAGING_PREFIX, type LayerFiles } from './layer-files.ts';
+import { mountsBelow } from './mount-table.ts';
+import { mountOverlay } from './overlay.ts';
+import type { SnapshotRecord } from './records.ts';
+import type { Stacks } from './stacks.ts';
+import type {
+  ChangesOptions,
+  CommitOptions,
+  LayerInfo,
+  LayersView,
+  Snapshot,
+  SnapshotRequest,
+} from './types.ts';
+
+export interface SnapshotDependencies {
+  readonly core: Core;
+  readonly stacks: Stacks;
+  readonly view: (layers: readonly DiffId[]) => Promise<LayersView>;
+}
+
+const SNAPSHOT_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
+const NS_PER_MS = 1_000_000n;
+
+interface Paths {
+  readonly own: string;
+  readonly upper: string;
+  readonly work: string;
+  readonly merged: string;
+}
+
+const pathsOf = (files: LayerFiles, id: string): Paths => {
+  const own = files.snapshot(id);
+  return { own, upper: join(own, 'upper'), work: join(own, 'work'), merged: join(own, 'merged') };
+};
+
+/** Overlay shows the upper directory's own attributes at the root: those of the highest layer that names it. */
+const copyRootAttributes = (upper: string, lowers: readonly string[]): void => {
+  const named = lowers.findLast((path) => lgetXattr(path, 'trusted.lade.implied') === undefined);
+  const source = named ?? lowers[0];
+  if (source === undefined) return;
+  const attributes = attributesOf(source, lstatSync(source, { bigint: true }));
+  chownSync(upper, attributes.uid, attributes.gid);
+  chmodSync(upper, attributes.mode);
+  for (const [name, value] of attributes.xattrs) lsetXattr(upper, name, value);
+  lutimesNs(upper, attributes.mtimeNs, attributes.mtimeNs);
+};
+
+const makeDirectories = (paths: Paths, lowers: readonly string[]): void => {
+  mkdirSync(paths.own, { mode: 0o711 });
+  for (const path of [paths.upper, paths.work, paths.merged]) mkdirSync(path, { mode: 0o755 });
+  chmodSync(paths.upper, 0o755);
+  copyRootAttributes(paths.upper, lowers);
+};
+
+/** All snapshots of a root and which of them are mounted. */
+export interface Snapshots {
+  create(request: SnapshotRequest): Promise<Snapshot>;
+  get(id: string): Snapshot | undefined;
+  list(): readonly Snapshot[];
+}
+
+/** What the methods of one snapshot share. */
+interface Handle {
+  readonly dependencies: SnapshotDependencies;
+  readonly record: SnapshotRecord;
+  readonly paths: Paths;
+  readonly mounted: Set<string>;
+}
+
+const mountSnapshot = async (handle: Handle): Promise<string> => {
+  const { dependencies, record, paths, mounted } = handle;
+  if (mounted.has(record.id)) return paths.merged;
+  const { stacks, core } = dependencies;
+  await stacks.prepare(record.layers);
+  if (mounted.has(record.id)) return paths.merged;
+  const lowers = stacks.lowers(record.layers);
+  mountOverlay({
+    lowers: lowers.length === 0 ? [core.files.empty] : lowers,
+    writable: { upper: paths.upper, work: paths.work },
+    target: paths.merged,
+  });
+  mounted.add(record.id);
+  return paths.merged;
+};
+
+const unmountSnapshot = async (handle: Handle): Promise<void> => {
+  const { dependencies, record, paths, mounted } = handle;
+  if (mounted.delete(record.id)) await dependencies.core.jobs.unmount(paths.merged);
+};
+
+const withLower = async <T>(handle: Handle, use: (lower: string) => Promise<T>): Promise<T> => {
+  await using view = await handle.dependencies.view(handle.record.layers);
+  return await use(view.path);
+};
+
+const changesOf = (handle: Handle, options: ChangesOptions): ReturnType<Snapshot['changes']> =>
+  withLower(handle, (lower) =>
+    handle.dependencies.core.jobs.changes(
+      { upper: handle.paths.upper, lower, ignore: options.ignore ?? [] },
+      options.signal,
+    ),
+  );
+
+const commitSnapshot = async (handle: Handle, options: CommitOptions): Promise<LayerInfo | undefined> => {
+  const { core } = handle.dependencies;
+  const { clampTo, ignore = [], signal } = options;
+  return await withStaging(core, async (staging) => {
+    const { layers } = handle.record;
+    const clampToNs = clampTo === undefined ? undefined : BigInt(clampTo.getTime()) * NS_PER_MS;
+    const { upper } = handle.paths;
+    const stored = await withLower(handle, (lower) =>
+      core.jobs.commit({ upper, lower, ignore, backend: core.backend, staging, layers, clampToNs }, signal),
+    );
+    if (stored === undefined) return undefined;
+    return await adopt(core, staging, { ...stored, lease: options.lease });
+  });
+};
+
+const removeSnapshot = async (handle: Handle): Promise<void> => {
+  const { dependencies, record, paths } = handle;
+  await unmountSnapshot(handle);
+  await dependencies.core.records.deleteSnapshot(record.id);
+  const leaving = join(dependencies.core.files.snapshots, `${STAGING_PREFIX}${randomUUID()}`);
+  renameSync(paths.own, leaving);
+  await rm(leaving, { recursive: true, force: true });
+};
+
+const snapshotOf = (handle: Handle): Snapshot => {
+  const { record, paths, mounted } = handle;
+  return {
+    id: record.id,
+    kind: record.kind,
+    layers: record.layers,
+    upperPath: paths.upper,
+    mergedPath: paths.merged,
+    get mounted() {
+      return mounted.has(record.id);
+    },
+    mount: () => mountSnapshot(handle),
+    unmount: () => unmountSnapshot(handle),
+    changes: (options = {}) => changesOf(handle, options),
+    commit: (options = {}) => commitSnapshot(handle, options),
+    usage: async () => ({ bytes: await handle.dependencies.core.jobs.usage(paths.upper) }),
+    remove: () => removeSnapshot(handle),
+  };
+};
+
+/** Takes over what is mounted already, for instance by a process that was killed. */
+export const createSnapshots = (dependencies: SnapshotDependencies): Snapshots => {
+  const { core, stacks } = dependencies;
+  const { files, records } = core;
+  const targets = new Set(mountsBelow(files.snapshots).map(({ target }) => target));
+  const ids = [...records.snapshots.keys()].filter((id) => targets.has(pathsOf(files, id).merged));
+  const mounted = new Set(ids);
+  const open = (record: SnapshotRecord): Snapshot =>
+    snapshotOf({ dependencies, record, paths: pathsOf(files, record.id), mounted });
+  return {
+    async create({ id, kind, layers }) {
+      if (!SNAPSHOT_ID.test(id)) throw layerErrors.badSnapshotId({ id });
+      if (records.snapshots.has(id)) throw layerErrors.snapshotExists({ id });
+      const record: SnapshotRecord = { id, kind, layers };
+      await stacks.prepare(layers);
+      const paths = pathsOf(files, id);
+      core.busy.add(paths.own);
+      try {
+        makeDirectories(paths, stacks.lowers(layers));
+        await records.addSnapshot(record);
+      } finally {
+        core.busy.delete(paths.own);
+      }
+      return open(record);
+    },
+    get(id) {
+      const record = records.snapshots.get(id);
+      return record === undefined ? undefined : open(record);
+    },
+    list: () => [...records.snapshots.values()].map(open),
+  };
+};

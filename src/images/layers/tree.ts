@@ -1,0 +1,230 @@
+import { encodeName, type TarEntry } from '#tar';
+import { layerErrors } from './errors.ts';
+import { cleanPath, type TreePath } from './tree-path.ts';
+import { createResolver, type Place, type Resolver } from './tree-resolver.ts';
+import {
+  newDirectory,
+  ROOT_ATTRIBUTES,
+  type Attributes,
+  type Below,
+  type BelowNode,
+  type DirectoryNode,
+  type Extent,
+  type FileNode,
+  type LayerNode,
+} from './tree-types.ts';
+
+const WHITEOUT = '.wh.';
+const OPAQUE = '.wh..wh..opq';
+/** Left by AUFS; they describe no content. */
+const AUFS = '.wh..wh.';
+
+const bad = (entry: TarEntry, reason: string): Error =>
+  layerErrors.badContent({ reason: `${entry.path}: ${reason}` });
+
+/** Attributes that overlay would obey must not come from an image. */
+const isOverlays = (name: string): boolean =>
+  name.startsWith('trusted.overlay.') || name.startsWith('user.overlay.') || name.startsWith('trusted.lade.');
+
+const attributesOf = (entry: TarEntry): Attributes => {
+  const { mode, uid, gid, mtimeNs } = entry;
+  const own = [...entry.xattrs].filter(([name]) => !isOverlays(name));
+  return { mode, uid, gid, mtimeNs, xattrs: new Map(own) };
+};
+
+const extentsOf = (entry: TarEntry): Extent[] => {
+  if (entry.sparse === undefined)
+    return entry.size === 0 ? [] : [{ offset: 0, size: entry.size, position: entry.dataOffset }];
+  let position = entry.dataOffset;
+  return entry.sparse.map(({ offset, size }) => {
+    const extent = { offset, size, position };
+    position += size;
+    return extent;
+  });
+};
+
+/** The directories that an opaque marker names, wherever in the archive the marker stands. */
+const opaquePaths = (entries: readonly TarEntry[]): ReadonlySet<string> => {
+  const paths = entries
+    .filter((entry) => entry.path.endsWith(OPAQUE))
+    .map((entry) => cleanPath(entry.path))
+    .filter((path) => path.at(-1) === OPAQUE);
+  return new Set(paths.map((path) => path.slice(0, -1).join('/')));
+};
+
+interface Builder {
+  readonly resolver: Resolver;
+  readonly below: Below;
+  readonly opaque: ReadonlySet<string>;
+  /** Files of the layers below that were linked to, by their path. */
+  readonly linked: Map<string, LayerNode>;
+}
+
+const leafOf = (entry: TarEntry): LayerNode => {
+  const attributes = attributesOf(entry);
+  switch (entry.kind) {
+    case 'file':
+      return { kind: 'file', attributes, size: entry.size, data: { kind: 'tar', extents: extentsOf(entry) } };
+    case 'symlink':
+      return { kind: 'symlink', attributes, target: entry.linkName };
+    case 'char':
+    case 'block':
+    case 'fifo':
+      return { kind: entry.kind, attributes, major: entry.major, minor: entry.minor };
+    case 'directory':
+    case 'hardlink':
+  }
+  throw bad(entry, 'not a leaf');
+};
+
+const check = (entry: TarEntry, name: string): void => {
+  if (encodeName(name).length > 255) throw bad(entry, 'a name is longer than 255 bytes');
+  const { length } = encodeName(entry.linkName);
+  if (entry.kind !== 'symlink') return;
+  if (length === 0 || length > 4095 || entry.linkName.includes('\0'))
+    throw bad(entry, 'its target is no path');
+};
+
+/** An explicit directory: new, or other attributes for one that is there. */
+const putDirectory = (builder: Builder, place: Place, entry: TarEntry): void => {
+  const { parent, name } = place;
+  const present = parent.children.get(name);
+  if (present?.kind === 'directory') {
+    present.attributes = attributesOf(entry);
+    present.implied = false;
+    return;
+  }
+  const made = newDirectory(attributesOf(entry), false);
+  // What replaced the lower one before hides its content as well.
+  made.opaque = present !== undefined || builder.opaque.has(place.path.join('/'));
+  parent.children.set(name, made);
+};
+
+const copyOf = (entry: TarEntry, found: BelowNode): LayerNode => {
+  switch (found.kind) {
+    case 'file': {
+      const { attributes, size, hostPath } = found;
+      return { kind: 'file', attributes, size, data: { kind: 'copy', hostPath } } satisfies FileNode;
+    }
+    case 'symlink':
+    case 'char':
+    case 'block':
+    case 'fifo':
+      return found;
+    case 'directory':
+    case 'socket':
+  }
+  throw bad(entry, `a hard link to a ${found.kind}`);
+};
+
+/** The inode a hard link names: of this layer, or a copy of one below. */
+const linkTarget = (builder: Builder, entry: TarEntry): LayerNode => {
+  const { parent, name, path } = builder.resolver.place(cleanPath(entry.linkName), entry.path);
+  const own = parent.children.get(name);
+  if (own !== undefined && own.kind !== 'whiteout') {
+    if (own.kind === 'directory') throw bad(entry, 'a hard link to a directory');
+    return own;
+  }
+  const key = path.join('/');
+  const known = builder.linked.get(key);
+  if (known !== undefined) return known;
+  const found = builder.resolver.seesBelow(path) ? builder.below.lookup(path) : undefined;
+  if (found === undefined) throw bad(entry, `a hard link to ${entry.linkName}, which does not exist`);
+  const copy = copyOf(entry, found);
+  builder.linked.set(key, copy);
+  return copy;
+};
+
+/** Hides `name` in the layers below, if they have it; what this layer itself puts there stays. */
+const hide = (builder: Builder, place: Place): void => {
+  const present = place.parent.children.get(place.name);
+  if (present?.kind === 'directory') present.opaque = true;
+  if (present !== undefined || !builder.resolver.seesBelow(place.path)) return;
+  if (builder.below.lookup(place.path) !== undefined)
+    place.parent.children.set(place.name, { kind: 'whiteout' });
+};
+
+const hideAll = (builder: Builder, path: TreePath, entry: TarEntry): void => {
+  if (path.length > 0) {
+    builder.resolver.directory(path, entry.path).node.opaque = true;
+    return;
+  }
+  // Overlay does not ask whether a root is opaque.
+  for (const name of builder.below.names([])) {
+    const root = builder.resolver.directory([], entry.path).node;
+    hide(builder, { parent: root, name, path: [name] });
+  }
+};
+
+const putMarker = (builder: Builder, path: TreePath, entry: TarEntry): void => {
+  const marker = path.at(-1) ?? '';
+  const folder = path.slice(0, -1);
+  if (marker === OPAQUE) {
+    hideAll(builder, folder, entry);
+    return;
+  }
+  if (marker.startsWith(AUFS)) return;
+  const name = marker.slice(WHITEOUT.length);
+  if (name === '' || name === '.' || name === '..') throw bad(entry, 'a whiteout without a name');
+  hide(builder, builder.resolver.place([...folder, name], entry.path));
+};
+
+const put = (builder: Builder, root: DirectoryNode, entry: TarEntry): void => {
+  const path = cleanPath(entry.path);
+  if (path.length === 0) {
+    if (entry.kind !== 'directory') throw bad(entry, 'the root must be a directory');
+    root.attributes = attributesOf(entry);
+    root.implied = false;
+    return;
+  }
+  if (path.at(-1)?.startsWith(WHITEOUT) === true) {
+    putMarker(builder, path, entry);
+    return;
+  }
+  // The kernel would take it for a whiteout.
+  if (entry.kind === 'char' && entry.major === 0 && entry.minor === 0) return;
+  const place = builder.resolver.place(path, entry.path);
+  check(entry, place.name);
+  if (entry.kind === 'directory') putDirectory(builder, place, entry);
+  else
+    place.parent.children.set(
+      place.name,
+      entry.kind === 'hardlink' ? linkTarget(builder, entry) : leafOf(entry),
+    );
+};
+
+/**
+ * What a layer looks like above `below`: the result of applying its entries one after another to the layers below, as
+ * overlay must see it.
+ *
+ * Parents that the layer does not name take their attributes from below; entries below a link go where the link
+ * points; links to files below become copies; whiteouts that hide nothing are left out. Throws `badContent` for what
+ * cannot be applied. Pure apart from `below`.
+ */
+export const buildLayerTree = (entries: readonly TarEntry[], below: Below): DirectoryNode => {
+  const root = newDirectory(ROOT_ATTRIBUTES, true);
+  const opaque = opaquePaths(entries);
+  const builder: Builder = {
+    resolver: createResolver(root, below, opaque),
+    below,
+    opaque,
+    linked: new Map(),
+  };
+  for (const entry of entries) put(builder, root, entry);
+  return root;
+};
+
+/** Whether the meaning of these entries depends on the layers below, and so must be found out for each stack. */
+export const dependsOnBelow = (entries: readonly TarEntry[]): boolean => {
+  const asked = new Error('asked');
+  const ask = (): never => {
+    throw asked;
+  };
+  try {
+    buildLayerTree(entries, { lookup: ask, names: ask });
+    return false;
+  } catch (error) {
+    if (error === asked) return true;
+    throw error;
+  }
+};

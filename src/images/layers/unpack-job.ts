@@ -1,0 +1,77 @@
+import { closeSync, fdatasync, fdatasyncSync, openSync, writeSync } from 'node:fs';
+import { followFile, type FileFollower } from '#work';
+import { createTarParser, type TarEntry } from '#tar';
+import { layerErrors } from './errors.ts';
+import { makeFormIfAlone, type FormRequest } from './form.ts';
+import { sourceBytes, type WorkerSource } from './source-bytes.ts';
+import type { Compression } from './types.ts';
+
+export interface UnpackRequest {
+  readonly source: WorkerSource;
+  readonly compression: Compression;
+  /** Hex digest that the tar must have. */
+  readonly expected?: string | undefined;
+  readonly form: FormRequest;
+}
+
+export interface StoredTar {
+  readonly hex: string;
+  readonly size: number;
+  /** The layer's form is left to be made for each stack. */
+  readonly dependent: boolean;
+}
+
+/** Writing back starts early, so that little is left for the end. */
+const SYNC_STEP = 32 << 20;
+
+interface Output {
+  readonly fd: number;
+  readonly follower: FileFollower;
+  size: number;
+  synced: number;
+}
+
+const put = (output: Output, chunk: Buffer): void => {
+  for (let done = 0; done < chunk.length;)
+    done += writeSync(output.fd, chunk, done, chunk.length - done, null);
+  output.size += chunk.length;
+  output.follower.advance(output.size);
+  if (output.size - output.synced < SYNC_STEP) return;
+  output.synced = output.size;
+  fdatasync(output.fd, () => undefined);
+};
+
+const receive = async (
+  output: Output,
+  request: UnpackRequest,
+  cancelled: () => boolean,
+): Promise<TarEntry[]> => {
+  const entries: TarEntry[] = [];
+  const parser = createTarParser({ onEntry: (entry) => entries.push(entry) });
+  for await (const chunk of sourceBytes(request.source, request.compression)) {
+    if (cancelled()) throw layerErrors.cancelled({});
+    put(output, chunk);
+    parser.feed(chunk);
+  }
+  parser.end();
+  return entries;
+};
+
+/** Writes the tar, hashes it in another thread, and makes the layer's form if that depends on nothing. */
+export const unpack = async (request: UnpackRequest, cancelled: () => boolean): Promise<StoredTar> => {
+  const fd = openSync(request.form.tarPath, 'wx', 0o600);
+  try {
+    await using follower = followFile(request.form.tarPath);
+    const output: Output = { fd, follower, size: 0, synced: 0 };
+    const entries = await receive(output, request, cancelled);
+    const digest = follower.finish(output.size);
+    const dependent = makeFormIfAlone(request.form, entries);
+    const hex = await digest;
+    if (request.expected !== undefined && request.expected !== hex)
+      throw layerErrors.digestMismatch({ expected: `sha256:${request.expected}`, actual: `sha256:${hex}` });
+    fdatasyncSync(fd);
+    return { hex, size: output.size, dependent };
+  } finally {
+    closeSync(fd);
+  }
+};

@@ -1,0 +1,43 @@
+import { join } from 'node:path';
+import { hexOf } from '#oci';
+import { staged, type Core } from './adopt.ts';
+import { formName } from './backend.ts';
+import { serveGrowth, serveStream, type SourcePort } from './source-port.ts';
+import type { WorkerSource } from './source-bytes.ts';
+import type { StoredTar } from './unpack-job.ts';
+import type { LayerInfo, LayerSource, UnpackOptions } from './types.ts';
+
+const servedSource = (source: LayerSource): { readonly served: WorkerSource; readonly port?: SourcePort } => {
+  if (source.kind === 'stream') {
+    const port = serveStream(source.stream);
+    return { served: { kind: 'port', port: port.port }, port };
+  }
+  const { path, growing } = source;
+  if (growing === undefined) return { served: { kind: 'file', path } };
+  const port = serveGrowth(growing);
+  return { served: { kind: 'file', path, growth: port.port }, port };
+};
+
+/** Stores the layer of a source; leaves nothing when that fails. */
+export const unpackNew = (core: Core, source: LayerSource, options: UnpackOptions): Promise<LayerInfo> => {
+  const make = async (staging: string): Promise<StoredTar> => {
+    const { served, port } = servedSource(source);
+    const { expected, signal } = options;
+    const { backend } = core;
+    const form = { backend, tarPath: join(staging, 'layer.tar'), target: join(staging, formName(backend)) };
+    try {
+      return await core.jobs.unpack(
+        {
+          source: served,
+          compression: source.compression,
+          expected: expected === undefined ? undefined : hexOf(expected),
+          form,
+        },
+        { signal, port: port?.port },
+      );
+    } finally {
+      port?.[Symbol.dispose]();
+    }
+  };
+  return staged(core, make, options.lease);
+};

@@ -1,0 +1,37 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DiffId } from '#oci';
+import type { LayerJobs } from './jobs.ts';
+import { mountOverlay } from './overlay.ts';
+import type { LayersView } from './types.ts';
+
+/** Names of view mounts; they never outlive the process, so a sweep unmounts them. */
+export const VIEW_PREFIX = 'view-';
+
+export interface ViewDependencies {
+  /** Folder for mount points. */
+  readonly mounts: string;
+  readonly empty: string;
+  readonly jobs: LayerJobs;
+  readonly lowers: (layers: readonly DiffId[]) => readonly string[];
+}
+
+/** A merged read-only root of prepared layers. One layer needs no overlay: it is seen where it is mounted. */
+export const openView = (dependencies: ViewDependencies, layers: readonly DiffId[]): LayersView => {
+  const { mounts, empty, jobs } = dependencies;
+  const lowers = dependencies.lowers(layers);
+  const [first, second] = lowers;
+  if (second === undefined) return { path: first ?? empty, [Symbol.asyncDispose]: () => Promise.resolve() };
+  const path = join(mounts, `${VIEW_PREFIX}${randomUUID()}`);
+  mkdirSync(path);
+  mountOverlay({ lowers, target: path });
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      await jobs.unmount(path);
+      await rmdir(path);
+    },
+  };
+};
