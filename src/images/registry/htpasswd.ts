@@ -21,7 +21,7 @@ const RECHECK_MS = 1_000;
 /** Verified credentials kept; the oldest go first. */
 const MAX_VERIFIED = 1_000;
 /** Compared for unknown names, so that they take as long as known ones. */
-const NOBODY = '$2b$10$abcdefghijklmnopqrstuuDk6P5sQfSLQ2dS8M1j0Yq0cQ0e0WQ6W';
+const NOBODY = '$2b$10$wehBwS0KO16n8BNIqTCi..CyQ8Sco39SCCG7GQrf80k70Z2tXXA.W';
 
 /** Names and bcrypt hashes of an htpasswd file. @throws REGISTRY_HTPASSWD_UNREADABLE */
 export const parseHtpasswd = (text: string, path: string): ReadonlyMap<string, string> => {

@@ -1,0 +1,72 @@
+import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { hashSync } from 'bcryptjs';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createHtpasswd, registryErrors, type Authenticator } from './index.ts';
+import { startWireRegistry } from './testing.ts';
+
+const basic = (name: string, password: string): string =>
+  `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`;
+
+let dir: string;
+let path: string;
+let auth: Authenticator;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'lade-htpasswd-'));
+  path = join(dir, 'users');
+  await writeFile(path, `# users\nann:${hashSync('pässword:1', 4)}\n\nbob:${hashSync('b', 4)}\n`);
+  auth = await createHtpasswd({ path });
+});
+afterEach(async () => {
+  await auth[Symbol.asyncDispose]();
+  await rm(dir, { recursive: true, force: true });
+});
+
+test('knows users by password, and nobody else', async () => {
+  expect(await auth.authenticate(basic('ann', 'pässword:1'))).toEqual({ name: 'ann' });
+  expect(await auth.authenticate(basic('ann', 'b'))).toBeUndefined();
+  expect(await auth.authenticate(basic('bob', 'b'))).toEqual({ name: 'bob' });
+  for (const header of [undefined, '', 'Bearer x', 'Basic', 'Basic !!', basic('', 'b'), basic('eve', 'b')]) {
+    expect(await auth.authenticate(header)).toBeUndefined();
+  }
+});
+
+test('a verified credential is not hashed again, and only that one', async () => {
+  await auth.authenticate(basic('ann', 'pässword:1'));
+  const start = performance.now();
+  for (let i = 0; i < 200; i += 1) await auth.authenticate(basic('ann', 'pässword:1'));
+  expect(performance.now() - start).toBeLessThan(200);
+  expect(await auth.authenticate(basic('ann', 'wrong'))).toBeUndefined();
+});
+
+test('a changed file counts within seconds, a broken one is refused at the start', async () => {
+  expect(await auth.authenticate(basic('bob', 'b'))).toEqual({ name: 'bob' });
+  await writeFile(path, `carl:${hashSync('c', 4)}\n`);
+  await utimes(path, new Date(), new Date(Date.now() + 5_000));
+  await expect.poll(() => auth.authenticate(basic('bob', 'b')), { timeout: 5_000 }).toBeUndefined();
+  expect(await auth.authenticate(basic('carl', 'c'))).toEqual({ name: 'carl' });
+  for (const text of ['no colon\n', 'md5:$apr1$x$y\n', 'plain:text\n']) {
+    await writeFile(path, text);
+    await expect(createHtpasswd({ path })).rejects.toMatchObject({
+      code: registryErrors.htpasswdUnreadable.code,
+    });
+  }
+  await expect(createHtpasswd({ path: join(dir, 'none') })).rejects.toMatchObject({
+    code: registryErrors.htpasswdUnreadable.code,
+  });
+});
+
+test('without credentials every path answers 401 with a challenge', async () => {
+  await using wire = await startWireRegistry({ auth });
+  for (const target of ['/v2/', '/v2/a/tags/list', '/v2/whatever']) {
+    const answer = await wire.call('GET', target);
+    expect([answer.status, answer.code, answer.headers['www-authenticate']]).toEqual([
+      401,
+      'UNAUTHORIZED',
+      'Basic realm="lade registry"',
+    ]);
+  }
+  const known = await wire.call('GET', '/v2/', { headers: { authorization: basic('bob', 'b') } });
+  expect(known.status).toBe(200);
+});
