@@ -1,0 +1,100 @@
+import { defineErrors } from '#errors';
+
+export const libraryErrors = defineErrors('library', {
+  imageNotFound: {
+    kind: 'not-found',
+    message: (p: { name: string }) => `No such image: ${p.name}`,
+    hint: 'see `lade images` for what is there, or pull it first',
+  },
+  ambiguousPrefix: {
+    kind: 'not-found',
+    message: (p: { name: string }) => `No such image: ${p.name} (the prefix fits several images)`,
+    hint: 'write more digits of the ID',
+  },
+  wrongPlatform: {
+    kind: 'not-found',
+    message: (p: { name: string; wanted: string; found: string }) =>
+      `image with reference ${p.name} was found but its platform (${p.found}) does not match the specified platform (${p.wanted})`,
+    hint: 'pull it with --platform, or leave the platform out',
+  },
+  noMatchingManifest: {
+    kind: 'not-found',
+    message: (p: { wanted: string; offered: string }) =>
+      `no matching manifest for ${p.wanted} in the manifest list entries (it has ${p.offered})`,
+    hint: 'pull another platform with --platform',
+  },
+  notAnImage: {
+    kind: 'unsupported',
+    message: (p: { name: string; mediaType: string }) =>
+      `${p.name} is an artifact (${p.mediaType}), not an image of a root file system`,
+    hint: 'fetch it with the tool that it was made for',
+  },
+  unknownLayerType: {
+    kind: 'unsupported',
+    message: (p: { mediaType: string }) => `layers of media type ${p.mediaType} are not supported`,
+    hint: 'push the image again with tar layers, plain or compressed by gzip or zstd',
+  },
+  layerCountMismatch: {
+    kind: 'corrupt',
+    message: (p: { layers: number; diffIds: number }) =>
+      `the manifest has ${p.layers} layers but the configuration has ${p.diffIds} diff IDs`,
+    hint: 'the image was written wrongly; push it again with the tool that made it',
+  },
+  localImageMissing: {
+    kind: 'not-found',
+    message: (p: { name: string }) => `An image does not exist locally with the tag: ${p.name}`,
+    hint: 'tag the image with this name first: `lade tag IMAGE NAME`',
+  },
+  digestInPush: {
+    kind: 'invalid-argument',
+    message: () => 'cannot push a digest reference',
+    hint: 'push by tag; the digest follows from the content',
+  },
+  digestInTag: {
+    kind: 'invalid-argument',
+    message: () => 'refusing to create a tag with a digest reference',
+    hint: 'name the target as NAME[:TAG]',
+  },
+  referenceInUse: {
+    kind: 'conflict',
+    message: (p: { name: string; container: string; image: string }) =>
+      `conflict: unable to remove repository reference "${p.name}" (must force) - container ${p.container} is using its referenced image ${p.image}`,
+    hint: 'remove the container first, or use force',
+  },
+  deleteConflict: {
+    kind: 'conflict',
+    message: (p: { image: string; hard: boolean; reason: string }) =>
+      `conflict: unable to delete ${p.image} (${p.hard ? 'cannot' : 'must'} be forced) - ${p.reason}`,
+    hint: 'remove what uses the image first',
+  },
+  unknownFilter: {
+    kind: 'invalid-argument',
+    message: (p: { name: string; known: string }) => `invalid filter '${p.name}'`,
+    hint: (p: { name: string; known: string }) => `known filters: ${p.known}`,
+  },
+  invalidFilterValue: {
+    kind: 'invalid-argument',
+    message: (p: { name: string; value: string }) => `invalid filter '${p.name}=[${p.value}]'`,
+    hint: 'see `lade images --help` for the values it takes',
+  },
+  layerMissing: {
+    kind: 'failed-precondition',
+    message: (p: { diffId: string }) => `layer ${p.diffId} is not in the store`,
+    hint: 'build or pull the image again',
+  },
+  archiveUnreadable: {
+    kind: 'invalid-argument',
+    message: (p: { reason: string }) => `this is not an image archive: ${p.reason}`,
+    hint: 'load takes what `save` wrote (a Docker archive or an OCI layout, as tar); a root file system goes to `import`',
+  },
+  archiveIncomplete: {
+    kind: 'corrupt',
+    message: (p: { path: string }) => `the archive names ${p.path} but does not hold it`,
+    hint: 'the archive was cut off or written wrongly; save the image again',
+  },
+  invalidChange: {
+    kind: 'invalid-argument',
+    message: (p: { line: string; reason: string }) => `invalid change ${JSON.stringify(p.line)}: ${p.reason}`,
+    hint: 'changes are CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR',
+  },
+});

@@ -1,0 +1,259 @@
+import type { Readable } from 'node:stream';
+import type { Credentials, RegistryClient } from '#distribution';
+import type { Emit } from '#events';
+import type { LayerStore } from '#layers';
+import type { ContainerConfig, Digest, DiffId, ImageConfig, ImageId } from '#oci';
+import type { Collected, Holder, Holds, ImageRecord, ImageStore, Lease, LeaseOptions } from '#store';
+
+export type LayerStatus =
+  | 'Pulling fs layer'
+  | 'Waiting'
+  | 'Downloading'
+  | 'Verifying Checksum'
+  | 'Download complete'
+  | 'Extracting'
+  | 'Pull complete'
+  | 'Already exists'
+  | 'Preparing'
+  | 'Pushing'
+  | 'Pushed'
+  | 'Layer already exists'
+  | `Mounted from ${string}`
+  | 'Loading layer';
+
+/** Progress of pull, push and load, in Docker's words. */
+export type LibraryEvent =
+  | {
+      readonly kind: 'layer';
+      /** Twelve hex digits: of the blob when pulling, of the diff ID when pushing or loading. */
+      readonly id: string;
+      readonly status: LayerStatus;
+      /** Bytes. */
+      readonly current?: number | undefined;
+      readonly total?: number | undefined;
+    }
+  | { readonly kind: 'status'; readonly message: string; readonly id?: string | undefined }
+  /** An image was loaded; `message` is Docker's line for it. */
+  | {
+      readonly kind: 'loaded';
+      readonly image: ImageId;
+      readonly reference?: string | undefined;
+      readonly message: string;
+    };
+
+export type ImageAction =
+  | 'pull'
+  | 'push'
+  | 'tag'
+  | 'untag'
+  | 'delete'
+  | 'import'
+  | 'load'
+  | 'save'
+  | 'create'
+  | 'prune';
+
+/** What happened to an image, for `docker events`. */
+export interface ImageEvent {
+  readonly kind: 'image';
+  readonly action: ImageAction;
+  /** A reference for pull and push, an ID otherwise. */
+  readonly id: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+export interface LibraryDependencies {
+  readonly store: ImageStore;
+  readonly layers: LayerStore;
+  /** A client for one operation, which disposes it. */
+  readonly registryClientFor: (auth: Credentials | undefined) => RegistryClient;
+  readonly emit?: Emit<ImageEvent> | undefined;
+  /** Whether the container that holds an image runs; a stopped one lets go of its image when forced. */
+  readonly isRunning?: ((containerId: string) => boolean) | undefined;
+}
+
+export interface Cancellable {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** An image with its names. */
+export interface ImageView {
+  readonly id: ImageId;
+  readonly config: ImageConfig;
+  /** Bytes of the uncompressed layers. */
+  readonly size: number;
+  readonly record: ImageRecord;
+  /** As Docker shows them: `alpine:3.20`. */
+  readonly tags: readonly string[];
+  /** `alpine@sha256:…`. */
+  readonly repoDigests: readonly string[];
+}
+
+export interface ResolveOptions {
+  /** The image must be for this `os/arch[/variant]`. */
+  readonly platform?: string | undefined;
+}
+
+export interface PullRequest extends Cancellable {
+  readonly reference: string;
+  readonly platform?: string | undefined;
+  readonly auth?: Credentials | undefined;
+}
+
+export interface PushRequest extends Cancellable {
+  readonly reference: string;
+  readonly auth?: Credentials | undefined;
+}
+
+export interface RemoveOptions {
+  readonly force?: boolean | undefined;
+  /** Also parents that nothing names; true unless given. */
+  readonly prune?: boolean | undefined;
+}
+
+export type Removal = { readonly untagged: string } | { readonly deleted: string };
+
+export interface ListOptions {
+  /** Also untagged images that others were made from. */
+  readonly all?: boolean | undefined;
+  /** `dangling`, `label`, `before`, `since`, `reference`, `until`. */
+  readonly filters?: Readonly<Record<string, readonly string[]>> | undefined;
+}
+
+/** One line of `docker images`, with the API's field names. */
+export interface ImageSummary {
+  readonly Id: ImageId;
+  readonly ParentId: string;
+  readonly RepoTags: readonly string[];
+  readonly RepoDigests: readonly string[];
+  /** Seconds since the epoch. */
+  readonly Created: number;
+  readonly Size: number;
+  /** Bytes of layers that other images have too. */
+  readonly SharedSize: number;
+  readonly Labels: Readonly<Record<string, string>>;
+  /** Containers that hold it. */
+  readonly Containers: number;
+}
+
+/** `docker image inspect`, with the API's field names. */
+export interface ImageInspect {
+  readonly Id: ImageId;
+  readonly RepoTags: readonly string[];
+  readonly RepoDigests: readonly string[];
+  readonly Parent: string;
+  readonly Comment: string;
+  readonly Created?: string | undefined;
+  readonly DockerVersion: string;
+  readonly Author: string;
+  readonly Config: ContainerConfig;
+  readonly Architecture: string;
+  readonly Variant?: string | undefined;
+  readonly Os: string;
+  readonly OsVersion?: string | undefined;
+  readonly Size: number;
+  readonly GraphDriver: { readonly Name: string; readonly Data: Readonly<Record<string, string>> | null };
+  readonly RootFS: { readonly Type: 'layers'; readonly Layers: readonly DiffId[] };
+  readonly Metadata: { readonly LastTagTime: string };
+}
+
+/** One line of `docker history`, newest first, with the API's field names. */
+export interface HistoryItem {
+  /** An image ID, or `<missing>`. */
+  readonly Id: string;
+  /** Seconds since the epoch. */
+  readonly Created: number;
+  readonly CreatedBy: string;
+  readonly Tags: readonly string[];
+  readonly Size: number;
+  readonly Comment: string;
+}
+
+export interface ImportRequest extends Cancellable {
+  /** A tar of a root file system, plain or compressed by gzip or zstd. */
+  readonly stream: Readable;
+  readonly reference?: string | undefined;
+  /** Dockerfile lines: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR. */
+  readonly changes?: readonly string[] | undefined;
+  readonly message?: string | undefined;
+  readonly platform?: string | undefined;
+}
+
+export interface CreateImageRequest {
+  /** With rootfs and history complete; its layers are stored already. */
+  readonly config: ImageConfig;
+  readonly tags?: readonly string[] | undefined;
+  readonly parent?: ImageId | undefined;
+}
+
+export interface PruneRequest {
+  /** All images that no container holds, rather than only untagged ones. */
+  readonly all?: boolean | undefined;
+  /** `until`, `label`, `label!`. */
+  readonly filters?: Readonly<Record<string, readonly string[]>> | undefined;
+}
+
+export interface Pruned {
+  readonly removed: readonly Removal[];
+  /** Bytes on disk that became free. */
+  readonly reclaimed: number;
+}
+
+export interface ImageUsage {
+  readonly id: ImageId;
+  readonly tags: readonly string[];
+  /** RFC 3339. */
+  readonly created: string | undefined;
+  /** Bytes of uncompressed layers: all, those that other images have too, those that only this one has. */
+  readonly size: number;
+  readonly shared: number;
+  readonly unique: number;
+  readonly holders: readonly Holder[];
+}
+
+export interface LibraryUsage {
+  readonly images: readonly ImageUsage[];
+  /** Bytes of uncompressed layers, each counted once. */
+  readonly layersSize: number;
+  /** Bytes of layers that no image names: build cache and the layers of deleted images. */
+  readonly otherLayersSize: number;
+  /** Bytes of configurations, manifests and layers as transferred. */
+  readonly blobsSize: number;
+}
+
+/** Use-cases on images. Everything that changes is durable when it resolves. */
+export interface Library {
+  /** By ID, ID prefix or reference; `not-found` in Docker's words. */
+  resolve(name: string, options?: ResolveOptions): ImageView;
+  /** The parsed configuration of a stored image; cheap. */
+  config(id: ImageId): ImageConfig;
+  pull(request: PullRequest, emit?: Emit<LibraryEvent>): Promise<ImageView>;
+  /** Pushes one tag. The line `TAG: digest: … size: …` is left to the caller. */
+  push(
+    request: PushRequest,
+    emit?: Emit<LibraryEvent>,
+  ): Promise<{ readonly digest: Digest; readonly size: number }>;
+  tag(source: string, target: string): Promise<void>;
+  /** What `docker rmi` does; frees the content that nothing else needs. */
+  remove(name: string, options?: RemoveOptions): Promise<readonly Removal[]>;
+  prune(request?: PruneRequest): Promise<Pruned>;
+  list(options?: ListOptions): readonly ImageSummary[];
+  inspect(name: string, options?: ResolveOptions): ImageInspect;
+  history(name: string): readonly HistoryItem[];
+  /** A tar that is a Docker archive and an OCI layout. Errors of names come at once, those of content by the stream. */
+  save(names: readonly string[], options?: Cancellable): Promise<Readable>;
+  /** Docker archives (old and new) and OCI layouts, plain or compressed by gzip or zstd. */
+  load(stream: Readable, emit?: Emit<LibraryEvent>, options?: Cancellable): Promise<readonly ImageView[]>;
+  import(request: ImportRequest): Promise<ImageView>;
+  /** Records an image of stored layers; for builder and commit. */
+  createImage(request: CreateImageRequest): Promise<ImageView>;
+  /** Keeps an image from being deleted without force. */
+  hold(id: ImageId, holder: Holder): Promise<void>;
+  release(holder: Pick<Holder, 'kind' | 'id'>): Promise<void>;
+  readonly holds: Holds;
+  /** Protects layers that are being made, until an image or a hold names them. */
+  lease(options: LeaseOptions): Promise<Lease>;
+  /** Deletes content that nothing names. */
+  collect(options?: Cancellable): Promise<Collected>;
+  usage(): LibraryUsage;
+}
