@@ -1,0 +1,2 @@
+export { dispatch } from './dispatch.ts';
+export { cliErrors } from './errors.ts';

@@ -1,0 +1,202 @@
+import type { Command } from './command.ts';
+
+type Load = () => Promise<{ readonly command: Command }>;
+
+/** A verb: its line in help, and its file, which is loaded only when the verb runs. */
+export interface Verb {
+  readonly summary: string;
+  readonly load: Load;
+  readonly hidden?: boolean;
+}
+
+/** `lade network …`. */
+export interface Group {
+  readonly summary: string;
+  readonly verbs: Readonly<Record<string, Verb>>;
+  readonly hidden?: boolean;
+}
+
+const verb = (summary: string, load: Load): Verb => ({ summary, load });
+/** Another name of a verb, not shown in help. */
+const hidden = (entry: Verb): Verb => ({ ...entry, hidden: true });
+
+const ps = verb('List containers', () => import('./verbs/ps.ts'));
+const rm = verb('Remove one or more containers', () => import('./verbs/rm.ts'));
+const run = verb('Create and run a new container from an image', () => import('./verbs/run.ts'));
+const create = verb('Create a new container', () => import('./verbs/create.ts'));
+const images = verb('List images', () => import('./verbs/images.ts'));
+const rmi = verb('Remove one or more images', () => import('./verbs/rmi.ts'));
+const build = verb('Build an image from a Dockerfile', () => import('./verbs/build.ts'));
+const info = verb('Display system-wide information', () => import('./verbs/info.ts'));
+const events = verb('Get real time events from the server', () => import('./verbs/events.ts'));
+const inspect = verb(
+  'Return low-level information on containers, images, volumes and networks',
+  () => import('./verbs/inspect.ts'),
+);
+
+const ON_CONTAINERS = {
+  attach: verb(
+    'Attach local standard input, output, and error streams to a running container',
+    () => import('./verbs/attach.ts'),
+  ),
+  commit: verb("Create a new image from a container's changes", () => import('./verbs/commit.ts')),
+  cp: verb('Copy files/folders between a container and the local filesystem', () => import('./verbs/cp.ts')),
+  create,
+  diff: verb(
+    "Inspect changes to files or directories on a container's filesystem",
+    () => import('./verbs/diff.ts'),
+  ),
+  exec: verb('Execute a command in a running container', () => import('./verbs/exec.ts')),
+  export: verb("Export a container's filesystem as a tar archive", () => import('./verbs/export.ts')),
+  kill: verb('Kill one or more running containers', () => import('./verbs/kill.ts')),
+  logs: verb('Fetch the logs of a container', () => import('./verbs/logs.ts')),
+  pause: verb('Pause all processes within one or more containers', () => import('./verbs/pause.ts')),
+  port: verb('List port mappings or a specific mapping for the container', () => import('./verbs/port.ts')),
+  rename: verb('Rename a container', () => import('./verbs/rename.ts')),
+  restart: verb('Restart one or more containers', () => import('./verbs/restart.ts')),
+  rm,
+  run,
+  start: verb('Start one or more stopped containers', () => import('./verbs/start.ts')),
+  stats: verb(
+    'Display a live stream of container(s) resource usage statistics',
+    () => import('./verbs/stats.ts'),
+  ),
+  stop: verb('Stop one or more running containers', () => import('./verbs/stop.ts')),
+  top: verb('Display the running processes of a container', () => import('./verbs/top.ts')),
+  unpause: verb('Unpause all processes within one or more containers', () => import('./verbs/unpause.ts')),
+  update: verb('Update configuration of one or more containers', () => import('./verbs/update.ts')),
+  wait: verb(
+    'Block until one or more containers stop, then print their exit codes',
+    () => import('./verbs/wait.ts'),
+  ),
+};
+
+const ON_IMAGES = {
+  build,
+  history: verb('Show the history of an image', () => import('./verbs/history.ts')),
+  import: verb(
+    'Import the contents from a tarball to create a filesystem image',
+    () => import('./verbs/import.ts'),
+  ),
+  load: verb('Load an image from a tar archive or STDIN', () => import('./verbs/load.ts')),
+  pull: verb('Download an image from a registry', () => import('./verbs/pull.ts')),
+  push: verb('Upload an image to a registry', () => import('./verbs/push.ts')),
+  save: verb(
+    'Save one or more images to a tar archive (streamed to STDOUT by default)',
+    () => import('./verbs/save.ts'),
+  ),
+  tag: verb('Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE', () => import('./verbs/tag.ts')),
+};
+
+const container: Group = {
+  summary: 'Manage containers',
+  verbs: {
+    ...ON_CONTAINERS,
+    inspect: verb(
+      'Display detailed information on one or more containers',
+      () => import('./verbs/container-inspect.ts'),
+    ),
+    ls: ps,
+    list: hidden(ps),
+    ps: hidden(ps),
+    prune: verb('Remove all stopped containers', () => import('./verbs/container-prune.ts')),
+  },
+};
+
+const image: Group = {
+  summary: 'Manage images',
+  verbs: {
+    ...ON_IMAGES,
+    inspect: verb(
+      'Display detailed information on one or more images',
+      () => import('./verbs/image-inspect.ts'),
+    ),
+    ls: images,
+    list: hidden(images),
+    rm: rmi,
+    remove: hidden(rmi),
+    prune: verb('Remove unused images', () => import('./verbs/image-prune.ts')),
+  },
+};
+
+const networkLs = verb('List networks', () => import('./verbs/network-ls.ts'));
+const networkRm = verb('Remove one or more networks', () => import('./verbs/network-rm.ts'));
+const network: Group = {
+  summary: 'Manage networks',
+  verbs: {
+    connect: verb('Connect a container to a network', () => import('./verbs/network-connect.ts')),
+    create: verb('Create a network', () => import('./verbs/network-create.ts')),
+    disconnect: verb('Disconnect a container from a network', () => import('./verbs/network-disconnect.ts')),
+    inspect: verb(
+      'Display detailed information on one or more networks',
+      () => import('./verbs/network-inspect.ts'),
+    ),
+    ls: networkLs,
+    list: hidden(networkLs),
+    rm: networkRm,
+    remove: hidden(networkRm),
+    prune: verb('Remove all unused networks', () => import('./verbs/network-prune.ts')),
+  },
+};
+
+const volumeLs = verb('List volumes', () => import('./verbs/volume-ls.ts'));
+const volumeRm = verb('Remove one or more volumes', () => import('./verbs/volume-rm.ts'));
+const volume: Group = {
+  summary: 'Manage volumes',
+  verbs: {
+    create: verb('Create a volume', () => import('./verbs/volume-create.ts')),
+    inspect: verb(
+      'Display detailed information on one or more volumes',
+      () => import('./verbs/volume-inspect.ts'),
+    ),
+    ls: volumeLs,
+    list: hidden(volumeLs),
+    rm: volumeRm,
+    remove: hidden(volumeRm),
+    prune: verb('Remove unused local volumes', () => import('./verbs/volume-prune.ts')),
+  },
+};
+
+const builder: Group = {
+  summary: 'Manage builds',
+  verbs: { build, prune: verb('Remove build cache', () => import('./verbs/builder-prune.ts')) },
+};
+
+const system: Group = {
+  summary: 'Manage Lade',
+  verbs: {
+    df: verb('Show disk usage', () => import('./verbs/system-df.ts')),
+    events,
+    info,
+    prune: verb('Remove unused data', () => import('./verbs/system-prune.ts')),
+  },
+};
+
+const service = (summary: string): Verb => verb(summary, () => import('./verbs/service-help.ts'));
+
+/** Every word that may follow `lade`. */
+export const VERBS: Readonly<Record<string, Verb | Group>> = {
+  ...ON_CONTAINERS,
+  ...ON_IMAGES,
+  builder,
+  container,
+  daemon: service('Serve the Docker Engine API in the foreground'),
+  events,
+  image,
+  images,
+  info,
+  inspect,
+  login: verb('Authenticate to a registry', () => import('./verbs/login.ts')),
+  logout: verb('Log out from a registry', () => import('./verbs/logout.ts')),
+  network,
+  ps,
+  registry: {
+    summary: "Lade's own registry",
+    verbs: { serve: service('Serve a registry in the foreground') },
+  },
+  rmi,
+  search: verb('Search Docker Hub for images', () => import('./verbs/search.ts')),
+  system,
+  version: verb('Show the Lade version information', () => import('./verbs/version.ts')),
+  volume,
+};

@@ -1,0 +1,61 @@
+import type { ImageSummaryAnswer } from '#api';
+import { readDockerConfig } from '#client';
+import { flagTable, formatRows } from '#console';
+import { defineCommand } from '../command.ts';
+import { encodeFilters } from '../filters.ts';
+import { IMAGE_DIGEST_TABLE, IMAGE_HEADINGS, IMAGE_TABLE, imageRow, namesOf } from '../image-rows.ts';
+
+const flags = flagTable({
+  all: { kind: 'bool', short: 'a', help: 'Show all images (default hides intermediate images)' },
+  digests: { kind: 'bool', help: 'Show digests' },
+  filter: { kind: 'list', short: 'f', type: 'filter', help: 'Filter output based on conditions provided' },
+  format: { kind: 'string', help: "Format output: 'table', 'table TEMPLATE', 'json' or a Go template" },
+  'no-trunc': { kind: 'bool', help: "Don't truncate output" },
+  quiet: { kind: 'bool', short: 'q', help: 'Only show image IDs' },
+});
+
+const chooseFormat = (
+  named: string | undefined,
+  options: {
+    readonly quiet: boolean;
+    readonly digests: boolean;
+    readonly standard: () => string | undefined;
+  },
+): string => {
+  const format = named ?? (options.quiet ? 'table' : (options.standard() ?? 'table'));
+  if (format !== 'table') return format;
+  if (options.quiet) return '{{.ID}}';
+  return options.digests ? IMAGE_DIGEST_TABLE : IMAGE_TABLE;
+};
+
+export const command = defineCommand({
+  name: 'images',
+  operands: '[OPTIONS] [REPOSITORY[:TAG]]',
+  summary: 'List images',
+  aliases: ['image ls', 'image list', 'images'],
+  flags,
+  args: [0, 1],
+  async run(cli, { flags, args }) {
+    const client = await cli.client();
+    const [reference] = args;
+    const images = await client.json<readonly ImageSummaryAnswer[]>({
+      method: 'GET',
+      path: '/images/json',
+      query: {
+        all: flags.all,
+        filters: encodeFilters(flags.filter, reference === undefined ? {} : { reference: [reference] }),
+      },
+    });
+    const format = chooseFormat(flags.format, {
+      quiet: flags.quiet,
+      digests: flags.digests,
+      standard: () => readDockerConfig(cli.configFolder).imagesFormat,
+    });
+    const digests = flags.digests || format.includes('{{.Digest}}');
+    const rows = images.flatMap((image) =>
+      namesOf(image, digests).map((name) => imageRow(image, name, !flags['no-trunc'])),
+    );
+    cli.out(formatRows(rows, { format, headings: IMAGE_HEADINGS, terminal: cli.stdout.isTTY }));
+    return 0;
+  },
+});
