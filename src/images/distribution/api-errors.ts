@@ -6,9 +6,7 @@ import { distributionErrors } from './errors.ts';
 const MAX_ERROR_BYTES = 64 * 1024;
 
 const errorBody = z.object({
-  errors: z
-    .array(z.object({ code: z.string().default(''), message: z.string().nullish(), detail: z.unknown() }))
-    .min(1),
+  errors: z.array(z.object({ code: z.string().default(''), message: z.string().nullish() })).min(1),
 });
 
 /** What was asked, for the error's text. */

@@ -36,7 +36,7 @@ const challengeOf = (scheme: string, values: ReadonlyMap<string, string>): Chall
 /** Reads one WWW-Authenticate header (RFC 9110 11.6.1), which may hold several challenges; unknown schemes are left out. */
 export const parseChallenges = (header: string): readonly Challenge[] => {
   const found: Challenge[] = [];
-  const scheme = /[\s,]*([A-Za-z][\w-]*)(?:\s+|$)/y;
+  const scheme = /[\s,]*([A-Za-z][\w-]*)(?=[\s,]|$)\s*/y;
   let position = 0;
   for (;;) {
     scheme.lastIndex = position;
