@@ -32,7 +32,6 @@ export type {
   DiskUsageAnswer,
   ErrorAnswer,
   EventAnswer,
-  HistoryAnswer,
   ImageDeleteAnswer,
   ImageInspectAnswer,
   ImageSummaryAnswer,
@@ -64,3 +63,4 @@ export type {
   VolumeCreateOptions,
   VolumeInspect,
 } from '#engine';
+export type { HistoryItem as HistoryAnswer } from '#library';

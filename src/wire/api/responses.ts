@@ -1,4 +1,5 @@
-import type { ContainerConfig, ContainerSummary, VolumeInspect } from '#engine';
+import type { ContainerSummary, VolumeInspect } from '#engine';
+import type { ImageInspect, ImageSummary } from '#library';
 
 /** GET /version. */
 export interface VersionAnswer {
@@ -44,51 +45,11 @@ export interface InfoAnswer {
   readonly [field: string]: unknown;
 }
 
-/** One of GET /images/json. Sizes are bytes, `Created` seconds since 1970. */
-export interface ImageSummaryAnswer {
-  readonly Id: string;
-  readonly ParentId: string;
-  readonly RepoTags: readonly string[];
-  readonly RepoDigests: readonly string[];
-  readonly Created: number;
-  readonly Size: number;
-  readonly SharedSize: number;
-  readonly VirtualSize?: number | undefined;
-  readonly Labels: Readonly<Record<string, string>>;
-  readonly Containers: number;
-}
+/** One of GET /images/json; the virtual size is the size, under the name that older clients read. */
+export type ImageSummaryAnswer = ImageSummary & { readonly VirtualSize?: number | undefined };
 
 /** GET /images/{name}/json. */
-export interface ImageInspectAnswer {
-  readonly Id: string;
-  readonly RepoTags: readonly string[];
-  readonly RepoDigests: readonly string[];
-  readonly Parent: string;
-  readonly Comment: string;
-  readonly Created?: string | undefined;
-  readonly DockerVersion: string;
-  readonly Author: string;
-  readonly Config: ContainerConfig;
-  readonly Architecture: string;
-  readonly Variant?: string | undefined;
-  readonly Os: string;
-  readonly OsVersion?: string | undefined;
-  readonly Size: number;
-  readonly VirtualSize?: number | undefined;
-  readonly GraphDriver: { readonly Name: string; readonly Data: Readonly<Record<string, string>> | null };
-  readonly RootFS: { readonly Type: 'layers'; readonly Layers: readonly string[] };
-  readonly Metadata: { readonly LastTagTime: string };
-}
-
-/** One of GET /images/{name}/history, newest first. */
-export interface HistoryAnswer {
-  readonly Id: string;
-  readonly Created: number;
-  readonly CreatedBy: string;
-  readonly Tags: readonly string[] | null;
-  readonly Size: number;
-  readonly Comment: string;
-}
+export type ImageInspectAnswer = ImageInspect & { readonly VirtualSize?: number | undefined };
 
 /** One of DELETE /images/{name}. */
 export interface ImageDeleteAnswer {

@@ -1,0 +1,117 @@
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { LADE_VERSION } from '#api';
+import type { Builder } from '#builder';
+import { builderMigrations } from '#builder';
+import { createRegistryClient, type Credentials, type RegistryClient } from '#distribution';
+import { createEngine, engineMigrations, type Engine } from '#engine';
+import { layersMigrations, openLayerStore, type LayerStore } from '#layers';
+import { createLibrary, type Library } from '#library';
+import { networkMigrations, openNetworks, type NetworkEvent, type Networks } from '#network';
+import { createRuntime, type Runtime } from '#runtime';
+import { openImageStore, openRoot, type Root } from '#store';
+import { buildDefaultsFrom } from './build-defaults.ts';
+import { createEventLog, nowNs, type EventLog } from './event-log.ts';
+import { engineId } from './identity.ts';
+import type { DaemonParts } from './types.ts';
+
+export interface ComposeOptions {
+  readonly root: string;
+  readonly hostCa: string | undefined;
+  readonly log: Logger;
+  readonly addresses: () => readonly string[];
+}
+
+const MIGRATIONS = [...layersMigrations, ...networkMigrations, ...engineMigrations, ...builderMigrations];
+
+const registryClientFor = (auth: Credentials | undefined): RegistryClient =>
+  createRegistryClient({ credentials: async () => auth, userAgent: `lade/${LADE_VERSION}` });
+
+/** Connects and disconnects are the engine's to tell: it knows the containers. */
+const onNetworkEvent =
+  (events: EventLog, log: Logger) =>
+  (event: NetworkEvent): void => {
+    if (event.kind === 'notice') {
+      log.info({ network: true }, event.message);
+      return;
+    }
+    if (event.kind === 'connected' || event.kind === 'disconnected') return;
+    const { id, name, driver } = event.network;
+    events.emit({
+      type: 'network',
+      action: event.kind === 'network-created' ? 'create' : 'destroy',
+      actor: { id, attributes: { name, type: driver } },
+      timeNs: nowNs(),
+    });
+  };
+
+interface Rooms {
+  readonly root: Root;
+  readonly layers: LayerStore;
+  readonly library: Library;
+  readonly runtime: Runtime;
+  readonly networks: Networks;
+  readonly engine: Engine;
+}
+
+/** Opens every room that a daemon always needs, lowest first. */
+const openRooms = async (
+  options: ComposeOptions,
+  events: EventLog,
+  stack: AsyncDisposableStack,
+): Promise<Rooms> => {
+  const root = stack.use(await openRoot({ path: options.root, migrations: MIGRATIONS }));
+  const store = await openImageStore(root);
+  const layers = stack.use(await openLayerStore(root));
+  let isRunning = (_containerId: string): boolean => true;
+  const library = createLibrary({
+    store,
+    layers,
+    registryClientFor,
+    emit: ({ action, id, attributes }) =>
+      events.emit({ type: 'image', action, actor: { id, attributes }, timeNs: nowNs() }),
+    isRunning: (containerId) => isRunning(containerId),
+  });
+  const runtime = stack.use(createRuntime({ root: join(root.path, 'containers') }));
+  const networks = stack.use(await openNetworks({ root, emit: onNetworkEvent(events, options.log) }));
+  const engine = stack.use(
+    await createEngine({ root, library, layers, runtime, networks, emit: events.emit }),
+  );
+  isRunning = (containerId) => engine.isRunning(containerId);
+  return { root, layers, library, runtime, networks, engine };
+};
+
+/** The builder with all that only it needs, loaded by the first build. */
+const lazyBuilder = ({ root, library, layers, runtime }: Rooms): (() => Promise<Builder>) => {
+  let builder: Promise<Builder> | undefined;
+  return () => {
+    builder ??= import('#builder').then(({ createBuilder }) =>
+      createBuilder({ root, database: root.database, library, layers, runtime }),
+    );
+    return builder;
+  };
+};
+
+/**
+ * Puts the daemon together: the one place where its rooms meet. Opening recovers what an earlier daemon left;
+ * disposing leaves containers running.
+ */
+export const composeDaemon = async (options: ComposeOptions): Promise<DaemonParts> => {
+  await using stack = new AsyncDisposableStack();
+  const events = createEventLog();
+  const rooms = await openRooms(options, events, stack);
+  const opened = stack.move();
+  return {
+    ...rooms,
+    rootPath: rooms.root.path,
+    id: engineId(rooms.root.path),
+    startedAt: new Date(),
+    log: options.log,
+    events,
+    buildDefaults: buildDefaultsFrom(options.hostCa, process.env),
+    addresses: options.addresses,
+    builder: lazyBuilder(rooms),
+    registryClient: async () => registryClientFor(undefined),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+};

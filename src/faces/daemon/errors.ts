@@ -1,0 +1,46 @@
+import { defineErrors } from '#errors';
+
+export const daemonErrors = defineErrors('daemon', {
+  notServed: {
+    kind: 'unsupported',
+    message: (p: { method: string; path: string }) => `${p.method} ${p.path} is not supported by Lade yet`,
+    hint: 'see docs/docker-api.md for the calls that are',
+  },
+  optionUnsupported: {
+    kind: 'unsupported',
+    message: (p: { option: string; reason: string }) => `${p.option} is not supported yet: ${p.reason}`,
+    hint: 'leave this option out',
+  },
+  notInSwarm: {
+    kind: 'unavailable',
+    message: () =>
+      'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
+    hint: 'Lade runs containers on one machine; use its platform commands or Kubernetes for several',
+  },
+  pluginNotFound: {
+    kind: 'not-found',
+    message: (p: { name: string }) => `plugin "${p.name}" not found`,
+    hint: 'Lade has no plugins; volumes and networks have built-in drivers',
+  },
+  badArgument: {
+    kind: 'invalid-argument',
+    message: (p: { problem: string }) => p.problem,
+    hint: 'run `lade daemon --help`',
+  },
+  hostInvalid: {
+    kind: 'invalid-argument',
+    message: (p: { host: string }) => `invalid address to listen on: ${p.host}`,
+    hint: 'use unix:///path/to.sock or tcp://127.0.0.1:PORT',
+  },
+  hostOpen: {
+    kind: 'invalid-argument',
+    message: (p: { host: string }) =>
+      `${p.host} would let everybody who reaches this machine be root on it: the API has no password`,
+    hint: 'listen on a unix socket or on 127.0.0.1, and use an SSH tunnel from elsewhere',
+  },
+  hostCaUnreadable: {
+    kind: 'invalid-argument',
+    message: (p: { path: string }) => `the CA bundle ${p.path} cannot be read`,
+    hint: 'name a file in PEM format with --host-ca',
+  },
+});

@@ -1,0 +1,68 @@
+import type { Context } from 'hono';
+import type { ProgressLine } from '#api';
+import { toLadeError } from '#errors';
+import { answered, outgoing } from '#http';
+import { messageFor } from './answer-error.ts';
+
+/** A streamed answer of one JSON value a line; the head is sent with the first line. */
+export interface JsonLines {
+  readonly begun: () => boolean;
+  /** Sends the head without a line, so that the client knows that the call was accepted. */
+  begin(): void;
+  write(value: object): void;
+  /** The same for text that is JSON already. */
+  writeText(json: string): void;
+  end(): void;
+}
+
+export const jsonLines = (c: Context): JsonLines => {
+  const response = outgoing(c);
+  const begin = (): void => {
+    if (response.headersSent) return;
+    response.writeHead(200, { 'Content-Type': 'application/json' });
+    response.flushHeaders();
+  };
+  const writeText = (json: string): void => {
+    begin();
+    if (!response.destroyed) response.write(`${json}\r\n`);
+  };
+  return {
+    begun: () => response.headersSent,
+    begin,
+    writeText,
+    write: (value) => writeText(JSON.stringify(value)),
+    end() {
+      begin();
+      response.end();
+    },
+  };
+};
+
+/** Docker's error line. `code` becomes the exit status of `docker build`. */
+export const errorLine = (
+  thrown: unknown,
+  userAgent: string | undefined,
+  code: number | undefined,
+): ProgressLine => {
+  const message = messageFor(toLadeError(thrown), userAgent);
+  return { errorDetail: code === undefined ? { message } : { code, message }, error: message };
+};
+
+/**
+ * Runs work that reports progress as JSON lines. What fails before the first line is an ordinary error answer with its
+ * status, what fails later is an error line.
+ */
+export const streamProgress = async (
+  c: Context,
+  work: (lines: JsonLines) => Promise<void>,
+): Promise<Response> => {
+  const lines = jsonLines(c);
+  try {
+    await work(lines);
+  } catch (error) {
+    if (!lines.begun()) throw error;
+    lines.write(errorLine(error, c.req.header('user-agent'), undefined));
+  }
+  lines.end();
+  return answered();
+};

@@ -1,0 +1,140 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { arch, cpus, hostname, release, totalmem, version } from 'node:os';
+import { API_VERSION, LADE_VERSION, MIN_API_VERSION, type InfoAnswer, type VersionAnswer } from '#api';
+import type { DaemonParts } from './types.ts';
+
+const GO_ARCH: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
+const MACHINE: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64' };
+
+/** `PRETTY_NAME` and `VERSION_ID` of os-release(5). */
+const osRelease = (): Readonly<Record<string, string>> => {
+  const file = ['/etc/os-release', '/usr/lib/os-release'].find((path) => existsSync(path));
+  if (file === undefined) return {};
+  const lines = readFileSync(file, 'utf8').matchAll(/^(\w+)="?([^"\n]*)"?$/gm);
+  return Object.fromEntries([...lines].map((line) => [line[1] ?? '', line[2] ?? '']));
+};
+
+/** GET /version. */
+export const versionAnswer = async (parts: DaemonParts): Promise<VersionAnswer> => {
+  const [runtimeLine = ''] = (await parts.runtime.version()).split('\n');
+  const architecture = GO_ARCH[arch()] ?? arch();
+  const facts = {
+    Version: LADE_VERSION,
+    ApiVersion: API_VERSION,
+    MinAPIVersion: MIN_API_VERSION,
+    GitCommit: 'none',
+    GoVersion: `node ${process.version}`,
+    Os: 'linux',
+    Arch: architecture,
+    KernelVersion: release(),
+    BuildTime: '',
+  };
+  const { Version: _version, ...details } = facts;
+  return {
+    Platform: { Name: 'Lade' },
+    Components: [
+      { Name: 'Engine', Version: LADE_VERSION, Details: { ...details, Experimental: 'false' } },
+      { Name: parts.runtime.name, Version: runtimeLine.split(' ').at(-1) ?? '', Details: { GitCommit: '' } },
+    ],
+    ...facts,
+  };
+};
+
+const swarmOff = {
+  NodeID: '',
+  NodeAddr: '',
+  LocalNodeState: 'inactive',
+  ControlAvailable: false,
+  Error: '',
+  RemoteManagers: null,
+};
+
+const machineFields = (parts: DaemonParts): object => {
+  const system = osRelease();
+  const { host } = parts.runtime;
+  return {
+    MemoryLimit: true,
+    SwapLimit: host.swapLimit,
+    CpuCfsPeriod: true,
+    CpuCfsQuota: true,
+    CPUShares: true,
+    CPUSet: true,
+    PidsLimit: true,
+    IPv4Forwarding: true,
+    OomKillDisable: false,
+    CgroupDriver: 'cgroupfs',
+    CgroupVersion: host.cgroup === 'v2' ? '2' : '1',
+    KernelVersion: release(),
+    OperatingSystem: system['PRETTY_NAME'] ?? version(),
+    OSVersion: system['VERSION_ID'] ?? '',
+    OSType: 'linux',
+    Architecture: MACHINE[arch()] ?? arch(),
+    NCPU: cpus().length,
+    MemTotal: totalmem(),
+    Name: hostname(),
+  };
+};
+
+const registryFields = {
+  IndexServerAddress: 'https://index.docker.io/v1/',
+  RegistryConfig: {
+    AllowNondistributableArtifactsCIDRs: null,
+    AllowNondistributableArtifactsHostnames: null,
+    InsecureRegistryCIDRs: ['127.0.0.0/8', '::1/128'],
+    IndexConfigs: { 'docker.io': { Name: 'docker.io', Mirrors: [], Secure: true, Official: true } },
+    Mirrors: null,
+  },
+};
+
+const productFields = (parts: DaemonParts): object => ({
+  Plugins: {
+    Volume: ['local'],
+    Network: ['bridge', 'host', 'null'],
+    Authorization: null,
+    Log: ['json-file'],
+  },
+  Debug: false,
+  NFd: -1,
+  NGoroutines: -1,
+  SystemTime: new Date().toISOString(),
+  LoggingDriver: 'json-file',
+  NEventsListener: 0,
+  GenericResources: null,
+  HttpProxy: process.env['HTTP_PROXY'] ?? process.env['http_proxy'] ?? '',
+  HttpsProxy: process.env['HTTPS_PROXY'] ?? process.env['https_proxy'] ?? '',
+  NoProxy: process.env['NO_PROXY'] ?? process.env['no_proxy'] ?? '',
+  Labels: [],
+  ExperimentalBuild: false,
+  ServerVersion: LADE_VERSION,
+  Runtimes: { [parts.runtime.name]: { path: parts.runtime.name } },
+  DefaultRuntime: parts.runtime.name,
+  Swarm: swarmOff,
+  LiveRestoreEnabled: true,
+  Isolation: '',
+  InitBinary: '',
+  ContainerdCommit: { ID: '' },
+  RuncCommit: { ID: '' },
+  InitCommit: { ID: '' },
+  SecurityOptions: ['name=seccomp,profile=builtin'],
+  CDISpecDirs: null,
+  Warnings: [],
+});
+
+/** GET /info. */
+export const infoAnswer = (parts: DaemonParts): InfoAnswer => {
+  const counts = parts.engine.counts();
+  return {
+    ID: parts.id,
+    Containers: counts.running + counts.paused + counts.stopped,
+    ContainersRunning: counts.running,
+    ContainersPaused: counts.paused,
+    ContainersStopped: counts.stopped,
+    Images: parts.library.list({ all: true }).length,
+    Driver: 'overlay2',
+    DriverStatus: [['Layer Backend', parts.layers.backend]],
+    DockerRootDir: parts.rootPath,
+    ...productFields(parts),
+    ...machineFields(parts),
+    ...registryFields,
+  } as unknown as InfoAnswer;
+};

@@ -1,0 +1,58 @@
+import { once } from 'node:events';
+import type { Duplex, Writable } from 'node:stream';
+import { frameHeader } from '#api';
+import type { Attachment } from '#engine';
+import type { OutputChunk } from '#runtime';
+
+/** What a client gets for one piece of output: raw bytes of a terminal, frames otherwise. */
+export const encodeOutput = (chunk: OutputChunk, tty: boolean): Buffer =>
+  tty ? chunk.data : Buffer.concat([frameHeader(chunk.stream, chunk.data.length), chunk.data]);
+
+/** Writes output as fast as the client takes it; ends quietly when the client is gone. */
+export const pumpOutput = async (
+  output: AsyncIterable<OutputChunk>,
+  tty: boolean,
+  sink: Writable,
+): Promise<void> => {
+  for await (const chunk of output) {
+    if (sink.destroyed) return;
+    if (!sink.write(encodeOutput(chunk, tty))) await Promise.race([once(sink, 'drain'), once(sink, 'close')]);
+  }
+};
+
+const LINGER_MS = 2000;
+
+/** Ends our side; the connection closes when the client ends its own, or after a while. */
+const endGently = async (socket: Duplex): Promise<void> => {
+  if (socket.destroyed) return;
+  socket.end();
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  timer.unref();
+  socket.once('close', () => clearTimeout(timer));
+};
+
+const feedInput = (socket: Duplex, stdin: Writable | undefined): void => {
+  if (stdin === undefined) {
+    socket.resume();
+    return;
+  }
+  stdin.on('error', () => socket.resume());
+  socket.pipe(stdin);
+};
+
+/**
+ * Joins a hijacked connection with a container's streams until output ends or the client leaves. The client's
+ * half-close ends the input alone.
+ */
+export const runRawSession = async (socket: Duplex, attachment: Attachment): Promise<void> => {
+  socket.on('error', () => undefined);
+  socket.once('close', () => attachment.close());
+  feedInput(socket, attachment.stdin);
+  try {
+    await pumpOutput(attachment.output, attachment.tty, socket);
+  } finally {
+    attachment.close();
+    await endGently(socket);
+  }
+};

@@ -1,0 +1,87 @@
+import { Hono, type Context } from 'hono';
+import { parseFilters, parseTimestamp } from '#api';
+import type { BuildResult } from '#builder';
+import { toLadeError } from '#errors';
+import { answered, incoming, requestSignal } from '#http';
+import { familiarString, parseReference } from '#oci';
+import { fromDockerQuery } from '../build-request.ts';
+import { createClassicOutput } from '../classic-output.ts';
+import { errorLine, jsonLines, type JsonLines } from '../json-lines.ts';
+import { flag, textOf } from '../request.ts';
+import type { DaemonParts } from '../types.ts';
+
+const SHORT_ID = 12;
+
+const writeResult = (lines: JsonLines, result: BuildResult, quiet: boolean): void => {
+  if (quiet) {
+    lines.write({ stream: `${result.imageId}\n` });
+    return;
+  }
+  const short = result.imageId.replace(/^sha256:/, '').slice(0, SHORT_ID);
+  lines.write({ stream: ` ---> ${short}\n` });
+  lines.write({ aux: { ID: result.imageId } });
+  lines.write({ stream: `Successfully built ${short}\n` });
+  for (const tag of result.tags)
+    lines.write({ stream: `Successfully tagged ${familiarString(parseReference(tag))}\n` });
+};
+
+/** Exit status of a RUN step that failed, which becomes that of `docker build`. */
+const exitCodeOf = (error: unknown): number => {
+  const code = toLadeError(error).details?.['exitCode'];
+  return typeof code === 'number' && code > 0 ? code : 1;
+};
+
+/** The rest of a body that nobody will read: clients send it to the end before they look at the answer. */
+const drain = (c: Context): void => {
+  incoming(c).unpipe();
+  incoming(c).resume();
+};
+
+/** POST /build: the context comes as a tar, the answer is Docker's classic output. */
+const build = async (c: Context, parts: DaemonParts): Promise<Response> => {
+  const lines = jsonLines(c);
+  const quiet = flag(c, 'q');
+  try {
+    const context = { kind: 'tar', stream: incoming(c) } as const;
+    const request = fromDockerQuery(c, context, parts.buildDefaults, requestSignal(c));
+    const builder = await parts.builder();
+    const show = createClassicOutput((line) => lines.write(line));
+    const result = await builder.build(request, quiet ? () => undefined : show);
+    writeResult(lines, result, quiet);
+  } catch (error) {
+    drain(c);
+    if (!lines.begun()) throw error;
+    lines.write(errorLine(error, c.req.header('user-agent'), exitCodeOf(error)));
+  }
+  lines.end();
+  return answered();
+};
+
+const DURATION = /(\d+(?:\.\d+)?)(h|m|s)/g;
+const SECONDS: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1 };
+
+/** Go's `24h`, `1h30m`, or a point in time. */
+const cutOff = (until: string | undefined): Date | undefined => {
+  if (until === undefined) return undefined;
+  const parts = [...until.matchAll(DURATION)];
+  if (parts.length > 0 && parts.map((part) => part[0]).join('') === until) {
+    const seconds = parts.reduce((sum, part) => sum + Number(part[1]) * (SECONDS[part[2] ?? ''] ?? 0), 0);
+    return new Date(Date.now() - seconds * 1000);
+  }
+  const ns = parseTimestamp('until', until);
+  return ns === undefined ? undefined : new Date(Number(ns / 1_000_000n));
+};
+
+const prune = async (c: Context, parts: DaemonParts): Promise<Response> => {
+  const filters = parseFilters(textOf(c, 'filters'));
+  const before = cutOff(filters['until']?.[0] ?? filters['unused-for']?.[0]);
+  const { bytes } = await (await parts.builder()).prune(before === undefined ? {} : { before });
+  return c.json({ CachesDeleted: null, SpaceReclaimed: bytes });
+};
+
+export const buildRoutes = (parts: DaemonParts): Hono => {
+  const app = new Hono();
+  app.post('/build', (c) => build(c, parts));
+  app.post('/build/prune', (c) => prune(c, parts));
+  return app;
+};

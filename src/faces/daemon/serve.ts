@@ -1,0 +1,38 @@
+import { existsSync } from 'node:fs';
+import { pino, destination } from 'pino';
+import { startHttpServer } from '#http';
+import { createDaemonApp } from './app.ts';
+import type { DaemonOptions } from './command-line.ts';
+import { composeDaemon } from './compose.ts';
+import { daemonErrors } from './errors.ts';
+import { parseListenAddress } from './listen-address.ts';
+
+/** How long open requests may go on after the signal to stop. */
+const GRACE_MS = 3000;
+
+const stopSignal = (): Promise<NodeJS.Signals> =>
+  new Promise((resolve) => {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, resolve);
+  });
+
+/** Runs the daemon until SIGTERM or SIGINT; containers go on running after it. */
+export const serveDaemon = async (options: DaemonOptions): Promise<void> => {
+  const log = pino({ level: options.logLevel, base: null }, destination({ dest: 2, sync: true }));
+  if (options.hostCa !== undefined && !existsSync(options.hostCa))
+    throw daemonErrors.hostCaUnreadable({ path: options.hostCa });
+  const listen = options.hosts.map(parseListenAddress);
+  const stopped = stopSignal();
+  const bound: string[] = [];
+  await using parts = await composeDaemon({
+    root: options.root,
+    hostCa: options.hostCa,
+    log,
+    addresses: () => bound,
+  });
+  await using server = await startHttpServer({ app: createDaemonApp(parts), listen });
+  bound.push(...server.addresses.map((address) => address.url));
+  process.stdout.write(`lade daemon listening on ${bound.join(' ')}\n`);
+  log.info({ root: options.root, addresses: bound, layers: parts.layers.backend }, 'ready');
+  log.info({ signal: await stopped }, 'stopping');
+  await server.close(GRACE_MS);
+};

@@ -1,0 +1,32 @@
+import type { Logger } from 'pino';
+import type { Builder } from '#builder';
+import type { RegistryClient } from '#distribution';
+import type { Engine } from '#engine';
+import type { LayerStore } from '#layers';
+import type { Library } from '#library';
+import type { Networks } from '#network';
+import type { Runtime } from '#runtime';
+import type { BuildDefaults } from './build-request.ts';
+import type { EventLog } from './event-log.ts';
+
+/** Everything that the routes work with; made in one place (compose.ts). */
+export interface DaemonParts extends AsyncDisposable {
+  readonly rootPath: string;
+  /** Identifies this root for ever. */
+  readonly id: string;
+  readonly startedAt: Date;
+  readonly log: Logger;
+  readonly engine: Engine;
+  readonly library: Library;
+  readonly layers: LayerStore;
+  readonly networks: Networks;
+  readonly runtime: Runtime;
+  readonly events: EventLog;
+  readonly buildDefaults: BuildDefaults;
+  /** Where the daemon listens. */
+  readonly addresses: () => readonly string[];
+  /** Loaded with the first build. */
+  readonly builder: () => Promise<Builder>;
+  /** For `docker login`: proves credentials at a registry. */
+  readonly registryClient: () => Promise<RegistryClient>;
+}
