@@ -10,3 +10,19 @@ export { alignColumns, type TableOptions } from './table.ts';
 export { binarySize, humanSize, parseBytes } from './sizes.ts';
 export { ansicTime, goTime, humanDuration, localRfc3339, parseDuration } from './durations.ts';
 export { ellipsis, shortId, visible } from './visible.ts';
+export {
+  createTransferProgress,
+  type Screen,
+  type TransferLine,
+  type TransferProgress,
+} from './transfer-progress.ts';
+export {
+  createBuildProgress,
+  stepTitle,
+  type BuildProgress,
+  type BuildProgressEvent,
+  type BuildScreen,
+  type BuildStepView,
+} from './build-progress.ts';
+export { DEFAULT_DETACH_KEYS, createDetachFilter, parseDetachKeys, type Typed } from './detach-keys.ts';
+export { onResize, rawMode, terminalSize, type TerminalSize } from './terminal.ts';

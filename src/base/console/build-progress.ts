@@ -1,0 +1,58 @@
+import { createLiveBuild } from './build-progress-live.ts';
+import { createPlainBuild } from './build-progress-plain.ts';
+import type { Screen } from './transfer-progress.ts';
+
+/** A build step as progress shows it. */
+export interface BuildStepView {
+  readonly id: string;
+  readonly name: string;
+  readonly stage: string;
+  readonly index: number;
+  readonly total: number;
+}
+
+/** What a build tells while it runs; Lade's build events have this shape. */
+export type BuildProgressEvent =
+  | { readonly kind: 'step-started'; readonly step: BuildStepView }
+  | { readonly kind: 'step-cached'; readonly step: BuildStepView }
+  | { readonly kind: 'step-log'; readonly step: BuildStepView; readonly data: Uint8Array }
+  | { readonly kind: 'step-done'; readonly step: BuildStepView; readonly durationMs: number }
+  | {
+      readonly kind: 'step-failed';
+      readonly step: BuildStepView;
+      readonly message: string;
+      readonly durationMs: number;
+    }
+  | { readonly kind: 'step-cancelled'; readonly step: BuildStepView }
+  | { readonly kind: 'warning'; readonly message: string }
+  | { readonly kind: 'status'; readonly message: string; readonly id?: string | undefined }
+  | {
+      readonly kind: 'pull';
+      readonly step: BuildStepView | undefined;
+      readonly id: string;
+      readonly status: string;
+      readonly current?: number | undefined;
+      readonly total?: number | undefined;
+    };
+
+export interface BuildProgress {
+  /** `why` says why a step was not taken from the cache. */
+  show(event: BuildProgressEvent, why?: string): void;
+  /** Draws the last state; nothing is shown afterwards. */
+  end(): void;
+}
+
+export interface BuildScreen extends Screen {
+  /** Height in lines. */
+  readonly rows: () => number;
+}
+
+/** `[2/6] RUN npm ci`, with the stage's name where there is one. */
+export const stepTitle = (step: BuildStepView): string => {
+  const stage = /^\d+$/.test(step.stage) ? (step.stage === '0' ? '' : `stage-${step.stage} `) : `${step.stage} `;
+  return `[${stage}${step.index}/${step.total}] ${step.name.split('\n', 1)[0] ?? ''}`;
+};
+
+/** Renders a build as BuildKit's clients do: a live view, or numbered plain lines. */
+export const createBuildProgress = (screen: BuildScreen): BuildProgress =>
+  screen.live ? createLiveBuild(screen) : createPlainBuild(screen);
