@@ -23,9 +23,10 @@ export const runRegistryd = async (argv: readonly string[]): Promise<number> => 
       process.stdout.write(USAGE);
       return 0;
     }
+    const stopped = untilSignal();
     await using registryd = await startRegistryd(options);
     process.stdout.write(`lade registry: serving ${registryd.url} from ${options.root}\n`);
-    await untilSignal();
+    await stopped;
     return 0;
   } catch (thrown) {
     const { message, hint } = toLadeError(thrown);
