@@ -6,6 +6,7 @@ import { archiveRoutes } from './routes/archive.ts';
 import { buildRoutes } from './routes/build.ts';
 import { containerRoutes } from './routes/containers.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
+import { distributionRoutes } from './routes/distribution.ts';
 import { eventRoutes } from './routes/events.ts';
 import { execRoutes } from './routes/execs.ts';
 import { imageRoutes } from './routes/images.ts';
@@ -56,6 +57,7 @@ export const createDaemonApp = (parts: DaemonParts): Hono => {
     execRoutes,
     imageTransferRoutes,
     imageRoutes,
+    distributionRoutes,
     volumeRoutes,
     networkRoutes,
     eventRoutes,

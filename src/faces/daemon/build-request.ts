@@ -1,8 +1,15 @@
 import type { Context } from 'hono';
-import { decodeRegistryConfig, parseJsonParameter, parseWhole, type AuthConfig, type Body } from '#api';
+import {
+  apiErrors,
+  decodeRegistryConfig,
+  parseJsonParameter,
+  parseWhole,
+  type AuthConfig,
+  type Body,
+} from '#api';
 import type { BuildContext, BuildRequest, RegistryAuth } from '#builder';
-import { apiErrors } from '#api';
 import { daemonErrors } from './errors.ts';
+import { registryHost } from './image-names.ts';
 import { flag, textOf } from './request.ts';
 
 const toAuth = (auth: AuthConfig): RegistryAuth => ({
@@ -12,18 +19,12 @@ const toAuth = (auth: AuthConfig): RegistryAuth => ({
   registryToken: auth.registrytoken,
 });
 
-/** Docker Hub is kept under its old address in Docker's configuration. */
-const HUB = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);
-const HUB_KEY = 'https://index.docker.io/v1/';
-
-const bareHost = (key: string): string => key.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
-
 /** Looks up credentials for a registry host in the header of a build. */
 export const authLookup = (header: string | undefined): ((host: string) => RegistryAuth | undefined) => {
   const config = decodeRegistryConfig(header);
-  const byHost = new Map([...config].map(([key, auth]) => [bareHost(key), auth]));
+  const byHost = new Map([...config].map(([key, auth]) => [registryHost(key), auth]));
   return (host) => {
-    const auth = HUB.has(host) ? (config.get(HUB_KEY) ?? byHost.get('docker.io')) : byHost.get(host);
+    const auth = byHost.get(registryHost(host));
     return auth === undefined ? undefined : toAuth(auth);
   };
 };

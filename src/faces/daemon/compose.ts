@@ -24,7 +24,7 @@ export interface ComposeOptions {
 
 const MIGRATIONS = [...layersMigrations, ...networkMigrations, ...engineMigrations, ...builderMigrations];
 
-const registryClientFor = (auth: Credentials | undefined): RegistryClient =>
+const registryClientFor = (auth?: Credentials): RegistryClient =>
   createRegistryClient({ credentials: async () => auth, userAgent: `lade/${LADE_VERSION}` });
 
 /** Connects and disconnects are the engine's to tell: it knows the containers. */
@@ -45,6 +45,10 @@ const onNetworkEvent =
     });
   };
 
+/** Whether a container has processes; the engine, which knows more, is opened after the library. */
+const isLive = (runtime: Runtime, containerId: string): boolean =>
+  runtime.list().includes(containerId) && ['running', 'paused'].includes(runtime.state(containerId).kind);
+
 interface Rooms {
   readonly root: Root;
   readonly layers: LayerStore;
@@ -63,21 +67,19 @@ const openRooms = async (
   const root = stack.use(await openRoot({ path: options.root, migrations: MIGRATIONS }));
   const store = await openImageStore(root);
   const layers = stack.use(await openLayerStore(root));
-  let isRunning = (_containerId: string): boolean => true;
+  const runtime = stack.use(createRuntime({ root: join(root.path, 'containers') }));
   const library = createLibrary({
     store,
     layers,
     registryClientFor,
     emit: ({ action, id, attributes }) =>
       events.emit({ type: 'image', action, actor: { id, attributes }, timeNs: nowNs() }),
-    isRunning: (containerId) => isRunning(containerId),
+    isRunning: (containerId) => isLive(runtime, containerId),
   });
-  const runtime = stack.use(createRuntime({ root: join(root.path, 'containers') }));
   const networks = stack.use(await openNetworks({ root, emit: onNetworkEvent(events, options.log) }));
   const engine = stack.use(
     await createEngine({ root, library, layers, runtime, networks, emit: events.emit }),
   );
-  isRunning = (containerId) => engine.isRunning(containerId);
   return { root, layers, library, runtime, networks, engine };
 };
 
@@ -111,7 +113,7 @@ export const composeDaemon = async (options: ComposeOptions): Promise<DaemonPart
     buildDefaults: buildDefaultsFrom(options.hostCa, process.env),
     addresses: options.addresses,
     builder: lazyBuilder(rooms),
-    registryClient: async () => registryClientFor(undefined),
+    registryClient: registryClientFor,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 };

@@ -15,3 +15,12 @@ export const toCredentials = (auth: AuthConfig | undefined): Credentials | undef
   if (auth.username === undefined) return undefined;
   return { kind: 'basic', username: auth.username, password: auth.password ?? '' };
 };
+
+/** Names under which Docker's configuration keeps Docker Hub. */
+const HUB = new Set(['', 'docker.io', 'index.docker.io', 'registry-1.docker.io']);
+
+/** The host that a key of Docker's configuration or a server address means: `docker.io`, `localhost:5000`. */
+export const registryHost = (address: string): string => {
+  const host = address.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
+  return HUB.has(host) ? 'docker.io' : host;
+};

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Builder } from '#builder';
-import type { RegistryClient } from '#distribution';
+import type { Credentials, RegistryClient } from '#distribution';
 import type { Engine } from '#engine';
 import type { LayerStore } from '#layers';
 import type { Library } from '#library';
@@ -27,6 +27,6 @@ export interface DaemonParts extends AsyncDisposable {
   readonly addresses: () => readonly string[];
   /** Loaded with the first build. */
   readonly builder: () => Promise<Builder>;
-  /** For `docker login`: proves credentials at a registry. */
-  readonly registryClient: () => Promise<RegistryClient>;
+  /** A client of registries for one call, which disposes it. */
+  readonly registryClient: (auth?: Credentials) => RegistryClient;
 }

@@ -1,7 +1,7 @@
 import { Hono, type Context } from 'hono';
 import { API_VERSION, type AuthAnswer } from '#api';
 import { diskUsage } from '../disk-usage.ts';
-import { toCredentials } from '../image-names.ts';
+import { registryHost, toCredentials } from '../image-names.ts';
 import { infoAnswer, versionAnswer } from '../machine-info.ts';
 import { body } from '../request.ts';
 import type { DaemonParts } from '../types.ts';
@@ -17,15 +17,10 @@ const PING_HEADERS = {
 
 const ping = (c: Context): Response => c.text(c.req.method === 'HEAD' ? '' : 'OK', 200, PING_HEADERS);
 
-const HUB = new Set(['', 'https://index.docker.io/v1/', 'index.docker.io', 'registry-1.docker.io']);
-
-const registryHost = (address: string): string =>
-  HUB.has(address) ? 'docker.io' : address.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
-
 const login = async (c: Context, parts: DaemonParts): Promise<Response> => {
   const auth = await body(c, 'auth');
   const credentials = toCredentials(auth) ?? { kind: 'basic', username: '', password: '' };
-  const client = await parts.registryClient();
+  await using client = parts.registryClient();
   const host = registryHost(auth.serveraddress ?? '');
   const { identityToken } = await client.checkLogin(host, credentials);
   const answer: AuthAnswer = { Status: 'Login Succeeded', IdentityToken: identityToken ?? '' };

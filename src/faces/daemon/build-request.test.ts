@@ -1,0 +1,114 @@
+import { describe, expect, test } from 'vitest';
+import { encodeAuthHeader } from '#api';
+import type { BuildRequest, BuildResult } from '#builder';
+import type { ImageId } from '#oci';
+import { authLookup } from './build-request.ts';
+import { serveParts, type Served } from './testing.ts';
+
+const IMAGE = `sha256:${'ab'.repeat(32)}` as ImageId;
+const RESULT: BuildResult = {
+  imageId: IMAGE,
+  tags: ['docker.io/library/web:1'],
+  steps: { total: 1, cached: 0, executed: 1 },
+  durationMs: 1,
+};
+
+const serveBuilder = async (requests: BuildRequest[]): Promise<Served> =>
+  await serveParts({
+    buildDefaults: { hostCa: { path: '/ca.pem' }, proxies: { http_proxy: 'http://p' } },
+    builder: async () => ({
+      build: async (request: BuildRequest) => {
+        requests.push(request);
+        if (request.target === 'broken') throw new Error('no such stage');
+        return RESULT;
+      },
+    }),
+  });
+
+describe('POST /build', () => {
+  test('the query of docker’s own client becomes a request', async () => {
+    const requests: BuildRequest[] = [];
+    await using served = await serveBuilder(requests);
+    const query = new URLSearchParams({
+      t: 'web:1',
+      dockerfile: 'D.x',
+      buildargs: '{"A":"1","B":null}',
+      labels: '{"l":"v"}',
+      cachefrom: '[]',
+      ulimits: 'null',
+      memory: '0',
+      shmsize: '0',
+      networkmode: 'default',
+      target: 'final',
+      nocache: '1',
+      rm: '1',
+      version: '1',
+    });
+    const answer = await served.ask('POST', `/v1.50/build?${query.toString()}`, 'tar');
+    expect(answer.status).toBe(200);
+    const lines = answer.text
+      .trim()
+      .split('\r\n')
+      .map((line) => JSON.parse(line) as object);
+    expect(lines).toEqual([
+      { stream: ' ---> abababababab\n' },
+      { aux: { ID: IMAGE } },
+      { stream: 'Successfully built abababababab\n' },
+      { stream: 'Successfully tagged web:1\n' },
+    ]);
+    expect(requests).toMatchObject([
+      {
+        context: { kind: 'tar' },
+        dockerfile: 'D.x',
+        tags: ['web:1'],
+        buildArgs: { A: '1', B: undefined },
+        labels: { l: 'v' },
+        target: 'final',
+        noCache: true,
+        pull: false,
+        network: 'default',
+        hostCa: { path: '/ca.pem' },
+        proxies: { http_proxy: 'http://p' },
+        shmSizeBytes: undefined,
+      },
+    ]);
+  });
+
+  test('quiet answers the ID alone; a failure before the first line has a status', async () => {
+    await using served = await serveBuilder([]);
+    expect((await served.ask('POST', '/build?q=1')).text).toBe(`{"stream":"${IMAGE}\\n"}\r\n`);
+    const failed = await served.ask('POST', '/build?target=broken', 'x'.repeat(1_000_000));
+    expect(failed.status).toBe(500);
+    expect(failed.text).toContain('no such stage');
+  });
+
+  test.each(['remote=http://x', 'squash=1', 'memory=5', 'version=2', 'networkmode=container:x'])(
+    '%s is refused by name',
+    async (query) => {
+      await using served = await serveBuilder([]);
+      const answer = await served.ask('POST', `/build?${query}`);
+      expect(answer.status).toBe(501);
+      expect(answer.text).toMatch(/not supported yet/);
+    },
+  );
+});
+
+test('POST /lade/v1/build answers events and a result', async () => {
+  const requests: BuildRequest[] = [];
+  await using served = await serveBuilder(requests);
+  const answer = await served.ask('POST', '/lade/v1/build', '{"contextPath":"/src","tags":["web:1"]}');
+  expect(JSON.parse(answer.text)).toEqual({ kind: 'result', result: RESULT });
+  expect(requests).toMatchObject([{ context: { kind: 'directory', path: '/src' }, tags: ['web:1'] }]);
+});
+
+test('credentials of a build are found by host, those of Docker Hub under its old address', () => {
+  const find = authLookup(
+    encodeAuthHeader({
+      'https://index.docker.io/v1/': { username: 'hub' },
+      'localhost:5000': { username: 'ann', password: 'p' },
+    }),
+  );
+  expect(find('docker.io')).toMatchObject({ username: 'hub' });
+  expect(find('localhost:5000')).toMatchObject({ username: 'ann', password: 'p' });
+  expect(find('ghcr.io')).toBeUndefined();
+});
