@@ -4,6 +4,7 @@ export { lutimesNs, mknod } from './inode.ts';
 export { fileLock } from './file-lock.ts';
 export { openInRoot } from './open-in-root.ts';
 export { statfs } from './statfs.ts';
+export { peerClosed } from './peer.ts';
 export { receiveFd } from './receive-fd.ts';
 export { connectSeqpacket } from './seqpacket.ts';
 export { setWinsize } from './terminal.ts';

@@ -14,7 +14,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -31,6 +31,7 @@ import {
   mknod,
   mount,
   mountFileSystem,
+  peerClosed,
   openInRoot,
   receiveFd,
   setWinsize,
@@ -260,6 +261,24 @@ c.send(b'got ' + got + b' then ' + str(len(end)).encode()); c.close()`,
     expect(received).toBeTypeOf('number');
     expect(readFileSync(received!, 'utf8')).toBe('content');
     closeSync(received!);
+    connection.destroy();
+    server.close();
+  });
+
+  test('a half-close is told from a close', async () => {
+    const path = join(root, 'peer');
+    const server = createServer({ allowHalfOpen: true }).listen(path);
+    const client = connect({ path, allowHalfOpen: true });
+    const [connection] = (await once(server, 'connection')) as [Socket];
+    const { fd } = (connection as unknown as { _handle: { fd: number } })._handle;
+    connection.resume();
+    expect(peerClosed(fd)).toBe(false);
+    client.end();
+    await once(connection, 'end');
+    expect(peerClosed(fd)).toBe(false);
+    client.destroy();
+    await once(client, 'close');
+    expect(peerClosed(fd)).toBe(true);
     connection.destroy();
     server.close();
   });

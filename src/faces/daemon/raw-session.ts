@@ -3,6 +3,7 @@ import type { Duplex, Writable } from 'node:stream';
 import { frameHeader } from '#api';
 import type { Attachment } from '#engine';
 import type { OutputChunk } from '#runtime';
+import { peerClosed } from '#sys';
 
 /** What a client gets for one piece of output: raw bytes of a terminal, frames otherwise. */
 export const encodeOutput = (chunk: OutputChunk, tty: boolean): Buffer =>
@@ -32,6 +33,19 @@ const endGently = async (socket: Duplex): Promise<void> => {
   socket.once('close', () => clearTimeout(timer));
 };
 
+const LOOK_MS = 1000;
+
+/** After the client's half-close nothing but a look tells whether it still reads; a silent container never would. */
+const watchPeer = (socket: Duplex): void => {
+  const fd = (socket as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd;
+  if (fd === undefined || fd < 0) return;
+  const timer = setInterval(() => {
+    if (!socket.destroyed && peerClosed(fd)) socket.destroy();
+  }, LOOK_MS);
+  timer.unref();
+  socket.once('close', () => clearInterval(timer));
+};
+
 const feedInput = (socket: Duplex, stdin: Writable | undefined): void => {
   if (stdin === undefined) {
     socket.resume();
@@ -48,6 +62,7 @@ const feedInput = (socket: Duplex, stdin: Writable | undefined): void => {
 export const runRawSession = async (socket: Duplex, attachment: Attachment): Promise<void> => {
   socket.on('error', () => undefined);
   socket.once('close', () => attachment.close());
+  socket.once('end', () => watchPeer(socket));
   feedInput(socket, attachment.stdin);
   try {
     await pumpOutput(attachment.output, attachment.tty, socket);
