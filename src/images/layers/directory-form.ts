@@ -7,11 +7,13 @@ import {
   linkSync,
   mkdirSync,
   openSync,
+  rmSync,
   symlinkSync,
   writeSync,
 } from 'node:fs';
 import { errnoOf, lsetXattr, lutimesNs, mknod } from '#sys';
 import { encodeName, fsPath } from '#tar';
+import { withCallablePath } from './callable-path.ts';
 import { copyFileData } from './file-data.ts';
 import type { Attributes, DirectoryNode, FileNode, LayerNode } from './tree-types.ts';
 
@@ -44,8 +46,19 @@ const setXattrs = (path: string, xattrs: ReadonlyMap<string, Buffer>): void => {
 const setAttributes = (path: string, node: LayerNode, attributes: Attributes): void => {
   lchownSync(fsPath(path), attributes.uid, attributes.gid);
   if (node.kind !== 'symlink') chmodSync(fsPath(path), attributes.mode);
-  setXattrs(path, attributes.xattrs);
-  lutimesNs(path, attributes.mtimeNs, attributes.mtimeNs);
+  withCallablePath(path, (callable) => {
+    setXattrs(callable, attributes.xattrs);
+    lutimesNs(callable, attributes.mtimeNs, attributes.mtimeNs);
+  });
+};
+
+/** Makes an empty file first where only that can have the name. */
+const makeSpecial = (path: string, type: number, numbers: readonly [major: number, minor: number]): void => {
+  if (!path.isWellFormed()) closeSync(openSync(fsPath(path), 'wx'));
+  withCallablePath(path, (callable) => {
+    rmSync(callable, { force: true });
+    mknod(callable, type, ...numbers);
+  });
 };
 
 const makeFile = (path: string, node: FileNode, tarFd: number): void => {
@@ -67,7 +80,7 @@ const makeNew = (context: Context, node: LayerNode, path: string): void => {
       fillDirectory(context, node, path);
       return;
     case 'whiteout':
-      mknod(path, S_IFCHR, 0, 0);
+      makeSpecial(path, S_IFCHR, [0, 0]);
       return;
     case 'file':
       makeFile(path, node, context.tarFd);
@@ -78,7 +91,7 @@ const makeNew = (context: Context, node: LayerNode, path: string): void => {
     case 'char':
     case 'block':
     case 'fifo':
-      mknod(path, SPECIAL[node.kind] | 0o600, node.major, node.minor);
+      makeSpecial(path, SPECIAL[node.kind] | 0o600, [node.major, node.minor]);
   }
   setAttributes(path, node, node.attributes);
 };
@@ -95,7 +108,8 @@ const make = (context: Context, node: LayerNode, path: string): void => {
 
 const fillDirectory = (context: Context, node: DirectoryNode, path: string): void => {
   for (const [name, child] of node.children) make(context, child, `${path}/${name}`);
-  if (node.opaque) lsetXattr(path, 'trusted.overlay.opaque', Buffer.from('y'));
+  if (node.opaque)
+    withCallablePath(path, (callable) => lsetXattr(callable, 'trusted.overlay.opaque', Buffer.from('y')));
   setAttributes(path, node, node.attributes);
 };
 

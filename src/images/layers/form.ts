@@ -1,9 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { closeSync, fstatSync, openSync, renameSync, rmSync } from 'node:fs';
 import { scanTar, type TarEntry } from '#tar';
 import { belowAt, NOTHING_BELOW } from './below.ts';
 import { makeDirectoryForm } from './directory-form.ts';
 import { writeErofsImage } from './erofs-image.ts';
 import { buildLayerTree, dependsOnBelow } from './tree.ts';
+import type { DirectoryNode } from './tree-types.ts';
 import type { BackendName } from './types.ts';
 
 export interface FormRequest {
@@ -15,6 +17,12 @@ export interface FormRequest {
   readonly below?: string | undefined;
 }
 
+/** The record of a layer must not outlive its files, so the file system is asked to write them back. */
+const makeDurableDirectories = (path: string, root: DirectoryNode, tarFd: number): void => {
+  makeDirectoryForm(path, root, tarFd);
+  execFileSync('sync', ['-f', path]);
+};
+
 /** Makes what overlay mounts of a layer from its entries. Atomic: the target is complete or absent. */
 export const makeForm = (request: FormRequest, entries: readonly TarEntry[]): void => {
   const below = request.below === undefined ? NOTHING_BELOW : belowAt(request.below);
@@ -23,7 +31,7 @@ export const makeForm = (request: FormRequest, entries: readonly TarEntry[]): vo
   rmSync(unfinished, { recursive: true, force: true });
   const tarFd = openSync(request.tarPath, 'r');
   try {
-    if (request.backend === 'directories') makeDirectoryForm(unfinished, root, tarFd);
+    if (request.backend === 'directories') makeDurableDirectories(unfinished, root, tarFd);
     else writeErofsImage(unfinished, { root, tarFd, tarSize: fstatSync(tarFd).size });
     renameSync(unfinished, request.target);
   } catch (error) {

@@ -110,7 +110,16 @@ export const createStacks = (dependencies: StackDependencies): Stacks => {
     async prepare(layers) {
       for (const part of partsOf(dependencies, layers)) if (!present.has(part.form)) await ensure(part);
     },
-    lowers: (layers) => partsOf(dependencies, layers).map(lowerOf),
+    lowers: (layers) => {
+      // Overlay refuses a directory twice. Only the upper one of two equal layers shows: it brings all of itself again.
+      const parts = new Map(
+        partsOf(dependencies, layers)
+          .toReversed()
+          .map((part) => [part.form, part]),
+      );
+      const distinct = new Map([...parts].toReversed());
+      return [...distinct.values()].map(lowerOf);
+    },
     async release(diffId) {
       const keys = new Set([hexOf(diffId), ...(formsOf.get(diffId) ?? [])]);
       for (const key of keys) await unmount(key);

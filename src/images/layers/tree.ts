@@ -56,9 +56,20 @@ interface Builder {
   readonly resolver: Resolver;
   readonly below: Below;
   readonly opaque: ReadonlySet<string>;
-  /** Files of the layers below that were linked to, by their path. */
-  readonly linked: Map<string, LayerNode>;
+  /** Names under which files of the layers below stand again, because this layer links to them. */
+  readonly lifted: WeakMap<DirectoryNode, Set<string>>;
 }
+
+/** Puts something of this layer itself at a place. */
+const set = (builder: Builder, { parent, name }: Place, node: LayerNode): void => {
+  parent.children.set(name, node);
+  builder.lifted.get(parent)?.delete(name);
+};
+
+const lift = (builder: Builder, { parent, name }: Place, node: LayerNode): void => {
+  parent.children.set(name, node);
+  builder.lifted.set(parent, (builder.lifted.get(parent) ?? new Set()).add(name));
+};
 
 const leafOf = (entry: TarEntry): LayerNode => {
   const attributes = attributesOf(entry);
@@ -97,7 +108,7 @@ const putDirectory = (builder: Builder, place: Place, entry: TarEntry): void => 
   const made = newDirectory(attributesOf(entry), false);
   // What replaced the lower one before hides its content as well.
   made.opaque = present !== undefined || builder.opaque.has(place.path.join('/'));
-  parent.children.set(name, made);
+  set(builder, place, made);
 };
 
 const copyOf = (entry: TarEntry, found: BelowNode): LayerNode => {
@@ -117,36 +128,53 @@ const copyOf = (entry: TarEntry, found: BelowNode): LayerNode => {
   throw bad(entry, `a hard link to a ${found.kind}`);
 };
 
-/** The inode a hard link names: of this layer, or a copy of one below. */
+/** The inode a hard link names: of this layer, or a copy of one below that then stands for both names. */
 const linkTarget = (builder: Builder, entry: TarEntry): LayerNode => {
-  const { parent, name, path } = builder.resolver.place(cleanPath(entry.linkName), entry.path);
-  const own = parent.children.get(name);
-  if (own !== undefined && own.kind !== 'whiteout') {
-    if (own.kind === 'directory') throw bad(entry, 'a hard link to a directory');
-    return own;
-  }
-  const key = path.join('/');
-  const known = builder.linked.get(key);
-  if (known !== undefined) return known;
-  const found = builder.resolver.seesBelow(path) ? builder.below.lookup(path) : undefined;
+  const target = builder.resolver.place(cleanPath(entry.linkName), entry.path);
+  const own = target.parent.children.get(target.name);
+  if (own?.kind === 'directory') throw bad(entry, 'a hard link to a directory');
+  if (own !== undefined && own.kind !== 'whiteout') return own;
+  const visible = own === undefined && builder.resolver.seesBelow(target.path);
+  const found = visible ? builder.below.lookup(target.path) : undefined;
   if (found === undefined) throw bad(entry, `a hard link to ${entry.linkName}, which does not exist`);
   const copy = copyOf(entry, found);
-  builder.linked.set(key, copy);
+  lift(builder, target, copy);
   return copy;
+};
+
+/** Whether nothing under a name is the layer's own: it stands for what is below, or hides parts of that. */
+const isVacant = (builder: Builder, parent: DirectoryNode, name: string): boolean => {
+  const node = parent.children.get(name);
+  if (node === undefined || node.kind === 'whiteout') return true;
+  if (node.kind !== 'directory') return builder.lifted.get(parent)?.has(name) === true;
+  return node.implied && [...node.children.keys()].every((child) => isVacant(builder, node, child));
+};
+
+/** Hides all that is below in a directory; what only hid parts of it goes, as overlay would list whiteouts there. */
+const makeOpaque = (builder: Builder, node: DirectoryNode): void => {
+  node.opaque = true;
+  for (const [name, child] of node.children) {
+    if (isVacant(builder, node, name)) node.children.delete(name);
+    else if (child.kind === 'directory') makeOpaque(builder, child);
+  }
 };
 
 /** Hides `name` in the layers below, if they have it; what this layer itself puts there stays. */
 const hide = (builder: Builder, place: Place): void => {
-  const present = place.parent.children.get(place.name);
-  if (present?.kind === 'directory') present.opaque = true;
-  if (present !== undefined || !builder.resolver.seesBelow(place.path)) return;
-  if (builder.below.lookup(place.path) !== undefined)
-    place.parent.children.set(place.name, { kind: 'whiteout' });
+  const { children } = place.parent;
+  const present = children.get(place.name);
+  if (!isVacant(builder, place.parent, place.name)) {
+    if (present?.kind === 'directory') makeOpaque(builder, present);
+    return;
+  }
+  children.delete(place.name);
+  if (!builder.resolver.seesBelow(place.path)) return;
+  if (builder.below.lookup(place.path) !== undefined) set(builder, place, { kind: 'whiteout' });
 };
 
 const hideAll = (builder: Builder, path: TreePath, entry: TarEntry): void => {
   if (path.length > 0) {
-    builder.resolver.directory(path, entry.path).node.opaque = true;
+    makeOpaque(builder, builder.resolver.directory(path, entry.path).node);
     return;
   }
   // Overlay does not ask whether a root is opaque.
@@ -186,11 +214,7 @@ const put = (builder: Builder, root: DirectoryNode, entry: TarEntry): void => {
   const place = builder.resolver.place(path, entry.path);
   check(entry, place.name);
   if (entry.kind === 'directory') putDirectory(builder, place, entry);
-  else
-    place.parent.children.set(
-      place.name,
-      entry.kind === 'hardlink' ? linkTarget(builder, entry) : leafOf(entry),
-    );
+  else set(builder, place, entry.kind === 'hardlink' ? linkTarget(builder, entry) : leafOf(entry));
 };
 
 /**
@@ -208,7 +232,7 @@ export const buildLayerTree = (entries: readonly TarEntry[], below: Below): Dire
     resolver: createResolver(root, below, opaque),
     below,
     opaque,
-    linked: new Map(),
+    lifted: new WeakMap(),
   };
   for (const entry of entries) put(builder, root, entry);
   return root;

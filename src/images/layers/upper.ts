@@ -39,6 +39,10 @@ const sameXattrs = (a: string, b: string): boolean => {
   );
 };
 
+/** Of a directory whose name is not UTF-8 it cannot be told. */
+const isOpaque = (path: string): boolean =>
+  path.isWellFormed() && lgetXattr(path, 'trusted.overlay.opaque')?.toString() === 'y';
+
 interface Pair {
   readonly path: string;
   readonly upper: string;
@@ -71,8 +75,7 @@ const hiddenChildren = (pair: Pair): UpperChange[] => {
 const scanDirectory = (scan: UpperScan, pair: Pair): UpperChange[] => {
   const { path, stats, lowerStats } = pair;
   const replaces = lowerStats !== undefined && !lowerStats.isDirectory();
-  const opaque =
-    lowerStats?.isDirectory() === true && lgetXattr(pair.upper, 'trusted.overlay.opaque')?.toString() === 'y';
+  const opaque = lowerStats?.isDirectory() === true && isOpaque(pair.upper);
   const { changes, ignored } = scanChildren(scan, pair);
   if (opaque) changes.push(...hiddenChildren(pair));
   const merged = lowerStats?.isDirectory() === true && !opaque;
