@@ -31,7 +31,6 @@ export interface CommandSpec<T extends FlagTable> {
 export type Command = CommandSpec<FlagTable>;
 
 /** What a verb's file exports as `command`. */
-export const defineCommand = <const T extends FlagTable>(spec: CommandSpec<T>): Command =>
-  spec as unknown as Command;
+export const defineCommand = <const T extends FlagTable>(spec: CommandSpec<T>): Command => spec;
 
 export const NO_LIMIT = Number.POSITIVE_INFINITY;

@@ -1,0 +1,108 @@
+import { statSync } from 'node:fs';
+import { isAbsolute, relative, resolve } from 'node:path';
+import { Readable } from 'node:stream';
+import type { Cli } from './context.ts';
+import { cliErrors } from './errors.ts';
+import { openInput } from './input-file.ts';
+
+/** What is built: a directory here, or an archive that comes on stdin. */
+export type CliBuildContext =
+  | {
+      readonly kind: 'directory';
+      /** Absolute path. */
+      readonly path: string;
+      /** Path inside the directory, or the text itself. */
+      readonly dockerfile: { readonly path: string } | { readonly text: string } | undefined;
+    }
+  | { readonly kind: 'archive'; readonly stream: Readable; readonly dockerfile: string | undefined }
+  /** Only a Dockerfile, with nothing to copy from. */
+  | { readonly kind: 'dockerfile'; readonly text: string };
+
+const readText = async (stream: AsyncIterable<Buffer>): Promise<Buffer> => {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+};
+
+const USTAR_AT = 257;
+const HEAD_BYTES = 512;
+
+/** gzip, bzip2, xz, zstd, or tar. */
+const isArchive = (head: Buffer): boolean =>
+  head.readUInt16BE(0) === 0x1f8b ||
+  head.subarray(0, 3).toString() === 'BZh' ||
+  head.readUInt32BE(0) === 0xfd377a58 ||
+  head.readUInt32BE(0) === 0x28b52ffd ||
+  head.subarray(USTAR_AT, USTAR_AT + 5).toString() === 'ustar';
+
+/** An archive or a Dockerfile, told apart by the first bytes. */
+const fromStdin = async (cli: Cli, file: string | undefined): Promise<CliBuildContext> => {
+  const source = (await openInput(cli, '-')) as AsyncIterable<Buffer>;
+  const iterator = source[Symbol.asyncIterator]();
+  const held: Buffer[] = [];
+  for (let size = 0; size < HEAD_BYTES;) {
+    const next = await iterator.next();
+    if (next.done === true) break;
+    held.push(next.value);
+    size += next.value.length;
+  }
+  const rest = async function* (): AsyncGenerator<Buffer> {
+    yield* held;
+    for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value;
+  };
+  const head = Buffer.concat(held);
+  if (head.length >= HEAD_BYTES && isArchive(head))
+    return { kind: 'archive', stream: Readable.from(rest(), { objectMode: false }), dockerfile: file };
+  return { kind: 'dockerfile', text: (await readText(rest())).toString() };
+};
+
+const REMOTE = /^(https?:\/\/|git:\/\/|git@|github\.com\/|ssh:\/\/)/;
+
+const checkDirectory = (path: string): void => {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isDirectory() === true) return;
+  const problem = found === undefined ? `path "${path}" not found` : `"${path}" is not a directory`;
+  throw cliErrors.argumentInvalid({
+    problem: `unable to prepare context: ${problem}`,
+    advice: 'name the directory that holds the files to build from; the Dockerfile is named with -f',
+  });
+};
+
+/** `-f` as docker reads it: relative to here, and inside the context where it lies there. */
+const dockerfileOf = async (
+  cli: Cli,
+  path: string,
+  file: string | undefined,
+): Promise<{ readonly path: string } | { readonly text: string } | undefined> => {
+  if (file === undefined) return undefined;
+  if (file === '-')
+    return { text: (await readText((await openInput(cli, '-')) as AsyncIterable<Buffer>)).toString() };
+  const absolute = resolve(file);
+  const inside = relative(path, absolute);
+  if (!inside.startsWith('..') && !isAbsolute(inside)) return { path: inside };
+  return { text: (await readText((await openInput(cli, absolute)) as AsyncIterable<Buffer>)).toString() };
+};
+
+/** @throws CLI_ARGUMENT_INVALID, CLI_NOT_SUPPORTED for URLs, CLI_FILE_UNREADABLE */
+export const chooseBuildContext = async (
+  cli: Cli,
+  options: { readonly place: string; readonly file: string | undefined },
+): Promise<CliBuildContext> => {
+  const { place, file } = options;
+  if (place === '-') {
+    if (file === '-')
+      throw cliErrors.optionsConflict({
+        problem: "can't use stdin for both build context and dockerfile",
+        command: 'lade build',
+      });
+    return await fromStdin(cli, file);
+  }
+  if (REMOTE.test(place))
+    throw cliErrors.notSupported({
+      feature: 'a build context by URL',
+      instead: 'clone or download it first, then build the directory',
+    });
+  const path = resolve(place);
+  checkDirectory(path);
+  return { kind: 'directory', path, dockerfile: await dockerfileOf(cli, path, file) };
+};

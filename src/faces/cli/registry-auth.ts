@@ -1,0 +1,13 @@
+import { encodeCredentials, openCredentials, registryHostOf } from '#client';
+import type { Cli } from './context.ts';
+
+/** Header with the credentials for the registry that `reference` belongs to; empty credentials when none are known. */
+export const authHeader = async (cli: Cli, reference: string): Promise<Readonly<Record<string, string>>> => {
+  const found = await openCredentials(cli.configFolder).find(registryHostOf(reference));
+  return { 'X-Registry-Auth': encodeCredentials(found ?? {}) };
+};
+
+/** Header with the credentials for every registry, for builds. */
+export const configHeader = async (cli: Cli): Promise<Readonly<Record<string, string>>> => ({
+  'X-Registry-Config': encodeCredentials(await openCredentials(cli.configFolder).all()),
+});

@@ -1,0 +1,32 @@
+import { flagTable } from '#console';
+import { defineCommand } from '../command.ts';
+import { canonicalName, familiarName, splitReference } from '../image-names.ts';
+import { pullImage } from '../pull-image.ts';
+
+export const command = defineCommand({
+  name: 'pull',
+  operands: '[OPTIONS] NAME[:TAG|@DIGEST]',
+  summary: 'Download an image from a registry',
+  aliases: ['image pull', 'pull'],
+  flags: flagTable({
+    'all-tags': { kind: 'bool', short: 'a', help: 'Download all tagged images in the repository' },
+    'disable-content-trust': { kind: 'bool', on: true, help: 'Accepted for compatibility', hidden: true },
+    platform: { kind: 'string', help: 'Set platform if server is multi-platform capable' },
+    quiet: { kind: 'bool', short: 'q', help: 'Suppress verbose output' },
+  }),
+  args: [1, 1],
+  async run(cli, { flags, args: [reference = ''] }) {
+    const { name, tag, digest } = splitReference(reference);
+    const latest = tag === '' && digest === '' && !flags['all-tags'];
+    if (latest && !flags.quiet) cli.out('Using default tag: latest\n');
+    await pullImage(cli, reference, {
+      platform: flags.platform,
+      allTags: flags['all-tags'],
+      quiet: flags.quiet,
+    });
+    const version =
+      digest === '' ? `:${latest ? 'latest' : tag}` : `${tag === '' ? '' : `:${tag}`}@${digest}`;
+    cli.out(`${canonicalName(familiarName(name))}${flags['all-tags'] ? '' : version}\n`);
+    return 0;
+  },
+});
