@@ -45,3 +45,6 @@ export { resolveUser } from './users.ts';
 export { readHostFacts } from './host-facts.ts';
 export { readLogs } from './logs.ts';
 export { runtimeErrors } from './errors.ts';
+export { rlimitWarnings } from './rlimits.ts';
+export { defaultSeccompProfile } from './seccomp-default.ts';
+export { formatTimeNs, parseTimeNs } from './log-line.ts';

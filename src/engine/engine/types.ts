@@ -4,7 +4,8 @@ import type { ContainerConfig, HostConfig, NetworkingConfig } from './wire-types
 
 /** Life of a container. Each state has its own fields; what Docker calls `restarting` is Exited with a plan. */
 export type ContainerState =
-  | { readonly kind: 'created' }
+  /** Exit code and error are those of a start that failed. */
+  | { readonly kind: 'created'; readonly exitCode: number; readonly error: string }
   | { readonly kind: 'running'; readonly pid: number; readonly startedAt: string }
   | { readonly kind: 'paused'; readonly pid: number; readonly startedAt: string }
   | {
@@ -159,7 +160,7 @@ export interface ArchivePutOptions {
   readonly tar: Readable;
   /** Refuse to replace a directory by something else, and the reverse. */
   readonly noOverwriteDirNonDir?: boolean | undefined;
-  /** Keep the archive's owners; otherwise files belong to root. */
+  /** Files belong to the container's user, where it names one; otherwise to whom the archive says. */
   readonly copyUidGid?: boolean | undefined;
 }
 

@@ -1,0 +1,117 @@
+import type { ContainerConfig as ImageContainerConfig, HistoryEntry, ImageConfig, JsonSet } from '#oci';
+import type { LayerInfo } from '#layers';
+import { applyChanges } from './apply-changes.ts';
+import type { Container } from './container.ts';
+import { emitContainer, snapshotOf, type EngineContext } from './context.ts';
+import { commandOf } from './merge-config.ts';
+import { isLive } from './record.ts';
+import { ignoredPaths, openRootAccess } from './root-access.ts';
+import { pause, unpause } from './stop.ts';
+import { nowText } from './time.ts';
+import type { CommitOptions } from './types.ts';
+import type { ContainerConfig } from './wire-types.ts';
+
+const setOf = (value: Readonly<Record<string, object>> | null | undefined): JsonSet | undefined =>
+  value === null || value === undefined
+    ? undefined
+    : Object.fromEntries(Object.keys(value).map((key) => [key, {}]));
+
+/** The part of a container's configuration that an image has. */
+export const toImageConfig = (config: ContainerConfig): ImageContainerConfig => ({
+  User: config.User,
+  ExposedPorts: setOf(config.ExposedPorts),
+  Env: config.Env ?? undefined,
+  Entrypoint: config.Entrypoint ?? undefined,
+  Cmd: config.Cmd ?? undefined,
+  Volumes: setOf(config.Volumes),
+  WorkingDir: config.WorkingDir,
+  Labels: config.Labels ?? undefined,
+  StopSignal: config.StopSignal,
+  Healthcheck: config.Healthcheck ?? undefined,
+  OnBuild: config.OnBuild ?? undefined,
+  Shell: config.Shell ?? undefined,
+});
+
+const present = (config: Partial<ContainerConfig> | undefined): Partial<ContainerConfig> =>
+  Object.fromEntries(
+    Object.entries(config ?? {}).filter(([, value]) => value !== undefined && value !== null),
+  );
+
+/** Holds a running container still while its files are read. */
+const pausedWhile = async <T>(
+  context: EngineContext,
+  container: Container,
+  wanted: boolean,
+  act: () => Promise<T>,
+): Promise<T> => {
+  if (!wanted || container.record.state.kind !== 'running') return act();
+  await pause(context, container);
+  try {
+    return await act();
+  } finally {
+    if (isLive(container.record)) await unpause(context, container);
+  }
+};
+
+const commitLayer = async (
+  context: EngineContext,
+  container: Container,
+  pauseIt: boolean,
+): Promise<LayerInfo | undefined> => {
+  await using _root = await openRootAccess(context, container);
+  return pausedWhile(context, container, pauseIt, () =>
+    snapshotOf(context, container).commit({ ignore: ignoredPaths(container.record) }),
+  );
+};
+
+const configOf = (
+  base: ImageConfig,
+  container: Container,
+  layer: LayerInfo | undefined,
+  options: CommitOptions,
+): ImageConfig => {
+  const created = nowText();
+  const { record } = container;
+  const merged = toImageConfig({ ...record.config, ...present(options.config) });
+  const entry: HistoryEntry = {
+    created,
+    createdBy: commandOf(record.config).join(' '),
+    author: options.author,
+    comment: options.message,
+    emptyLayer: layer === undefined,
+  };
+  return {
+    ...base,
+    created,
+    author: options.author,
+    comment: options.message,
+    config: applyChanges(merged, options.changes ?? []),
+    rootfs: { diffIds: [...base.rootfs.diffIds, ...(layer === undefined ? [] : [layer.diffId])] },
+    history: [...base.history, entry],
+  };
+};
+
+/** Makes an image of what a container changed; its layer is stored once and never compressed here. */
+export const commit = async (
+  context: EngineContext,
+  container: Container,
+  options: CommitOptions = {},
+): Promise<{ readonly imageId: string }> => {
+  applyChanges({}, options.changes ?? []);
+  const { record } = container;
+  await using _lease = await context.library.lease({ label: `commit of ${record.name}`, everything: true });
+  const base = await context.library.resolve(record.imageId);
+  const layer = await commitLayer(context, container, options.pause ?? true);
+  const { reference = '' } = options;
+  const image = await context.library.createImage({
+    config: configOf(base.config, container, layer, options),
+    tags: reference === '' ? [] : [reference],
+    parent: record.imageId,
+  });
+  emitContainer(context, container, 'commit', {
+    comment: options.message ?? '',
+    imageID: image.id,
+    imageRef: reference,
+  });
+  return { imageId: image.id };
+};

@@ -1,0 +1,150 @@
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import type { Snapshot } from '#layers';
+import type { Container } from './container.ts';
+import { emitContainer, filesOf, type EngineContext } from './context.ts';
+import { engineErrors } from './errors.ts';
+import { checkConfig, checkHostConfig, warningsOf } from './host-config.ts';
+import { mergeConfig } from './merge-config.ts';
+import { planMounts, type MountWish } from './mount-plan.ts';
+import { generateName, isValidName } from './names.ts';
+import { modeOf, wantedNetworks } from './networking.ts';
+import { portRequestsOf } from './published-ports.ts';
+import type { EngineImage } from './ports.ts';
+import type { ContainerRecord } from './record.ts';
+import { parseSecurityOptions } from './security-options.ts';
+import { inheritedMounts, settleMounts } from './settle-mounts.ts';
+import { signalNumber } from './signals.ts';
+import { nowText } from './time.ts';
+import type { CreateContainerOptions, CreatedContainer } from './types.ts';
+import type { HostConfig } from './wire-types.ts';
+
+const newId = (): string => randomBytes(32).toString('hex');
+
+const reserveName = (context: EngineContext, wanted: string | undefined, id: string): string => {
+  const given = wanted?.replace(/^\//, '') ?? '';
+  if (given !== '' && !isValidName(given)) throw engineErrors.invalidName({ name: given });
+  const name =
+    given === '' ? generateName((candidate) => context.containers.byName(candidate) !== undefined) : given;
+  context.containers.reserve(name, id);
+  return name;
+};
+
+/** What Docker shows for options that were left to their defaults. */
+const withDefaults = (host: HostConfig): HostConfig => ({
+  ...host,
+  NetworkMode:
+    host.NetworkMode === undefined || host.NetworkMode === '' || host.NetworkMode === 'default'
+      ? 'bridge'
+      : host.NetworkMode,
+  LogConfig: { Type: 'json-file', Config: {} },
+  RestartPolicy: {
+    Name: host.RestartPolicy?.Name || 'no',
+    MaximumRetryCount: host.RestartPolicy?.MaximumRetryCount ?? 0,
+  },
+  ShmSize: host.ShmSize || 64 * 1024 * 1024,
+  IpcMode: host.IpcMode || 'private',
+  CgroupnsMode: host.CgroupnsMode ?? '',
+  Runtime: host.Runtime || 'runc',
+});
+
+/** Finds every fault that can be found before anything is made. */
+const checkRecord = (context: EngineContext, record: ContainerRecord): void => {
+  const { config, hostConfig } = record;
+  portRequestsOf(config, hostConfig);
+  parseSecurityOptions(hostConfig.SecurityOpt);
+  if ((config.StopSignal ?? '') !== '') signalNumber(config.StopSignal ?? '');
+  const mode = modeOf(hostConfig);
+  if (mode.kind === 'container') context.containers.find(mode.container);
+  for (const name of Object.keys(record.networks)) context.networks.inspect(name);
+};
+
+const recordOf = (
+  options: CreateContainerOptions,
+  given: {
+    readonly id: string;
+    readonly name: string;
+    readonly image: EngineImage;
+    readonly host: HostConfig;
+  },
+): ContainerRecord => {
+  const { image, host } = given;
+  return {
+    id: given.id,
+    name: given.name,
+    created: nowText(),
+    imageId: image.id,
+    imageName: options.config.Image ?? '',
+    imageSize: image.size,
+    platform: image.config.os,
+    config: mergeConfig(options.config, image.config.config),
+    hostConfig: withDefaults(host),
+    networks: wantedNetworks(host, options.networkingConfig),
+    mounts: [],
+    state: { kind: 'created', exitCode: 0, error: '' },
+    restartCount: 0,
+    stoppedByUser: false,
+    health: undefined,
+  };
+};
+
+/** Takes back what a failed creation made. */
+const undo = async (
+  context: EngineContext,
+  record: ContainerRecord,
+  snapshot: Snapshot | undefined,
+): Promise<void> => {
+  await snapshot?.remove();
+  await context.library.release({ kind: 'container', id: record.id });
+  await rm(filesOf(context, record.id).directory, { recursive: true, force: true });
+};
+
+const build = async (
+  context: EngineContext,
+  record: ContainerRecord,
+  given: { readonly image: EngineImage; readonly wishes: readonly MountWish[] },
+): Promise<Container> => {
+  const { image } = given;
+  let snapshot: Snapshot | undefined;
+  try {
+    const [made] = await Promise.all([
+      context.layers.createSnapshot({
+        id: record.id,
+        layers: image.config.rootfs.diffIds,
+        kind: 'container',
+      }),
+      context.library.hold(image.id, { kind: 'container', id: record.id, label: record.name }),
+    ]);
+    snapshot = made;
+    const mounts = await settleMounts(context, given.wishes, made);
+    return await context.containers.insert({ ...record, mounts });
+  } catch (error) {
+    await undo(context, record, snapshot);
+    throw error;
+  }
+};
+
+/** Makes a container that can be started; nothing of it is left on failure. */
+export const create = async (
+  context: EngineContext,
+  options: CreateContainerOptions,
+): Promise<CreatedContainer> => {
+  const host = options.hostConfig ?? {};
+  checkConfig(options.config);
+  checkHostConfig(host, context.runtime.name);
+  const image = await context.library.resolve(options.config.Image ?? '', { platform: options.platform });
+  const id = newId();
+  const name = reserveName(context, options.name, id);
+  try {
+    const record = recordOf(options, { id, name, image, host });
+    checkRecord(context, record);
+    const from = inheritedMounts(host, (other) => context.containers.find(other).record);
+    const wishes = planMounts(record.config, host, from);
+    const container = await build(context, record, { image, wishes });
+    emitContainer(context, container, 'create');
+    return { id, warnings: warningsOf(host, context.runtime.host) };
+  } catch (error) {
+    context.containers.giveUp(name);
+    throw error;
+  }
+};

@@ -1,0 +1,48 @@
+import { rm } from 'node:fs/promises';
+import type { Container } from './container.ts';
+import { emitContainer, filesOf, type EngineContext } from './context.ts';
+import { engineErrors } from './errors.ts';
+import { disconnectNetworks } from './networking.ts';
+import { isLive } from './record.ts';
+import { removeAnonymousVolumes } from './volumes.ts';
+
+const HOLDER = 'container';
+
+/** What can go when nobody waits for it any more. */
+const sweepAway = async (context: EngineContext, container: Container, volumes: boolean): Promise<void> => {
+  await context.layers.snapshot(container.id)?.remove();
+  await context.library.release({ kind: HOLDER, id: container.id });
+  await rm(filesOf(context, container.id).directory, { recursive: true, force: true });
+  if (volumes) await removeAnonymousVolumes(context, container.record);
+};
+
+/**
+ * Removes a container that does not run; runs in its queue.
+ *
+ * Ports, addresses, process and record are gone when it resolves. The writable layer goes behind the scenes; what a
+ * crash leaves of it is swept when the engine opens again.
+ */
+export const removeNow = async (
+  context: EngineContext,
+  container: Container,
+  options: { readonly volumes: boolean },
+): Promise<void> => {
+  container.removing = true;
+  clearTimeout(container.restart?.timer);
+  await Promise.all([disconnectNetworks(context, container.record), context.runtime.delete(container.id)]);
+  const removed = context.containers.remove(container);
+  emitContainer(context, container, 'destroy');
+  container.life.emit({ kind: 'removed' });
+  const swept = removed.then(() => sweepAway(context, container, options.volumes));
+  context.background(swept);
+  if (container.record.hostConfig.AutoRemove !== true) await swept;
+};
+
+/** Refuses a live container, except with force. */
+export const checkRemovable = (container: Container, force: boolean): void => {
+  const { record } = container;
+  if (container.removing) throw engineErrors.removalInProgress({ name: record.name });
+  if (!force && isLive(record)) {
+    throw engineErrors.removalOfLive({ name: record.name, state: record.state.kind });
+  }
+};
