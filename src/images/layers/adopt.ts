@@ -45,13 +45,15 @@ const place = async (
   return { diffId: record.diffId, size: record.size };
 };
 
+export const diffIdOf = (stored: StoredTar): DiffId => asDiffId(digestOf('sha256', stored.hex));
+
 /** Makes a staging directory a layer; a layer that exists already wins. */
 export const adopt = async (
   core: Core,
   staging: string,
   stored: StoredTar & { readonly lease?: LayerLease | undefined },
 ): Promise<LayerInfo> => {
-  const diffId = asDiffId(digestOf('sha256', stored.hex));
+  const diffId = diffIdOf(stored);
   await stored.lease?.protect('layer', diffId);
   const pending = core.adopting.get(diffId);
   if (pending !== undefined) return await pending;

@@ -1,15 +1,16 @@
 import { readlinkSync, type BigIntStats } from 'node:fs';
 import { decodeName, fsPath, type TarHeader, type TarKind } from '#tar';
-import { chainIds, parseDiffId, hexOf, type DiffId } from '#oci';
 import { deviceOf, xattrsOf } from './below.ts';
 import { layerErrors } from './errors.ts';
-import { formName } from './backend.ts';
 import { makeForm } from './form.ts';
 import { createTarSink, type TarSink } from './tar-sink.ts';
 import { dependsOnBelow } from './tree.ts';
 import type { StoredTar } from './unpack-job.ts';
 import { scanUpper, type UpperChange, type UpperScan } from './upper.ts';
 import type { BackendName, Change } from './types.ts';
+
+/** Name of the new layer's form in the staging directory. */
+export const COMMITTED_FORM = 'form';
 
 export interface ChangesRequest {
   readonly upper: string;
@@ -21,7 +22,8 @@ export interface CommitRequest extends ChangesRequest {
   readonly backend: BackendName;
   /** New directory for the tar and the form. */
   readonly staging: string;
-  readonly layers: readonly DiffId[];
+  /** Whether `lower` shows layers rather than nothing. */
+  readonly hasLayers: boolean;
   readonly clampToNs?: bigint | undefined;
 }
 
@@ -111,14 +113,12 @@ const withoutImplied = (changes: readonly UpperChange[]): UpperChange[] => {
   );
 };
 
-const makeCommittedForm = (commit: Commit, hex: string): boolean => {
-  const { backend, staging, layers, lower } = commit.request;
-  const dependent = dependsOnBelow(commit.sink.entries);
-  const chain = chainIds([...layers, parseDiffId(`sha256:${hex}`)]).at(-1);
-  const target = `${staging}/${formName(backend, dependent && chain !== undefined ? hexOf(chain) : undefined)}`;
-  const below = layers.length === 0 ? undefined : lower;
-  makeForm({ backend, tarPath: `${staging}/layer.tar`, target, below }, commit.sink.entries);
-  return dependent;
+/** The form for the stack that was committed; `dependent` tells under which name it belongs. */
+const makeCommittedForm = (commit: Commit): boolean => {
+  const { backend, staging, lower, hasLayers } = commit.request;
+  const request = { backend, tarPath: `${staging}/layer.tar`, target: `${staging}/${COMMITTED_FORM}` };
+  makeForm({ ...request, below: hasLayers ? lower : undefined }, commit.sink.entries);
+  return dependsOnBelow(commit.sink.entries);
 };
 
 /** Writes what differs as a layer; undefined when nothing does. */
@@ -135,5 +135,5 @@ export const commitUpper = async (
     await addChange(commit, change);
   }
   const { hex, size } = await sink.finish();
-  return { hex, size, dependent: makeCommittedForm(commit, hex) };
+  return { hex, size, dependent: makeCommittedForm(commit) };
 };

@@ -24,7 +24,7 @@ const FEATURES: readonly MountParameter[] = [
   ['redirect_dir', 'off'],
   ['metacopy', 'off'],
   ['index', 'off'],
-  ['xino', 'auto'],
+  ['xino', 'on'],
 ];
 
 const parametersOf = (request: OverlayMount): MountParameter[] => {

@@ -2,9 +2,11 @@ import { chmodSync, chownSync, lstatSync, mkdirSync, renameSync } from 'node:fs'
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
-import type { DiffId } from '#oci';
+import { chainIds, hexOf, type DiffId } from '#oci';
 import { lgetXattr, lsetXattr, lutimesNs } from '#sys';
-import { adopt, withStaging, type Core } from './adopt.ts';
+import { adopt, diffIdOf, withStaging, type Core } from './adopt.ts';
+import { formName } from './backend.ts';
+import { COMMITTED_FORM } from './commit-job.ts';
 import { attributesOf } from './below.ts';
 import { layerErrors } from './errors.ts';
 import { STAGING_PREFIX, type LayerFiles } from './layer-files.ts';
@@ -12,6 +14,7 @@ import { mountsBelow } from './mount-table.ts';
 import { mountOverlay } from './overlay.ts';
 import type { SnapshotRecord } from './records.ts';
 import type { Stacks } from './stacks.ts';
+import type { StoredTar } from './unpack-job.ts';
 import type {
   ChangesOptions,
   CommitOptions,
@@ -110,6 +113,13 @@ const changesOf = (handle: Handle, options: ChangesOptions): ReturnType<Snapshot
     ),
   );
 
+const committedName = (handle: Handle, stored: StoredTar): string => {
+  const { backend } = handle.dependencies.core;
+  if (!stored.dependent) return formName(backend);
+  const chain = chainIds([...handle.record.layers, diffIdOf(stored)]).at(-1);
+  return formName(backend, chain === undefined ? undefined : hexOf(chain));
+};
+
 const commitSnapshot = async (handle: Handle, options: CommitOptions): Promise<LayerInfo | undefined> => {
   const { core } = handle.dependencies;
   const { clampTo, ignore = [], signal } = options;
@@ -118,9 +128,13 @@ const commitSnapshot = async (handle: Handle, options: CommitOptions): Promise<L
     const clampToNs = clampTo === undefined ? undefined : BigInt(clampTo.getTime()) * NS_PER_MS;
     const { upper } = handle.paths;
     const stored = await withLower(handle, (lower) =>
-      core.jobs.commit({ upper, lower, ignore, backend: core.backend, staging, layers, clampToNs }, signal),
+      core.jobs.commit(
+        { upper, lower, ignore, backend: core.backend, staging, hasLayers: layers.length > 0, clampToNs },
+        signal,
+      ),
     );
     if (stored === undefined) return undefined;
+    renameSync(join(staging, COMMITTED_FORM), join(staging, committedName(handle, stored)));
     return await adopt(core, staging, { ...stored, lease: options.lease });
   });
 };

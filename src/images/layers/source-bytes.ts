@@ -5,6 +5,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { layerErrors } from './errors.ts';
 import { ask } from './source-port.ts';
+import { splitZstdFrames } from './zstd-frames.ts';
 import type { Compression } from './types.ts';
 
 /** What a worker can read: a file, one that grows, or a stream served over a port. */
@@ -107,8 +108,10 @@ export async function* sourceBytes(
   const head = first.done === true ? Buffer.alloc(0) : first.value;
   const chunks = withHead(head, raw);
   try {
-    const transform = decoder(compression === 'auto' ? sniff(head) : compression);
-    yield* transform === undefined ? chunks : decoded(chunks, transform);
+    const name = compression === 'auto' ? sniff(head) : compression;
+    const transform = decoder(name);
+    if (transform === undefined) yield* chunks;
+    else yield* decoded(name === 'zstd' ? splitZstdFrames(chunks) : chunks, transform);
   } finally {
     await raw.return(undefined);
   }
