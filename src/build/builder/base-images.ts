@@ -1,0 +1,94 @@
+import { isLadeError } from '#errors';
+import type { Emit } from '#events';
+import type { ImageView, Library } from '#library';
+import {
+  formatPlatform,
+  matchPlatform,
+  parsePlatform,
+  parseReference,
+  type DiffId,
+  type ImageConfig,
+  type ImageId,
+  type Platform,
+} from '#oci';
+import type { BuildEvent, BuildRequest, RegistryAuth } from './types.ts';
+
+/** An image that a stage starts from or takes files from. */
+export interface BaseImage {
+  readonly id: ImageId;
+  readonly config: ImageConfig;
+  readonly layers: readonly DiffId[];
+}
+
+/** The credentials of a reference's host, in the form that the registry client takes. */
+const credentialsFor = (auth: RegistryAuth | undefined) => {
+  if (auth === undefined) return undefined;
+  const { username, password, identityToken, registryToken } = auth;
+  if (identityToken !== undefined && identityToken !== '')
+    return { kind: 'identity-token', token: identityToken } as const;
+  if (registryToken !== undefined && registryToken !== '')
+    return { kind: 'bearer', token: registryToken } as const;
+  if (username === undefined || username === '') return undefined;
+  return { kind: 'basic', username, password: password ?? '' } as const;
+};
+
+const hostOf = (reference: string): string | undefined => {
+  try {
+    return parseReference(reference).domain;
+  } catch {
+    return undefined;
+  }
+};
+
+export interface ImageRequest {
+  readonly reference: string;
+  readonly platform: Platform;
+  /** The platform was asked for: another one is not good enough. */
+  readonly strict: boolean;
+}
+
+export interface BaseImageDependencies {
+  readonly library: Pick<Library, 'resolve' | 'pull'>;
+  readonly request: Pick<BuildRequest, 'pull' | 'auth' | 'signal'>;
+  readonly emit: Emit<BuildEvent>;
+}
+
+const findLocal = ({ library }: BaseImageDependencies, wanted: ImageRequest): ImageView | undefined => {
+  try {
+    const view = library.resolve(wanted.reference);
+    return !wanted.strict || matchPlatform(view.config, wanted.platform) ? view : undefined;
+  } catch (error) {
+    if (isLadeError(error, 'not-found')) return undefined;
+    throw error;
+  }
+};
+
+const pull = async (dependencies: BaseImageDependencies, wanted: ImageRequest): Promise<ImageView> => {
+  const { library, request, emit } = dependencies;
+  const { reference } = wanted;
+  const host = hostOf(reference);
+  const auth = host === undefined ? undefined : credentialsFor(request.auth?.(host));
+  return library.pull(
+    { reference, platform: formatPlatform(wanted.platform), auth, signal: request.signal },
+    (event) => {
+      if (event.kind === 'layer') {
+        const { id, status, current, total } = event;
+        emit({ kind: 'pull', step: undefined, id, status, current, total });
+      } else if (event.kind === 'status') emit({ kind: 'status', message: event.message, id: event.id });
+    },
+  );
+};
+
+/** Finds an image: the local one unless `pull` is asked for, else from its registry. */
+export const findBaseImage = async (
+  dependencies: BaseImageDependencies,
+  wanted: ImageRequest,
+): Promise<BaseImage> => {
+  const local = dependencies.request.pull === true ? undefined : findLocal(dependencies, wanted);
+  const { id, config } = local ?? (await pull(dependencies, wanted));
+  return { id, config, layers: config.rootfs.diffIds };
+};
+
+/** The platform that a stage is for: its own flag, or that of the build. */
+export const stagePlatform = (written: string | undefined, otherwise: Platform): Platform =>
+  written === undefined ? otherwise : parsePlatform(written);

@@ -1,0 +1,127 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { toLadeError } from '#errors';
+import type { Emit } from '#events';
+import type { LayerLease, LayerStore } from '#layers';
+import type { Library } from '#library';
+import type { Database } from '#database';
+import type { DiffId } from '#oci';
+import type { Runtime } from '#runtime';
+import { runBuild, type BuildTools } from './build.ts';
+import { cacheUsage, createBuildCache, forgetResults, staleResults } from './cache.ts';
+import { openContext } from './context.ts';
+import { createDigestStore, type DigestStore } from './file-digests.ts';
+import { createGate } from './gate.ts';
+import { createCacheDirectories, type CacheDirectories } from './run-mounts.ts';
+import { connectToHost, type ConnectStep } from './run-network.ts';
+import type { Builder, BuildEvent, BuildRequest, BuildResult } from './types.ts';
+
+export interface BuilderDependencies {
+  readonly root: { readonly path: string };
+  /** Has had `builderMigrations`. */
+  readonly database: Database;
+  readonly library: Library;
+  readonly layers: LayerStore;
+  readonly runtime: Runtime;
+  /** Connects RUN steps to another network than the host's. */
+  readonly connect?: ConnectStep | undefined;
+}
+
+const HOLDER_KIND = 'build-cache';
+
+/** What all builds of one builder share. */
+interface Shop {
+  readonly dependencies: BuilderDependencies;
+  readonly scratch: string;
+  readonly digests: DigestStore;
+  readonly caches: CacheDirectories;
+}
+
+/** Ends with the build; made by the first step that makes a layer. */
+const createLazyLease = (
+  library: Library,
+): { readonly get: () => Promise<LayerLease>; readonly end: () => Promise<void> } => {
+  let lease: ReturnType<Library['lease']> | undefined;
+  return {
+    get: () => (lease ??= library.lease({ label: 'build' })),
+    end: async () => {
+      await (await lease)?.[Symbol.asyncDispose]();
+    },
+  };
+};
+
+const holdLayer = async (library: Library, key: string, diffId: DiffId): Promise<void> => {
+  const holder = { kind: HOLDER_KIND, id: key };
+  await library.holds.release(holder);
+  await library.holds.holdContent([{ kind: 'layer', key: diffId }], holder);
+};
+
+const NS_PER_SECOND = 1_000_000_000n;
+
+const clampOf = (request: BuildRequest): bigint | undefined => {
+  const seconds = request.buildArgs?.['SOURCE_DATE_EPOCH'];
+  return seconds === undefined || !/^\d+$/u.test(seconds) ? undefined : BigInt(seconds) * NS_PER_SECOND;
+};
+
+/** Builds that a killed process left: their files and snapshots. */
+const sweep = async ({ scratch, dependencies }: Shop): Promise<void> => {
+  for (const snapshot of dependencies.layers.snapshots())
+    if (snapshot.kind === 'build') await snapshot.remove();
+  const names = await readdir(scratch).catch(() => []);
+  await Promise.all(names.map((name) => rm(join(scratch, name), { recursive: true, force: true })));
+};
+
+const build = async (shop: Shop, request: BuildRequest, emit: Emit<BuildEvent>): Promise<BuildResult> => {
+  const { dependencies, scratch, digests, caches } = shop;
+  const { library, layers, database, runtime, connect = connectToHost } = dependencies;
+  await using stack = new AsyncDisposableStack();
+  const lease = createLazyLease(library);
+  stack.defer(lease.end);
+  const cache = createBuildCache({
+    database,
+    hasLayer: (diffId) => layers.info(diffId) !== undefined,
+    hold: (key, diffId) => holdLayer(library, key, diffId),
+  });
+  stack.defer(() => cache.flush());
+  const context = stack.use(await openContext({ scratch, digests }, request));
+  const clampToNs = clampOf(request);
+  const run = { layers, runtime, connect, caches, scratch, lease: lease.get, clampToNs };
+  const tools: BuildTools = { library, layers, cache, run };
+  return await runBuild(tools, request, context, emit);
+};
+
+/** Makes a builder over open rooms. Builds run beside each other; pruning waits for them. */
+export const createBuilder = (dependencies: BuilderDependencies): Builder => {
+  const { root, database, library } = dependencies;
+  const shop: Shop = {
+    dependencies,
+    scratch: join(root.path, 'builds'),
+    digests: createDigestStore(database),
+    caches: createCacheDirectories(join(root.path, 'build-cache')),
+  };
+  const gate = createGate();
+  let swept: Promise<void> | undefined;
+  return {
+    async build(request, emit) {
+      swept ??= sweep(shop);
+      await swept;
+      try {
+        return await gate.shared(() => build(shop, request, emit));
+      } catch (error) {
+        throw toLadeError(error);
+      }
+    },
+    usage: () => Promise.resolve(cacheUsage(database)),
+    prune: (options = {}) =>
+      gate.alone(async () => {
+        const stale = staleResults(database, options.before);
+        const keys = stale.map(({ key }) => key);
+        if (keys.length > 0) await forgetResults(database, keys);
+        for (const id of keys) await library.holds.release({ kind: HOLDER_KIND, id });
+        if (options.before === undefined)
+          await rm(join(root.path, 'build-cache'), { recursive: true, force: true });
+        await library.collect();
+        return { records: keys.length, bytes: stale.reduce((sum, { size }) => sum + size, 0) };
+      }),
+  };
+};

@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto';
+import { closeSync, constants, readFileSync } from 'node:fs';
+import { mkdir, readdir, realpath, rm, stat } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import type { Readable } from 'node:stream';
+import { closest, createPatternMatcher, parseIgnoreFile } from '#dockerfile';
+import { openInRoot } from '#sys';
+import { builderErrors } from './errors.ts';
+import { createPlainDigests, type DigestStore, type FileDigests } from './file-digests.ts';
+import type { FileTree } from './file-tree.ts';
+import { spoolContext } from './spool-context.ts';
+import type { BuildRequest } from './types.ts';
+
+/** An open build context with its Dockerfile. */
+export interface OpenContext extends AsyncDisposable {
+  readonly tree: FileTree;
+  readonly dockerfile: { readonly name: string; readonly text: string };
+  /** Tells contexts apart when misses are explained. */
+  readonly scope: string;
+}
+
+export interface ContextDependencies {
+  /** Where archives are written while they are built. */
+  readonly scratch: string;
+  readonly digests: DigestStore;
+}
+
+const DEFAULT_NAME = 'Dockerfile';
+const IGNORE_FILE = '.dockerignore';
+
+/** Name of the Dockerfile inside the context; undefined when its text came with the request. */
+const dockerfileName = (request: BuildRequest): string | undefined => {
+  if (typeof request.dockerfile === 'object') return undefined;
+  const written = request.dockerfile ?? '';
+  return posix.normalize(posix.join('/', written === '' ? DEFAULT_NAME : written)).slice(1);
+};
+
+const ignoreNames = (dockerfile: string | undefined): readonly string[] =>
+  dockerfile === undefined ? [IGNORE_FILE] : [`${dockerfile}${IGNORE_FILE}`, IGNORE_FILE];
+
+const readInside = (root: string, name: string): string | undefined => {
+  let fd: number;
+  try {
+    fd = openInRoot(root, name, { flags: constants.O_RDONLY | constants.O_NONBLOCK });
+  } catch {
+    return undefined;
+  }
+  try {
+    return readFileSync(fd, 'utf8');
+  } catch {
+    return undefined;
+  } finally {
+    closeSync(fd);
+  }
+};
+
+const readDockerfile = async (request: BuildRequest, root: string, label: string) => {
+  if (typeof request.dockerfile === 'object') return { name: DEFAULT_NAME, text: request.dockerfile.inline };
+  const name = dockerfileName(request) ?? DEFAULT_NAME;
+  const text = readInside(root, name);
+  if (text !== undefined) return { name, text };
+  const folder = posix.dirname(name);
+  const names = await readdir(join(root, folder)).catch(() => []);
+  const nearby = closest(posix.basename(name), names) ?? names.find((each) => /dockerfile/iu.test(each));
+  throw builderErrors.noDockerfile({
+    path: name,
+    context: label,
+    nearby: nearby === undefined ? undefined : posix.join(folder, nearby),
+  });
+};
+
+const readIgnore = (root: string, dockerfile: string | undefined): FileTree['ignore'] => {
+  for (const file of ignoreNames(dockerfile)) {
+    const text = readInside(root, file);
+    if (text !== undefined) return { file, matcher: createPatternMatcher(parseIgnoreFile(text)) };
+  }
+  return undefined;
+};
+
+const LABEL = 'the build context';
+
+const openAt = async (
+  request: BuildRequest,
+  at: {
+    readonly root: string;
+    readonly label: string;
+    readonly scope: string;
+    readonly digests: FileDigests;
+  },
+): Promise<Omit<OpenContext, typeof Symbol.asyncDispose>> => {
+  const dockerfile = await readDockerfile(request, at.root, at.label);
+  const ignore = readIgnore(at.root, dockerfileName(request));
+  const { root, digests } = at;
+  const tree = { root, label: LABEL, digests, ignore, keepsOwners: false };
+  return { tree, dockerfile, scope: `${at.scope}:${dockerfile.name}` };
+};
+
+const openDirectory = async (
+  dependencies: ContextDependencies,
+  request: BuildRequest,
+  path: string,
+): Promise<OpenContext> => {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) throw builderErrors.contextNotFound({ path });
+  if (!found.isDirectory()) throw builderErrors.contextNotDirectory({ path });
+  const root = await realpath(path);
+  const digests = dependencies.digests.open(root);
+  const opened = await openAt(request, { root, label: path, scope: root, digests });
+  return { ...opened, [Symbol.asyncDispose]: () => digests.flush() };
+};
+
+const openArchive = async (
+  dependencies: ContextDependencies,
+  request: BuildRequest,
+  stream: Readable,
+): Promise<OpenContext> => {
+  const root = join(dependencies.scratch, `context-${randomUUID()}`);
+  const remove = (): Promise<void> => rm(root, { recursive: true, force: true });
+  await mkdir(root, { recursive: true, mode: 0o700 });
+  try {
+    const signal = request.signal ?? new AbortController().signal;
+    const spooled = await spoolContext({ stream, root, signal });
+    const plain = createPlainDigests(root);
+    const digests: FileDigests = {
+      digest: (name, stats, aborted) =>
+        Promise.resolve(spooled.digests.get(name) ?? plain.digest(name, stats, aborted)),
+      flush: () => Promise.resolve(),
+    };
+    const scope = `archive:${request.tags?.[0] ?? ''}`;
+    const opened = await openAt(request, { root, label: 'the archive that was sent', scope, digests });
+    return { ...opened, [Symbol.asyncDispose]: remove };
+  } catch (error) {
+    stream.destroy();
+    await remove();
+    throw error;
+  }
+};
+
+/**
+ * Opens the context of a build: a directory is read in place, an archive is written beneath the root first and removed
+ * when the context is disposed.
+ *
+ * @throws `BUILDER_CONTEXT_NOT_FOUND`, `BUILDER_NO_DOCKERFILE`, `BUILDER_UNSAFE_CONTEXT`
+ */
+export const openContext = (dependencies: ContextDependencies, request: BuildRequest): Promise<OpenContext> =>
+  request.context.kind === 'directory'
+    ? openDirectory(dependencies, request, request.context.path)
+    : openArchive(dependencies, request, request.context.stream);

@@ -1,0 +1,123 @@
+import { hash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import type { Database, Row, Statement } from '#database';
+import { fsPath } from '#tar';
+import { hashFile } from '#work';
+
+/** The sha256 of files, without reading those again whose stat did not change. */
+export interface FileDigests {
+  /** Hex digest of the file `name` below the root; `stats` is its present lstat. */
+  digest(name: string, stats: BigIntStats, signal: AbortSignal): Promise<string>;
+  /** Remembers new digests for later builds. */
+  flush(): Promise<void>;
+}
+
+interface Entry {
+  readonly size: bigint;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+  readonly ino: bigint;
+  readonly digest: string;
+}
+
+interface FileRow extends Row {
+  readonly path: string;
+  readonly size: number;
+  readonly mtime_ns: string;
+  readonly ctime_ns: string;
+  readonly ino: string;
+  readonly digest: string;
+}
+
+/** A file this young when it was hashed may change again without its time telling. */
+const CLOCK_TICK_NS = 2_000_000_000n;
+const NS_PER_MS = 1_000_000n;
+/** Files up to here are hashed on this thread; larger ones in a worker. */
+const INLINE_BYTES = 256n * 1024n;
+/** Roots whose digests stay in memory. */
+const MAX_ROOTS = 8;
+
+const INSERT = `
+  INSERT INTO build_files (root, path, size, mtime_ns, ctime_ns, ino, digest) VALUES (?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT (root, path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns,
+    ctime_ns = excluded.ctime_ns, ino = excluded.ino, digest = excluded.digest`;
+
+const sameFile = (entry: Entry, stats: BigIntStats): boolean =>
+  entry.size === stats.size &&
+  entry.mtimeNs === stats.mtimeNs &&
+  entry.ctimeNs === stats.ctimeNs &&
+  entry.ino === stats.ino;
+
+const isSettled = (stats: BigIntStats): boolean => {
+  const newest = stats.mtimeNs > stats.ctimeNs ? stats.mtimeNs : stats.ctimeNs;
+  return BigInt(Date.now()) * NS_PER_MS - newest > CLOCK_TICK_NS;
+};
+
+const load = (database: Database, root: string): Map<string, Entry> => {
+  const sql = 'SELECT path, size, mtime_ns, ctime_ns, ino, digest FROM build_files WHERE root = ?';
+  return new Map(
+    database.all<FileRow>(sql, root).map((row) => [
+      row.path,
+      {
+        size: BigInt(row.size),
+        mtimeNs: BigInt(row.mtime_ns),
+        ctimeNs: BigInt(row.ctime_ns),
+        ino: BigInt(row.ino),
+        digest: row.digest,
+      },
+    ]),
+  );
+};
+
+const read = async (path: string, size: bigint, signal: AbortSignal): Promise<string> =>
+  size <= INLINE_BYTES ? hash('sha256', await readFile(fsPath(path))) : hashFile(path, { signal });
+
+/** Digests of the files of directories that stay where they are, kept from build to build. */
+export interface DigestStore {
+  open(root: string): FileDigests;
+}
+
+export const createDigestStore = (database: Database): DigestStore => {
+  const roots = new Map<string, Map<string, Entry>>();
+  const entriesOf = (root: string): Map<string, Entry> => {
+    const entries = roots.get(root) ?? load(database, root);
+    roots.delete(root);
+    roots.set(root, entries);
+    const oldest = roots.size > MAX_ROOTS ? roots.keys().next().value : undefined;
+    if (oldest !== undefined) roots.delete(oldest);
+    return entries;
+  };
+  return {
+    open(root) {
+      const entries = entriesOf(root);
+      const pending: Statement[] = [];
+      return {
+        async digest(name, stats, signal) {
+          const known = entries.get(name);
+          if (known !== undefined && sameFile(known, stats)) return known.digest;
+          const settled = isSettled(stats);
+          const digest = await read(`${root}/${name}`, stats.size, signal);
+          if (!settled) return digest;
+          const { size, mtimeNs, ctimeNs, ino } = stats;
+          entries.set(name, { size, mtimeNs, ctimeNs, ino, digest });
+          pending.push({
+            sql: INSERT,
+            params: [root, name, Number(size), `${mtimeNs}`, `${ctimeNs}`, `${ino}`, digest],
+          });
+          return digest;
+        },
+        async flush() {
+          const statements = pending.splice(0);
+          if (statements.length > 0) await database.write(statements);
+        },
+      };
+    },
+  };
+};
+
+/** Digests of a tree that does not change; nothing is kept. */
+export const createPlainDigests = (root: string): FileDigests => ({
+  digest: (name, stats, signal) => read(`${root}/${name}`, stats.size, signal),
+  flush: () => Promise.resolve(),
+});

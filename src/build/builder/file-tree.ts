@@ -1,0 +1,131 @@
+import { lstatSync, readdirSync, readlinkSync, type BigIntStats } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import { createPatternMatcher, type DirectoryState, type PatternMatcher } from '#dockerfile';
+import { compareNames, decodeName, fsPath } from '#tar';
+import type { FileDigests } from './file-digests.ts';
+
+/** Files that steps may take: a build context, or the root of an image or stage. */
+export interface FileTree {
+  /** Directory on the host. */
+  readonly root: string;
+  /** How errors call it, such as `the build context`. */
+  readonly label: string;
+  readonly digests: FileDigests;
+  /** What `.dockerignore` leaves out, and the name of that file. */
+  readonly ignore: { readonly matcher: PatternMatcher; readonly file: string } | undefined;
+  /** Whether owners mean something (images) or everything belongs to root (contexts). */
+  readonly keepsOwners: boolean;
+}
+
+/** Something in a tree. */
+export interface TreeEntry {
+  /** Names from the root of the tree, joined by slashes; empty for the root itself. */
+  readonly name: string;
+  readonly stats: BigIntStats;
+}
+
+export const EVERYTHING: PatternMatcher = createPatternMatcher([]);
+
+/** Longest time without giving other work a turn, in milliseconds. */
+const TURN = 5;
+
+/** Gives other work a turn when this one has been busy for long. */
+export const createTurns = (): (() => Promise<void>) => {
+  let since = performance.now();
+  return async () => {
+    if (performance.now() - since < TURN) return;
+    await setImmediate();
+    since = performance.now();
+  };
+};
+
+export const hostPath = (tree: FileTree, name: string): string =>
+  name === '' ? tree.root : `${tree.root}/${name}`;
+
+export const entryAt = (tree: FileTree, name: string): TreeEntry | undefined => {
+  const stats = lstatSync(fsPath(hostPath(tree, name)), { bigint: true, throwIfNoEntry: false });
+  return stats === undefined ? undefined : { name, stats };
+};
+
+export const linkTarget = (tree: FileTree, name: string): string =>
+  decodeName(readlinkSync(fsPath(hostPath(tree, name)), { encoding: 'buffer' }));
+
+export const childrenOf = (tree: FileTree, name: string): readonly string[] =>
+  readdirSync(fsPath(hostPath(tree, name)), { encoding: 'buffer' })
+    .map(decodeName)
+    .sort(compareNames)
+    .map((child) => (name === '' ? child : `${name}/${child}`));
+
+interface Walk {
+  readonly tree: FileTree;
+  /** Patterns against names that count from the walked directory. */
+  readonly excludes: PatternMatcher;
+  readonly base: string;
+  readonly turn: () => Promise<void>;
+  readonly found: TreeEntry[];
+}
+
+interface States {
+  readonly ignored: DirectoryState | undefined;
+  readonly excluded: DirectoryState | undefined;
+}
+
+const stateOf = (matcher: PatternMatcher | undefined, name: string): DirectoryState | undefined => {
+  if (matcher === undefined || name === '') return undefined;
+  let state: DirectoryState | undefined;
+  const parts = name.split('/');
+  for (let depth = 1; depth <= parts.length; depth += 1) {
+    state = matcher.judge(parts.slice(0, depth).join('/'), state).state;
+  }
+  return state;
+};
+
+/** Adds a directory only once something inside it is wanted, when it is not wanted by itself. */
+const visitDirectory = async (
+  walk: Walk,
+  entry: TreeEntry,
+  states: States & { wanted: boolean },
+): Promise<void> => {
+  const at = walk.found.length;
+  if (states.wanted) walk.found.push(entry);
+  await walkChildren(walk, entry.name, states);
+  if (!states.wanted && walk.found.length > at) walk.found.splice(at, 0, entry);
+};
+
+const walkChildren = async (walk: Walk, directory: string, states: States): Promise<void> => {
+  const { tree, excludes, base } = walk;
+  for (const name of childrenOf(tree, directory)) {
+    await walk.turn();
+    const inside = base === '' ? name : name.slice(base.length + 1);
+    const ignored = tree.ignore?.matcher.judge(name, states.ignored);
+    const excluded = excludes.judge(inside, states.excluded);
+    const out = ignored?.matches === true || excluded.matches;
+    const entry = entryAt(tree, name);
+    if (entry === undefined) continue;
+    if (entry.stats.isDirectory()) {
+      const mayHoldWanted =
+        (ignored?.matches !== true || tree.ignore?.matcher.mayTakeBackInside(name) === true) &&
+        (!excluded.matches || excludes.mayTakeBackInside(inside));
+      if (out && !mayHoldWanted) continue;
+      await visitDirectory(walk, entry, { ignored: ignored?.state, excluded: excluded.state, wanted: !out });
+    } else if (!out && !entry.stats.isSocket()) walk.found.push(entry);
+  }
+};
+
+/** Everything below a directory that is neither ignored nor excluded; parents first, names in byte order. */
+export const walkTree = async (
+  tree: FileTree,
+  directory: string,
+  excludes: PatternMatcher,
+): Promise<readonly TreeEntry[]> => {
+  const walk: Walk = { tree, excludes, base: directory, turn: createTurns(), found: [] };
+  await walkChildren(walk, directory, {
+    ignored: stateOf(tree.ignore?.matcher, directory),
+    excluded: undefined,
+  });
+  return walk.found;
+};
+
+/** Whether `.dockerignore` leaves a path out. */
+export const isIgnored = (tree: FileTree, name: string): boolean =>
+  name !== '' && tree.ignore?.matcher.matches(name) === true;

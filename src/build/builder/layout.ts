@@ -1,0 +1,166 @@
+import { lstatSync, type BigIntStats } from 'node:fs';
+import { posix } from 'node:path';
+import { lgetXattr, llistXattr } from '#sys';
+import { compareNames, fsPath, type TarKind } from '#tar';
+import { builderErrors } from './errors.ts';
+import { locate } from './resolve-in-root.ts';
+import type { SelectedEntry, SelectedSource } from './select-files.ts';
+
+/** Something that a new layer will hold. */
+export type PlacedEntry =
+  | { readonly kind: 'selected'; readonly path: string; readonly entry: SelectedEntry }
+  /** A directory that the build makes, or one of the image that the layer passes through. */
+  | {
+      readonly kind: 'directory';
+      readonly path: string;
+      readonly mode: number;
+      readonly owner: { readonly uid: number; readonly gid: number } | 'new';
+      readonly mtimeNs: bigint;
+      readonly xattrs?: ReadonlyMap<string, Buffer> | undefined;
+    }
+  | { readonly kind: 'text'; readonly path: string; readonly content: Buffer; readonly mode: number };
+
+/** The image that a step builds on, as far as it matters for where things go. */
+export interface Ground {
+  /** Merged root on the host; undefined where nothing is below. */
+  readonly root: string | undefined;
+}
+
+type Place = { readonly file: string; readonly line: number; readonly excerpt: string };
+
+const NEW_DIRECTORY_MODE = 0o755;
+
+const xattrsAt = (path: string): ReadonlyMap<string, Buffer> => {
+  const found = new Map<string, Buffer>();
+  for (const name of llistXattr(path)) {
+    if (name.startsWith('trusted.') || name === 'security.selinux') continue;
+    const value = lgetXattr(path, name);
+    if (value !== undefined) found.set(name, value);
+  }
+  return found;
+};
+
+const existingDirectory = (root: string, path: string, stats: BigIntStats): PlacedEntry => ({
+  kind: 'directory',
+  path,
+  mode: Number(stats.mode) & 0o7777,
+  owner: { uid: Number(stats.uid), gid: Number(stats.gid) },
+  mtimeNs: stats.mtimeNs,
+  xattrs: xattrsAt(`${root}/${path}`),
+});
+
+const prefixes = (path: string): readonly string[] => {
+  const parts = path.split('/').filter((part) => part !== '');
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+};
+
+const statOn = (ground: Ground, path: string): BigIntStats | undefined =>
+  ground.root === undefined
+    ? undefined
+    : lstatSync(fsPath(`${ground.root}/${path}`), { bigint: true, throwIfNoEntry: false });
+
+/**
+ * The directories down to `path` (a path without links), as they are, or new ones where there are none. The layer
+ * holds them all, so that it means the same without what is below it.
+ */
+export const directoriesTo = (ground: Ground, path: string, place: Place): readonly PlacedEntry[] =>
+  prefixes(path).map((prefix): PlacedEntry => {
+    const stats = statOn(ground, prefix);
+    if (stats === undefined || ground.root === undefined) {
+      return { kind: 'directory', path: prefix, mode: NEW_DIRECTORY_MODE, owner: 'new', mtimeNs: 0n };
+    }
+    if (!stats.isDirectory()) {
+      throw builderErrors.copyConflict({ problem: `cannot copy to non-directory: /${prefix}`, ...place });
+    }
+    return existingDirectory(ground.root, prefix, stats);
+  });
+
+/** Where a destination leads: links of the image are followed. */
+export const locateOn = (ground: Ground, path: string) =>
+  ground.root === undefined
+    ? {
+        path: path
+          .split('/')
+          .filter((part) => part !== '')
+          .join('/'),
+        stats: undefined,
+      }
+    : locate(ground.root, path);
+
+export interface LayoutRequest {
+  readonly sources: readonly SelectedSource[];
+  readonly inline: readonly { readonly name: string; readonly content: string }[];
+  readonly destination: string;
+  readonly ground: Ground;
+  /** A layer that stands by itself: what is below is not looked at. */
+  readonly link: boolean;
+  readonly place: Place;
+}
+
+const TEXT_MODE = 0o644;
+
+const checkConflict = (request: LayoutRequest, path: string, isDirectory: boolean): void => {
+  const stats = request.link ? undefined : statOn(request.ground, path);
+  if (stats === undefined || stats.isDirectory() === isDirectory) return;
+  if (!isDirectory && !stats.isDirectory()) return;
+  const problem = isDirectory
+    ? `cannot copy to non-directory: /${path}`
+    : `cannot overwrite directory /${path} with a file`;
+  throw builderErrors.copyConflict({ problem, ...request.place });
+};
+
+const join = (base: string, relative: string): string =>
+  [base, relative].filter((part) => part !== '').join('/');
+
+/** Whether files go into the destination rather than becoming it. */
+const isFolder = (request: LayoutRequest, exists: boolean): boolean => {
+  const { destination, sources, inline, place } = request;
+  const written = destination.endsWith('/');
+  const files = sources.filter((source) => source.kind === 'file').length + inline.length;
+  if (sources.length + inline.length > 1 && files > 0 && !written && !exists) {
+    const problem =
+      'when using more than one source file, the destination must be a directory and end with a /';
+    throw builderErrors.badInstruction({ problem, ...place });
+  }
+  return written || exists;
+};
+
+/** Decides the place of everything; later sources win over earlier ones. Sorted, parents first. */
+export const layOut = (request: LayoutRequest): readonly PlacedEntry[] => {
+  const { sources, inline, ground, link, place } = request;
+  const target = locateOn(link ? { root: undefined } : ground, request.destination);
+  const folder = isFolder(request, target.stats?.isDirectory() === true);
+  const placed = new Map<string, PlacedEntry>();
+  const put = (entry: PlacedEntry): void => void placed.set(entry.path, entry);
+  const single = (name: string): string => (folder ? join(target.path, name) : target.path);
+  const needed =
+    folder || sources.some((source) => source.kind === 'directory')
+      ? target.path
+      : posix.dirname(`/${target.path}`).slice(1);
+  if (!link) directoriesTo(ground, needed, place).forEach(put);
+  for (const source of sources) {
+    for (const entry of source.entries) {
+      const path = source.kind === 'file' ? single(source.baseName) : join(target.path, entry.relative);
+      const isDirectory = entry.stats.isDirectory();
+      // The directory that a source names only gives its attributes to a destination that is not there yet.
+      const known = path === target.path && isDirectory && target.stats !== undefined;
+      if (known || path === '') continue;
+      checkConflict(request, path, isDirectory);
+      put({ kind: 'selected', path, entry });
+    }
+  }
+  for (const { name, content } of inline) {
+    const path = single(name);
+    checkConflict(request, path, false);
+    put({ kind: 'text', path, content: Buffer.from(content), mode: TEXT_MODE });
+  }
+  return Array.from(placed.values()).toSorted((a, b) => compareNames(`${a.path}/`, `${b.path}/`));
+};
+
+export const kindOf = (stats: BigIntStats): TarKind => {
+  if (stats.isDirectory()) return 'directory';
+  if (stats.isSymbolicLink()) return 'symlink';
+  if (stats.isCharacterDevice()) return 'char';
+  if (stats.isBlockDevice()) return 'block';
+  return stats.isFIFO() ? 'fifo' : 'file';
+};

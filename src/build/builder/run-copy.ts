@@ -1,0 +1,138 @@
+import type { LayerInfo, LayerStore, LayerLease } from '#layers';
+import type { DiffId } from '#oci';
+import { builderErrors } from './errors.ts';
+import { hostPath, type FileTree } from './file-tree.ts';
+import { directoriesTo, layOut, locateOn, type Ground, type PlacedEntry } from './layout.ts';
+import type { CopyOperation, WorkdirOperation } from './operations.ts';
+import { resolveOwner } from './owner.ts';
+import type { Selection } from './select-files.ts';
+import { addArchive, isArchive } from './unpack-archive.ts';
+import { writeEntries, type Owner } from './write-entries.ts';
+
+/** What steps that write layers work with. */
+export interface StepTools {
+  readonly layers: LayerStore;
+  readonly lease: () => Promise<LayerLease>;
+  /** Later modification times become this one. */
+  readonly clampToNs: bigint | undefined;
+}
+
+export interface StepPlace {
+  readonly file: string;
+  readonly line: number;
+  readonly excerpt: string;
+}
+
+/** A read-only view of what a step builds on. */
+const openGround = async (tools: StepTools, below: readonly DiffId[]): Promise<Ground & AsyncDisposable> => {
+  if (below.length === 0) return { root: undefined, [Symbol.asyncDispose]: () => Promise.resolve() };
+  const view = await tools.layers.mountReadOnly(below);
+  return { root: view.path, [Symbol.asyncDispose]: () => view[Symbol.asyncDispose]() };
+};
+
+const ownerOf = (ground: Ground, text: string | undefined, place: StepPlace): Owner | undefined => {
+  if (text === undefined || text === '') return undefined;
+  try {
+    return resolveOwner(ground.root, text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw builderErrors.badInstruction(
+      { problem: `cannot resolve the owner "${text}": ${reason}`, ...place },
+      error,
+    );
+  }
+};
+
+export interface CopyRequest {
+  readonly operation: CopyOperation;
+  readonly selection: Selection;
+  readonly tree: FileTree;
+  /** Layers of the stage so far. */
+  readonly below: readonly DiffId[];
+  readonly place: StepPlace;
+  readonly signal: AbortSignal;
+}
+
+/** Archives among the sources of ADD, by host path; they are unpacked instead of copied. */
+const archivesOf = async ({ operation, selection, tree }: CopyRequest): Promise<ReadonlySet<string>> => {
+  if (!operation.unpack) return new Set();
+  const found = new Set<string>();
+  for (const { kind, entries } of selection.sources) {
+    const [entry] = entries;
+    if (kind !== 'file' || entry?.digest === undefined) continue;
+    const path = hostPath(tree, entry.name);
+    if (await isArchive(path)) found.add(path);
+  }
+  return found;
+};
+
+interface Layout {
+  readonly entries: readonly PlacedEntry[];
+  readonly archives: readonly { readonly path: string; readonly base: string }[];
+}
+
+const layoutOf = async (request: CopyRequest, ground: Ground, link: boolean): Promise<Layout> => {
+  const { operation, selection, tree, place } = request;
+  const { destination, inline } = operation;
+  const packed = await archivesOf(request);
+  const pathOf = (source: Selection['sources'][number]): string =>
+    hostPath(tree, source.entries[0]?.name ?? '');
+  const isPacked = (source: Selection['sources'][number]): boolean =>
+    source.kind === 'file' && packed.has(pathOf(source));
+  const sources = selection.sources.filter((source) => !isPacked(source));
+  const base = locateOn(link ? { root: undefined } : ground, destination).path;
+  const archives = selection.sources.filter(isPacked).map((source) => ({ path: pathOf(source), base }));
+  const copied = layOut({ sources, inline, destination, ground, link, place });
+  const nothing = sources.length + inline.length === 0;
+  const above = archives.length > 0 && !link ? directoriesTo(ground, base, place) : [];
+  return { entries: nothing ? above : copied, archives };
+};
+
+/** Carries out COPY or ADD without a snapshot: the layer is written directly. Undefined when nothing matched. */
+export const runCopy = async (tools: StepTools, request: CopyRequest): Promise<LayerInfo | undefined> => {
+  const { operation, selection, tree, place, signal } = request;
+  if (selection.sources.length + operation.inline.length === 0) return undefined;
+  await using ground = await openGround(tools, request.below);
+  const { entries, archives } = await layoutOf(request, ground, operation.link);
+  const owner = ownerOf(ground, operation.chown, place);
+  const lease = await tools.lease();
+  return await tools.layers.writeLayer(
+    async (writer) => {
+      await writeEntries({ tree, entries, owner, clampToNs: tools.clampToNs, signal }, writer);
+      for (const archive of archives) await addArchive(writer, { ...archive, signal });
+    },
+    { signal, lease },
+  );
+};
+
+export interface WorkdirRequest {
+  readonly operation: WorkdirOperation;
+  readonly below: readonly DiffId[];
+  readonly place: StepPlace;
+  readonly signal: AbortSignal;
+}
+
+/** Makes the directory of WORKDIR; undefined when it is there already. */
+export const runWorkdir = async (
+  tools: StepTools,
+  request: WorkdirRequest,
+): Promise<LayerInfo | undefined> => {
+  const { operation, place, signal } = request;
+  await using ground = await openGround(tools, request.below);
+  const found = locateOn(ground, operation.path);
+  if (found.stats?.isDirectory() === true) return undefined;
+  const entries = directoriesTo(ground, found.path, place);
+  const owner = ownerOf(ground, operation.user, place);
+  const lease = await tools.lease();
+  const tree: FileTree = {
+    root: '/',
+    label: 'the image',
+    digests: { digest: () => Promise.resolve(''), flush: () => Promise.resolve() },
+    ignore: undefined,
+    keepsOwners: true,
+  };
+  return await tools.layers.writeLayer(
+    (writer) => writeEntries({ tree, entries, owner, clampToNs: tools.clampToNs, signal }, writer),
+    { signal, lease },
+  );
+};

@@ -1,0 +1,61 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { MountInput, NetworkInput } from '#runtime';
+
+/** The network of one RUN step; what it needs ends when it is disposed. */
+export interface StepNetwork extends AsyncDisposable {
+  readonly input: NetworkInput;
+  readonly mounts: readonly MountInput[];
+}
+
+export interface StepNetworkRequest {
+  readonly mode: 'default' | 'none' | 'host';
+  /** Private directory of the step. */
+  readonly directory: string;
+  /** `name:address`. */
+  readonly extraHosts: readonly string[];
+}
+
+/** Connects a RUN step; a room above may bring another one than the host's own network. */
+export type ConnectStep = (request: StepNetworkRequest) => Promise<StepNetwork>;
+
+const LOCALHOST = '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n';
+
+const readOr = (path: string, otherwise: string): string => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return otherwise;
+  }
+};
+
+const extraLines = (extraHosts: readonly string[]): string =>
+  extraHosts
+    .map((line) => {
+      const colon = line.search(/[:=]/u);
+      return `${line.slice(colon + 1)}\t${line.slice(0, colon)}\n`;
+    })
+    .join('');
+
+/** Writes a file and binds it over `target`, read-only. */
+export const boundFile = (directory: string, target: string, content: string, mode = 0o644): MountInput => {
+  const source = join(directory, target.replaceAll('/', '_'));
+  writeFileSync(source, content, { mode });
+  return { kind: 'bind', source, target, readonly: true };
+};
+
+/** The host's own network, with its name servers; or none. */
+export const connectToHost: ConnectStep = (request) => {
+  const { mode, directory, extraHosts } = request;
+  const isolated = mode === 'none';
+  const hosts = isolated ? LOCALHOST : readOr('/etc/hosts', LOCALHOST);
+  const resolver = isolated ? '' : readOr('/etc/resolv.conf', '');
+  return Promise.resolve({
+    input: { kind: isolated ? 'none' : 'host' },
+    mounts: [
+      boundFile(directory, '/etc/hosts', hosts + extraLines(extraHosts)),
+      boundFile(directory, '/etc/resolv.conf', resolver),
+    ],
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  });
+};

@@ -1,0 +1,210 @@
+import { posix } from 'node:path';
+import { createPatternMatcher, didYouMean } from '#dockerfile';
+import type { KeyPart } from '#solver';
+import { builderErrors } from './errors.ts';
+import type { ModeChange } from './file-mode.ts';
+import {
+  childrenOf,
+  createTurns,
+  entryAt,
+  isIgnored,
+  linkTarget,
+  walkTree,
+  type FileTree,
+  type TreeEntry,
+} from './file-tree.ts';
+import { locate } from './resolve-in-root.ts';
+
+/** One thing to be copied, with all that counts for the cache. */
+export interface SelectedEntry extends TreeEntry {
+  /** Place below the source's own place in the image; empty for the source itself. */
+  readonly relative: string;
+  /** Hex sha256 of a file's content; undefined for everything else. */
+  readonly digest: string | undefined;
+  readonly linkName: string | undefined;
+  readonly mode: number;
+}
+
+/** What one source word, or one match of its wildcard, stands for. */
+export interface SelectedSource {
+  /** A directory means its content. */
+  readonly kind: 'directory' | 'file';
+  /** The name that a file gets inside a destination directory; with --parents, its path. */
+  readonly baseName: string;
+  readonly entries: readonly SelectedEntry[];
+}
+
+export interface Selection {
+  readonly sources: readonly SelectedSource[];
+  /** Whether a wildcard stood in the words: the destination must then be a directory when several things match. */
+  readonly parts: readonly KeyPart[];
+}
+
+export interface SelectRequest {
+  readonly tree: FileTree;
+  readonly sources: readonly string[];
+  readonly excludes: readonly string[];
+  readonly parents: boolean;
+  readonly chmod: ModeChange | undefined;
+  /** For errors: file, line and excerpt. */
+  readonly place: { readonly file: string; readonly line: number; readonly excerpt: string };
+  readonly signal: AbortSignal;
+}
+
+const WILD = /[*?[]/u;
+const isWild = (word: string): boolean => WILD.test(word.replaceAll(/\\./gu, ''));
+
+/** The path inside the tree that a source word names. */
+const inTree = (word: string): string => posix.join('/', word).slice(1).replace(/\/$/u, '');
+
+const missing = (request: SelectRequest, word: string): never => {
+  const { tree, place } = request;
+  const name = inTree(word);
+  const found = locate(tree.root, name);
+  if (tree.ignore !== undefined && found.stats !== undefined) {
+    throw builderErrors.sourceIgnored({ source: name, ignoreFile: tree.ignore.file, ...place });
+  }
+  const folder = posix.dirname(`/${name}`).slice(1);
+  const nearby =
+    locate(tree.root, folder).stats?.isDirectory() === true
+      ? childrenOf(tree, locate(tree.root, folder).path)
+      : [];
+  const candidates = nearby.filter((each) => !isIgnored(tree, each)).map((each) => posix.basename(each));
+  const advice = didYouMean(posix.basename(name), candidates);
+  throw builderErrors.sourceNotFound({ source: word, where: tree.label, advice, ...place });
+};
+
+/** Paths that match a pattern, walking only where its fixed start leads. */
+const matchWild = async (request: SelectRequest, word: string): Promise<readonly TreeEntry[]> => {
+  const { tree, parents } = request;
+  const pattern = inTree(word);
+  const pieces = pattern.split('/');
+  const fixed = pieces.slice(0, pieces.findIndex(isWild));
+  const start = locate(tree.root, fixed.join('/'));
+  if (start.stats?.isDirectory() !== true) return [];
+  const rest = pieces.slice(fixed.length).join('/');
+  // `**` spans directories only with --parents; elsewhere it is a `*`.
+  const matcher = createPatternMatcher([parents ? rest : rest.replaceAll(/\*{2,}/gu, '*')]);
+  const depth = rest.includes('**') && parents ? Number.POSITIVE_INFINITY : pieces.length - fixed.length;
+  const prefix = start.path === '' ? 0 : start.path.length + 1;
+  const all = await walkTree(tree, start.path, createPatternMatcher([]));
+  const matches: TreeEntry[] = [];
+  for (const entry of all) {
+    const inside = entry.name.slice(prefix);
+    const under = matches.at(-1)?.name;
+    if (under !== undefined && entry.name.startsWith(`${under}/`)) continue;
+    if (inside.split('/').length <= depth && matcher.judge(inside).matches) matches.push(entry);
+  }
+  return matches;
+};
+
+const resolveWord = async (request: SelectRequest, word: string): Promise<readonly TreeEntry[]> => {
+  if (isWild(word)) return matchWild(request, word);
+  const { tree } = request;
+  const name = inTree(word.replaceAll(/\\(.)/gu, '$1'));
+  const { path, stats } = locate(tree.root, name);
+  if (stats === undefined) return missing(request, word);
+  const entry = { name: path, stats };
+  if (!isIgnored(tree, name) && !isIgnored(tree, path)) return [entry];
+  // An ignored directory may still hold files that a later pattern takes back.
+  const holds = stats.isDirectory() && (await walkTree(tree, path, createPatternMatcher([]))).length > 0;
+  return holds ? [entry] : missing(request, word);
+};
+
+const complete = async (
+  request: SelectRequest,
+  entry: TreeEntry,
+  relative: string,
+): Promise<SelectedEntry> => {
+  const { tree, chmod, signal } = request;
+  const { stats, name } = entry;
+  const own = Number(stats.mode) & 0o7777;
+  return {
+    ...entry,
+    relative,
+    digest: stats.isFile() ? await tree.digests.digest(name, stats, signal) : undefined,
+    linkName: stats.isSymbolicLink() ? linkTarget(tree, name) : undefined,
+    mode: chmod === undefined || stats.isSymbolicLink() ? own : chmod(own, stats.isDirectory()),
+  };
+};
+
+/** With --parents: the path from the pivot `/./`, or from the root of the tree. */
+const parentPath = (word: string, entry: TreeEntry): string => {
+  const pivot = word.indexOf('/./');
+  const dropped = pivot < 0 ? '' : inTree(word.slice(0, pivot));
+  return dropped !== '' && entry.name.startsWith(`${dropped}/`)
+    ? entry.name.slice(dropped.length + 1)
+    : entry.name;
+};
+
+/** Directories above a --parents source, which come along with their attributes. */
+const parentEntries = async (
+  request: SelectRequest,
+  entry: TreeEntry,
+  path: string,
+): Promise<readonly SelectedEntry[]> => {
+  const parts = path.split('/').slice(0, -1);
+  const skipped = entry.name.length - path.length;
+  const found: SelectedEntry[] = [];
+  for (let depth = 1; depth <= parts.length; depth += 1) {
+    const relative = parts.slice(0, depth).join('/');
+    const parent = entryAt(request.tree, entry.name.slice(0, skipped + relative.length));
+    if (parent !== undefined) found.push(await complete(request, parent, relative));
+  }
+  return found;
+};
+
+const selectOne = async (request: SelectRequest, word: string, entry: TreeEntry): Promise<SelectedSource> => {
+  const { tree, parents, signal } = request;
+  const excludes = createPatternMatcher(request.excludes);
+  const isDirectory = entry.stats.isDirectory();
+  const prefix = parents ? parentPath(word, entry) : '';
+  const below = isDirectory ? await walkTree(tree, entry.name, excludes) : [];
+  const entries = [...(prefix === '' ? [] : await parentEntries(request, entry, prefix))];
+  const turn = createTurns();
+  for (const each of [entry, ...below]) {
+    signal.throwIfAborted();
+    await turn();
+    const inside = each === entry ? '' : each.name.slice(entry.name === '' ? 0 : entry.name.length + 1);
+    entries.push(await complete(request, each, [prefix, inside].filter((part) => part !== '').join('/')));
+  }
+  const baseName = posix.basename(inTree(word)) || posix.basename(entry.name);
+  const matched = isWild(word) ? posix.basename(entry.name) : baseName;
+  return { kind: isDirectory || parents ? 'directory' : 'file', baseName: matched, entries };
+};
+
+const kindLetter = (entry: SelectedEntry): string => {
+  const { stats } = entry;
+  if (stats.isDirectory()) return 'd';
+  if (stats.isSymbolicLink()) return 'l';
+  return stats.isFile() ? 'f' : 's';
+};
+
+/** What counts of an entry: kind, mode, owner where it means something, content. Never times. */
+const partOf = (tree: FileTree, entry: SelectedEntry): KeyPart => {
+  const { stats, mode, digest, linkName } = entry;
+  const owner = tree.keepsOwners ? `${stats.uid}:${stats.gid}` : '';
+  const special =
+    stats.isCharacterDevice() || stats.isBlockDevice() || stats.isFIFO() ? `${stats.mode}/${stats.rdev}` : '';
+  const bits = stats.isSymbolicLink() ? '' : mode.toString(8);
+  const value = [kindLetter(entry), bits, owner, digest ?? linkName ?? special].join(' ');
+  return { kind: 'file', name: entry.name === '' ? '.' : entry.name, value };
+};
+
+/**
+ * Finds what the source words of COPY and ADD stand for. No link leads out of the tree.
+ *
+ * @throws `BUILDER_SOURCE_NOT_FOUND`, `BUILDER_SOURCE_IGNORED`
+ */
+export const selectFiles = async (request: SelectRequest): Promise<Selection> => {
+  const sources: SelectedSource[] = [];
+  for (const word of request.sources) {
+    const excludes = createPatternMatcher(request.excludes);
+    for (const entry of await resolveWord(request, word)) {
+      if (!entry.stats.isDirectory() && excludes.matches(posix.basename(entry.name))) continue;
+      sources.push(await selectOne(request, word, entry));
+    }
+  }
+  const parts = sources.flatMap((source) => source.entries.map((entry) => partOf(request.tree, entry)));
+  return { sources, parts };
+};

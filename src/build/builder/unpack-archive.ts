@@ -1,0 +1,109 @@
+import { spawn } from 'node:child_process';
+import { createReadStream, openSync, readSync, closeSync } from 'node:fs';
+import { posix } from 'node:path';
+import type { Readable } from 'node:stream';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import type { LayerWriter } from '#layers';
+import { fsPath, readTar, type TarEntry, type TarItem } from '#tar';
+import { partsOf } from './resolve-in-root.ts';
+
+type Packing = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz';
+
+const MAGIC: readonly (readonly [Packing, readonly number[]])[] = [
+  ['gzip', [0x1f, 0x8b]],
+  ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
+  ['bzip2', [0x42, 0x5a, 0x68]],
+  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
+];
+
+const HEAD_BYTES = 512;
+
+const headOf = (path: string): Buffer => {
+  const fd = openSync(fsPath(path), 'r');
+  try {
+    const head = Buffer.alloc(HEAD_BYTES);
+    return head.subarray(0, readSync(fd, head, 0, HEAD_BYTES, 0));
+  } finally {
+    closeSync(fd);
+  }
+};
+
+const packingOf = (head: Buffer): Packing =>
+  MAGIC.find(([, magic]) => magic.every((byte, index) => head[index] === byte))?.[0] ?? 'none';
+
+const program = (name: string, input: Readable): Readable => {
+  const child = spawn(name, ['-dc'], { stdio: ['pipe', 'pipe', 'ignore'] });
+  child.on('error', (error) => child.stdout.destroy(error));
+  child.stdin.on('error', () => undefined);
+  child.on('close', (code) => {
+    if (code !== 0) child.stdout.destroy(new Error(`${name} ended with ${code}`));
+  });
+  return input.pipe(child.stdin) && child.stdout;
+};
+
+const unpacked = (packing: Packing, input: Readable): Readable => {
+  const forward = <T extends Readable>(output: T): T => {
+    input.on('error', (error) => output.destroy(error));
+    return output;
+  };
+  if (packing === 'gzip') return forward(input.pipe(createGunzip({ chunkSize: 1 << 18 })));
+  if (packing === 'zstd') return forward(input.pipe(createZstdDecompress()));
+  if (packing === 'none') return input;
+  return forward(program(packing, input));
+};
+
+const open = (path: string): Readable =>
+  unpacked(packingOf(headOf(path)), createReadStream(fsPath(path), { highWaterMark: 1 << 18 }));
+
+/** The first entry, or undefined when the stream is no archive. */
+const firstEntry = async (stream: Readable): Promise<TarEntry | undefined> => {
+  try {
+    for await (const { entry } of readTar(stream)) return entry;
+  } catch {
+    return undefined;
+  } finally {
+    stream.destroy();
+  }
+  return undefined;
+};
+
+/** Whether ADD unpacks this file: a tar, plain or compressed with gzip, bzip2, xz or zstd. */
+export const isArchive = async (path: string): Promise<boolean> => {
+  const head = headOf(path);
+  const plain = head.length === HEAD_BYTES && head.toString('latin1', 257, 262) === 'ustar';
+  if (packingOf(head) === 'none' && !plain) return false;
+  return (await firstEntry(open(path))) !== undefined;
+};
+
+/** A path of the archive below `base`; `..` ends at the archive's own root. */
+const below = (base: string, path: string): string =>
+  [base, ...partsOf(posix.resolve('/', path))].filter((part) => part !== '').join('/');
+
+const addItem = async (writer: LayerWriter, base: string, item: TarItem): Promise<void> => {
+  const { entry } = item;
+  const path = below(base, entry.path);
+  if (path === base) return;
+  const { kind, mode, uid, gid, mtimeNs, major, minor, xattrs } = entry;
+  const header = { path, kind, mode, uid, gid, mtimeNs, major, minor, xattrs };
+  if (kind === 'file') {
+    await writer.add({ ...header, source: { kind: 'stream', stream: item.content(), size: entry.size } });
+  } else if (kind === 'hardlink') await writer.add({ ...header, linkName: below(base, entry.linkName) });
+  else if (kind === 'symlink') await writer.add({ ...header, linkName: entry.linkName });
+  else await writer.add(header);
+};
+
+/** Appends an archive's entries below `base`, as ADD unpacks it: owners and modes are the archive's. */
+export const addArchive = async (
+  writer: LayerWriter,
+  archive: { readonly path: string; readonly base: string; readonly signal: AbortSignal },
+): Promise<void> => {
+  const stream = open(archive.path);
+  try {
+    for await (const item of readTar(stream)) {
+      archive.signal.throwIfAborted();
+      await addItem(writer, archive.base, item);
+    }
+  } finally {
+    stream.destroy();
+  }
+};

@@ -1,0 +1,146 @@
+import { hash, createHash } from 'node:crypto';
+import { closeSync, constants, createReadStream, fstatSync, openSync, readFileSync } from 'node:fs';
+import type { EntrySource, LayerWriter } from '#layers';
+import { openInRoot } from '#sys';
+import { fsPath } from '#tar';
+import { builderErrors } from './errors.ts';
+import { createTurns, hostPath, type FileTree } from './file-tree.ts';
+import { kindOf, type PlacedEntry } from './layout.ts';
+import type { SelectedEntry } from './select-files.ts';
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface WriteRequest {
+  readonly tree: FileTree;
+  readonly entries: readonly PlacedEntry[];
+  /** Of everything copied; undefined leaves the tree's owners (or root's). */
+  readonly owner: Owner | undefined;
+  /** Later modification times become this one. */
+  readonly clampToNs: bigint | undefined;
+  readonly signal: AbortSignal;
+}
+
+const ROOT: Owner = { uid: 0, gid: 0 };
+/** Files up to here are read whole, so that nothing is written of one that changed. */
+const WHOLE_BYTES = 1n << 20n;
+
+/** Opens a file of the tree without following any link. */
+const openFile = (tree: FileTree, name: string): number => {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const path = fsPath(hostPath(tree, name));
+  return typeof path === 'string'
+    ? openInRoot(tree.root, name, { flags, noSymlinks: true })
+    : openSync(path, flags);
+};
+
+const changed = (name: string, cause?: unknown) => builderErrors.contextChanged({ path: name }, cause);
+
+/** Passes a file on and refuses the last piece when the content is not what the key was made of. */
+async function* verified(fd: number, entry: SelectedEntry, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const digest = createHash('sha256');
+  const stream = createReadStream('', { fd, autoClose: false, highWaterMark: 1 << 18, signal });
+  let held: Uint8Array | undefined;
+  let size = 0n;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    digest.update(chunk);
+    size += BigInt(chunk.length);
+    if (size > entry.stats.size) throw changed(entry.name);
+    if (held !== undefined) yield held;
+    held = chunk;
+  }
+  if (size !== entry.stats.size || digest.digest('hex') !== entry.digest) throw changed(entry.name);
+  if (held !== undefined) yield held;
+}
+
+const wholeFile = (fd: number, entry: SelectedEntry): EntrySource => {
+  const bytes = readFileSync(fd);
+  if (hash('sha256', bytes) !== entry.digest) throw changed(entry.name);
+  return { kind: 'bytes', bytes };
+};
+
+const withFile = async (
+  request: WriteRequest,
+  entry: SelectedEntry,
+  use: (source: EntrySource) => Promise<void>,
+): Promise<void> => {
+  let fd: number;
+  try {
+    fd = openFile(request.tree, entry.name);
+  } catch (error) {
+    throw changed(entry.name, error);
+  }
+  try {
+    if (!fstatSync(fd).isFile()) throw changed(entry.name);
+    const { size } = entry.stats;
+    const source: EntrySource =
+      size <= WHOLE_BYTES
+        ? wholeFile(fd, entry)
+        : { kind: 'stream', stream: verified(fd, entry, request.signal), size: Number(size) };
+    await use(source);
+  } finally {
+    closeSync(fd);
+  }
+};
+
+const ownerOf = (request: WriteRequest, entry: SelectedEntry): Owner => {
+  if (request.owner !== undefined) return request.owner;
+  if (!request.tree.keepsOwners) return ROOT;
+  return { uid: Number(entry.stats.uid), gid: Number(entry.stats.gid) };
+};
+
+const clamp = (request: WriteRequest, timeNs: bigint): bigint =>
+  request.clampToNs !== undefined && timeNs > request.clampToNs ? request.clampToNs : timeNs;
+
+const MINOR_LOW = 0xffn;
+
+const deviceOf = (rdev: bigint): { readonly major: number; readonly minor: number } => ({
+  major: Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xffff_f000n)),
+  minor: Number((rdev & MINOR_LOW) | ((rdev >> 12n) & 0xffff_ff00n)),
+});
+
+const writeSelected = async (
+  request: WriteRequest,
+  writer: LayerWriter,
+  placed: PlacedEntry & { readonly kind: 'selected' },
+): Promise<void> => {
+  const { entry, path } = placed;
+  const kind = kindOf(entry.stats);
+  const header = {
+    path,
+    kind,
+    mode: entry.mode,
+    ...ownerOf(request, entry),
+    mtimeNs: clamp(request, entry.stats.mtimeNs),
+  };
+  if (kind === 'file') await withFile(request, entry, (source) => writer.add({ ...header, source }));
+  else if (kind === 'symlink') await writer.add({ ...header, linkName: entry.linkName });
+  else if (kind === 'char' || kind === 'block')
+    await writer.add({ ...header, ...deviceOf(entry.stats.rdev) });
+  else await writer.add(header);
+};
+
+const writeOne = async (request: WriteRequest, writer: LayerWriter, placed: PlacedEntry): Promise<void> => {
+  const created = request.owner ?? ROOT;
+  if (placed.kind === 'selected') return writeSelected(request, writer, placed);
+  if (placed.kind === 'text') {
+    const source = { kind: 'bytes', bytes: placed.content } as const;
+    const { path, mode } = placed;
+    return writer.add({ path, kind: 'file', mode, ...created, mtimeNs: request.clampToNs ?? 0n, source });
+  }
+  const { path, mode, owner, mtimeNs, xattrs } = placed;
+  const own = owner === 'new' ? { ...created, mtimeNs: request.clampToNs ?? 0n } : { ...owner, mtimeNs };
+  return writer.add({ path, kind: 'directory', mode, ...own, xattrs });
+};
+
+/** Writes entries in their order; a file that is no longer what it was when the key was made is refused. */
+export const writeEntries = async (request: WriteRequest, writer: LayerWriter): Promise<void> => {
+  const turn = createTurns();
+  for (const placed of request.entries) {
+    request.signal.throwIfAborted();
+    await turn();
+    await writeOne(request, writer, placed);
+  }
+};
