@@ -225,7 +225,7 @@ const accepted = async (place: Place, upload: BlobUpload, response: ApiResponse)
     response.body.resume();
     return response;
   }
-  if (isTransientStatus(response.status)) throw new TransientAnswer(response);
+  if (isTransientStatus(response.status) || response.status === 416) throw new TransientAnswer(response);
   throw await answerError(response, subjectOf(place, upload.descriptor.digest));
 };
 

@@ -1,4 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { connect } from 'node:net';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { createHttpClient } from '#http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { digestBy, startWireRegistry, type WireAnswer, type WireRegistry } from './testing.ts';
 
@@ -213,9 +217,7 @@ test('another repository sees neither blob nor session', async () => {
 test('an upload whose client leaves keeps what arrived', async () => {
   const at = location(await begin('team/cut'));
   const controller = new AbortController();
-  const { createHttpClient } = await import('#http');
   await using client = createHttpClient();
-  const { Readable } = await import('node:stream');
   const body = Readable.from(
     (async function* () {
       yield Buffer.alloc(100_000, 'a');
@@ -239,6 +241,18 @@ test('an upload whose client leaves keeps what arrived', async () => {
   expect(wire.events.filter(({ kind }) => kind === 'failed')).toEqual([]);
 });
 
+test('a client that comes back cuts its own request that still hangs', async () => {
+  const at = location(await begin('team/back'));
+  const socket = connect(Number(new URL(wire.url).port), '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.write(`PATCH ${at} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nfirst-`);
+  await expect.poll(async () => (await wire.call('GET', at)).headers.range).toBe('0-5');
+  const rest = await wire.call('PATCH', at, { body: 'second', headers: { 'content-range': '6-11' } });
+  expect([rest.status, rest.headers.range]).toEqual([202, '0-11']);
+  const digest = digestBy('sha256', 'first-second');
+  expect((await wire.call('PUT', withQuery(at, `digest=${digest}`))).status).toBe(201);
+});
+
 describe('hostile input', () => {
   const hostile = [
     '/v2/../etc/passwd/blobs/sha256:00',
@@ -260,9 +274,7 @@ describe('hostile input', () => {
     "/v2/a/tags/list?last=';DROP TABLE tags;--",
   ];
   test.each(hostile)('%s is refused', async (path) => {
-    const net = await import('node:net');
-    const { text } = await import('node:stream/consumers');
-    const socket = net.connect(Number(new URL(wire.url).port), '127.0.0.1');
+    const socket = connect(Number(new URL(wire.url).port), '127.0.0.1');
     socket.end(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
     expect(await text(socket)).toMatch(/^HTTP\/1\.1 40[04] /);
   });

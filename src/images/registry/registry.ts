@@ -10,6 +10,7 @@ import { listReferrers, listRepositories, listTags } from './list-handlers.ts';
 import { deleteManifest, getManifest, putManifest } from './manifest-handlers.ts';
 import { parseRoute, type Route } from './routes.ts';
 import type { Registry, RegistryOptions } from './types.ts';
+import { createWriters } from './writers.ts';
 import { beginUpload, cancelUpload, continueUpload, finishUpload, uploadStatus } from './upload-handlers.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -67,7 +68,8 @@ export const createRegistry = (options: RegistryOptions): Registry => {
   const { storage, auth, limits = {} } = options;
   const emit = options.emit ?? (() => undefined);
   const manifestBytes = limits.manifestBytes ?? MANIFEST_BYTES;
-  const services: Services = { storage, locks: createKeyedLocks(), emit, manifestBytes };
+  const locks = createKeyedLocks();
+  const services: Services = { storage, locks, writers: createWriters(), emit, manifestBytes };
   const times = { graceMs: limits.graceMs ?? HOUR_MS, uploadMs: limits.uploadMs ?? 7 * 24 * HOUR_MS };
 
   const dispatch = async (c: Context): Promise<Response> => {

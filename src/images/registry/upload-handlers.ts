@@ -108,47 +108,43 @@ export const beginUpload = async (call: Call, repository: string): Promise<Respo
   }
 };
 
-/** A refused chunk says where to go on. */
-const withPosition = async (
-  call: Call,
-  state: UploadState,
-  work: () => Promise<Response>,
-): Promise<Response> => {
-  try {
-    return await work();
-  } catch (error) {
-    if (registryErrors.rangeInvalid.is(error)) {
-      for (const [name, value] of Object.entries(uploadHeaders(state)))
-        outgoing(call.c).setHeader(name, value);
-    }
-    throw error;
-  }
-};
-
 export interface UploadPlace {
   readonly repository: string;
   readonly id: string;
 }
 
+/** Runs `work` as the only writer of the session; a refused chunk says where to go on. */
+const writing = (
+  call: Call,
+  { repository, id }: UploadPlace,
+  work: (state: UploadState) => Promise<Response>,
+): Promise<Response> =>
+  call.services.writers.run(id, incoming(call.c), async () => {
+    const state = await stateOf(call, repository, id);
+    try {
+      checkRange(call, state);
+      return await work(state);
+    } catch (error) {
+      if (registryErrors.rangeInvalid.is(error)) {
+        for (const [name, value] of Object.entries(uploadHeaders(state))) {
+          outgoing(call.c).setHeader(name, value);
+        }
+      }
+      throw error;
+    }
+  });
+
 /** PATCH: the next bytes. */
-export const continueUpload = async (call: Call, { repository, id }: UploadPlace): Promise<Response> => {
-  const state = await stateOf(call, repository, id);
-  return withPosition(call, state, async () => {
-    checkRange(call, state);
+export const continueUpload = (call: Call, place: UploadPlace): Promise<Response> =>
+  writing(call, place, async (state) => {
     const next = await takeBody(call, state);
     return answer(call.c, { status: 202, headers: uploadHeaders(next) });
   });
-};
 
 /** PUT: the last bytes, if any, then the digest of everything. */
-export const finishUpload = async (call: Call, { repository, id }: UploadPlace): Promise<Response> => {
+export const finishUpload = (call: Call, place: UploadPlace): Promise<Response> => {
   const digest = requireDigest(call.query.get('digest') ?? '');
-  const state = await stateOf(call, repository, id);
-  return withPosition(call, state, async () => {
-    checkRange(call, state);
-    const filled = await takeBody(call, state);
-    return commit(call, filled, digest);
-  });
+  return writing(call, place, async (state) => commit(call, await takeBody(call, state), digest));
 };
 
 /** GET: how far it is. */
