@@ -77,6 +77,10 @@ export const libraryErrors = defineErrors('library', {
     message: (p: { name: string; value: string }) => `invalid filter '${p.name}=[${p.value}]'`,
     hint: 'see `lade images --help` for the values it takes',
   },
+  downloadCancelled: {
+    kind: 'cancelled',
+    message: () => 'the download was cancelled',
+  },
   layerMissing: {
     kind: 'failed-precondition',
     message: (p: { diffId: string }) => `layer ${p.diffId} is not in the store`,
@@ -91,6 +95,12 @@ export const libraryErrors = defineErrors('library', {
     kind: 'corrupt',
     message: (p: { path: string }) => `the archive names ${p.path} but does not hold it`,
     hint: 'the archive was cut off or written wrongly; save the image again',
+  },
+  archiveLayerMismatch: {
+    kind: 'corrupt',
+    message: (p: { path: string; expected: string; actual: string }) =>
+      `layer ${p.path} of the archive has diff ID ${p.actual}, the configuration says ${p.expected}`,
+    hint: 'the archive was altered or written wrongly; save the image again',
   },
   invalidChange: {
     kind: 'invalid-argument',

@@ -1,3 +1,5 @@
+export { createLibrary } from './library.ts';
+export { applyChanges } from './changes.ts';
 export { libraryErrors } from './errors.ts';
 export type {
   CreateImageRequest,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, readFileSync } from 'node:fs';
 import { readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Database, Row, Statement } from '#database';
@@ -118,6 +118,11 @@ const beginIngest = async (dependencies: BlobDependencies, options: IngestOption
   }
 };
 
+const verified = ({ digest, size }: BlobInfo, bytes: Buffer): Buffer => {
+  if (bytes.length !== size || !matchesDigest(bytes, digest)) throw storeErrors.blobDamaged({ digest });
+  return bytes;
+};
+
 export const createBlobStore = (dependencies: BlobDependencies): BlobStore => {
   const { database, paths } = dependencies;
   const mustStat = (digest: Digest): BlobInfo => {
@@ -125,16 +130,21 @@ export const createBlobStore = (dependencies: BlobDependencies): BlobStore => {
     if (info === undefined) throw storeErrors.blobNotFound({ digest });
     return info;
   };
+  const readable = (digest: Digest, { maxBytes = DEFAULT_MAX_READ }: { maxBytes?: number | undefined }) => {
+    const info = mustStat(digest);
+    if (info.size > maxBytes) throw storeErrors.blobTooLarge({ ...info, maxBytes });
+    return info;
+  };
   return {
     stat: (digest) => statBlob(database, digest),
     path: (digest) => blobPath(paths, digest),
     async read(digest, options = {}) {
-      const { size } = mustStat(digest);
-      const maxBytes = options.maxBytes ?? DEFAULT_MAX_READ;
-      if (size > maxBytes) throw storeErrors.blobTooLarge({ digest, size, maxBytes });
-      const bytes = await readFile(blobPath(paths, digest));
-      if (bytes.length !== size || !matchesDigest(bytes, digest)) throw storeErrors.blobDamaged({ digest });
-      return bytes;
+      const info = readable(digest, options);
+      return verified(info, await readFile(blobPath(paths, digest)));
+    },
+    readNow(digest, options = {}) {
+      const info = readable(digest, options);
+      return verified(info, readFileSync(blobPath(paths, digest)));
     },
     stream(digest, { start, end } = {}) {
       mustStat(digest);

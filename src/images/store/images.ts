@@ -71,11 +71,10 @@ const assertStored = (database: Database, image: NewImage): void => {
   if (missing !== undefined) throw storeErrors.contentMissing({ what: `blob ${missing}` });
 };
 
-const heldStatement = (id: ImageId): Statement => ({
-  sql: `DELETE FROM images WHERE id = ? AND NOT EXISTS (SELECT 1 FROM holds WHERE kind = 'image' AND key = images.id)`,
-  params: [id],
-  expectChanges: 1,
-});
+const deleteStatement = (id: ImageId, evenIfHeld: boolean): Statement => {
+  const free = `AND NOT EXISTS (SELECT 1 FROM holds WHERE kind = 'image' AND key = images.id)`;
+  return { sql: `DELETE FROM images WHERE id = ? ${evenIfHeld ? '' : free}`, params: [id], expectChanges: 1 };
+};
 
 const assertFree = (database: Database, id: ImageId): void => {
   const holder = database.get<Row & { holder_kind: string; holder: string; label: string | null }>(
@@ -161,11 +160,12 @@ export const createImageRecords = (database: Database, lock: KeyedLock): ImageRe
       const [result] = await database.write([{ sql, params: [reference] }]);
       return result?.changes === 1;
     },
-    async remove(id) {
+    async remove(id, options = {}) {
       mustExist(database, id);
-      assertFree(database, id);
+      const evenIfHeld = options.evenIfHeld === true;
+      if (!evenIfHeld) assertFree(database, id);
       await database.write([
-        heldStatement(id),
+        deleteStatement(id, evenIfHeld),
         { sql: 'UPDATE images SET parent = NULL WHERE parent = ?', params: [id] },
       ]);
     },

@@ -1,5 +1,6 @@
 export { openRoot } from './root.ts';
 export { openImageStore } from './image-store.ts';
+export { createKeyedLock, type KeyedLock } from './keyed-lock.ts';
 export { storeMigrations } from './migrations.ts';
 export { storeErrors } from './errors.ts';
 export type {

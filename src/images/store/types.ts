@@ -94,6 +94,8 @@ export interface BlobStore {
   path(digest: Digest): string;
   /** All bytes, verified; `maxBytes` is 8 MiB unless given. */
   read(digest: Digest, options?: { readonly maxBytes?: number | undefined }): Promise<Buffer>;
+  /** The same at once, for content of a few kilobytes that is about to be cached. Blocks the thread. */
+  readNow(digest: Digest, options?: { readonly maxBytes?: number | undefined }): Buffer;
   /** Bytes from `start` up to, not including, `end`; not verified. */
   stream(
     digest: Digest,
@@ -177,8 +179,11 @@ export interface ImageRecords {
   addRepoDigest(reference: string, id: ImageId): Promise<void>;
   /** Removes a tag or repo digest; false when there was none. */
   untag(reference: string): Promise<boolean>;
-  /** Removes the record and its references; `conflict` while something holds the image. Content goes with `collect`. */
-  remove(id: ImageId): Promise<void>;
+  /**
+   * Removes the record and its references; `conflict` while something holds the image, unless that is to be ignored.
+   * Content goes with `collect`.
+   */
+  remove(id: ImageId, options?: { readonly evenIfHeld?: boolean | undefined }): Promise<void>;
   /** The compressed forms of a layer that are stored. */
   layerBlobs(diffId: DiffId): readonly LayerBlob[];
   /** Remembers that this blob is that layer, compressed. */

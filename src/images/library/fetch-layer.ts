@@ -1,0 +1,115 @@
+import type { RemoteRepository } from '#distribution';
+import type { Emit } from '#events';
+import type { LayerInfo, LayerSource } from '#layers';
+import { layerCompression, shortId, type Descriptor, type DiffId } from '#oci';
+import type { Lease } from '#store';
+import type { Context } from './context.ts';
+import type { Download } from './downloads.ts';
+import { libraryErrors } from './errors.ts';
+import { layerProgress, type LayerProgress } from './progress.ts';
+import type { LibraryEvent } from './types.ts';
+
+/** Smaller blobs are unpacked once they are whole. */
+const FOLLOW_BYTES = 1024 * 1024;
+
+export interface LayerFetch {
+  readonly repository: RemoteRepository;
+  readonly lease: Lease;
+  readonly signal?: AbortSignal | undefined;
+  readonly emit: Emit<LibraryEvent>;
+}
+
+export interface LayerToFetch {
+  readonly descriptor: Descriptor;
+  readonly diffId: DiffId;
+  /** Lowest first. */
+  readonly below: readonly DiffId[];
+}
+
+const unpack = (
+  context: Context,
+  layer: LayerToFetch,
+  source: LayerSource,
+  fetch: LayerFetch,
+): Promise<LayerInfo> =>
+  context.layers.unpack(source, {
+    below: layer.below,
+    expected: layer.diffId,
+    lease: fetch.lease,
+    signal: fetch.signal,
+  });
+
+const unpackWhole = (context: Context, layer: LayerToFetch, fetch: LayerFetch): Promise<LayerInfo> =>
+  unpack(
+    context,
+    layer,
+    { kind: 'file', path: context.store.blobs.path(layer.descriptor.digest), compression: 'auto' },
+    fetch,
+  );
+
+/** Unpacks while the blob still arrives; undefined when that failed, for whichever reason. */
+const unpackGrowing = async (
+  context: Context,
+  layer: LayerToFetch,
+  download: Download,
+  fetch: LayerFetch,
+): Promise<LayerInfo | undefined> => {
+  try {
+    const { path, growing } = await download.started;
+    return await unpack(context, layer, { kind: 'file', path, compression: 'auto', growing }, fetch);
+  } catch {
+    return undefined;
+  }
+};
+
+const transfer = async (
+  context: Context,
+  layer: LayerToFetch,
+  fetch: LayerFetch,
+  progress: LayerProgress,
+): Promise<LayerInfo> => {
+  const { descriptor } = layer;
+  if (context.downloads.busy()) progress.state('Waiting');
+  const download = context.downloads.fetch({
+    descriptor,
+    repository: fetch.repository,
+    signal: fetch.signal,
+    onProgress: (current) => progress.count('Downloading', current, descriptor.size),
+  });
+  const unpacking =
+    descriptor.size < FOLLOW_BYTES ? undefined : unpackGrowing(context, layer, download, fetch);
+  await download.finished;
+  progress.state('Verifying Checksum');
+  progress.state('Download complete');
+  progress.count('Extracting', descriptor.size, descriptor.size);
+  // A blob that was verified but did not unpack is tried once more; that failure is the one to show.
+  return (await unpacking) ?? (await unpackWhole(context, layer, fetch));
+};
+
+/** Makes a layer present: fetches its blob unless it is stored, unpacks it unless it is there. */
+export const fetchLayer = async (
+  context: Context,
+  layer: LayerToFetch,
+  fetch: LayerFetch,
+): Promise<LayerInfo> => {
+  const { descriptor, diffId } = layer;
+  const progress = layerProgress(fetch.emit, shortId(descriptor.digest));
+  if (layerCompression(descriptor.mediaType) === undefined) {
+    throw libraryErrors.unknownLayerType({ mediaType: descriptor.mediaType });
+  }
+  await fetch.lease.protect('layer', diffId);
+  await fetch.lease.protect('blob', descriptor.digest);
+  const present = context.layers.info(diffId);
+  if (present !== undefined) {
+    progress.state('Already exists');
+    return present;
+  }
+  progress.state('Pulling fs layer');
+  const stored = context.store.blobs.stat(descriptor.digest) !== undefined;
+  if (stored) progress.state('Download complete');
+  const info = stored
+    ? await unpackWhole(context, layer, fetch)
+    : await transfer(context, layer, fetch, progress);
+  progress.state('Pull complete');
+  return info;
+};

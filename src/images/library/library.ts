@@ -1,0 +1,64 @@
+import { createKeyedLock, type CollectOptions } from '#store';
+import { createImage, tagImage } from './create-image.ts';
+import type { Context } from './context.ts';
+import { createDownloads } from './downloads.ts';
+import { importImage } from './import.ts';
+import { imageHistory, inspectImage } from './inspect.ts';
+import { listImages } from './list.ts';
+import { loadImages } from './load.ts';
+import { createLookup } from './lookup.ts';
+import { pruneImages } from './prune.ts';
+import { pullImage } from './pull.ts';
+import { pushImage } from './push.ts';
+import { removeImage } from './remove.ts';
+import { saveImages } from './save.ts';
+import type { Library, LibraryDependencies } from './types.ts';
+import { libraryUsage } from './usage.ts';
+
+const nothing = (): void => undefined;
+
+const createContext = (dependencies: LibraryDependencies): Context => {
+  const { store, layers } = dependencies;
+  const collection: CollectOptions['layers'] = {
+    list: () => layers.list().map((layer) => layer.diffId),
+    inUse: () => new Set(layers.snapshots().flatMap((snapshot) => snapshot.layers)),
+    remove: (diffId) => layers.remove(diffId),
+  };
+  return {
+    ...dependencies,
+    emit: dependencies.emit ?? nothing,
+    isRunning: dependencies.isRunning ?? (() => false),
+    lookup: createLookup(store),
+    downloads: createDownloads(store),
+    compressions: createKeyedLock(),
+    collect: (options = {}) => store.collect({ ...options, layers: collection }),
+  };
+};
+
+/** The use-cases on the images of one store. */
+export const createLibrary = (dependencies: LibraryDependencies): Library => {
+  const context = createContext(dependencies);
+  const { holds, leases } = dependencies.store;
+  return {
+    resolve: (name, options) => context.lookup.resolve(name, options),
+    config: (id) => context.lookup.config(id),
+    pull: (request, emit = nothing) => pullImage(context, request, emit),
+    push: (request, emit = nothing) => pushImage(context, request, emit),
+    tag: (source, target) => tagImage(context, source, target),
+    remove: (name, options) => removeImage(context, name, options),
+    prune: (request) => pruneImages(context, request),
+    list: (options) => listImages(context, options),
+    inspect: (name, options) => inspectImage(context, name, options),
+    history: (name) => imageHistory(context, name),
+    save: async (names, options) => saveImages(context, names, options),
+    load: (stream, emit = nothing, options) => loadImages(context, stream, emit, options),
+    import: (request) => importImage(context, request),
+    createImage: (request) => createImage(context, request),
+    hold: (id, holder) => holds.hold(id, holder),
+    release: (holder) => holds.release(holder),
+    holds,
+    lease: (options) => leases.create(options),
+    collect: (options) => context.collect(options),
+    usage: () => libraryUsage(context),
+  };
+};
