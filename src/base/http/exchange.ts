@@ -46,7 +46,7 @@ export const readBody = async <E extends Env>(c: Context<E>, maxBytes: number): 
   }
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size > maxBytes) throw httpErrors.bodyTooLarge({ limit: maxBytes });
     chunks.push(chunk);

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { createHttpClient } from '#http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { digestBy, startWireRegistry, type WireAnswer, type WireRegistry } from './testing.ts';
 
@@ -93,6 +95,12 @@ test('a large manifest of 3.9 MB is taken, one above the limit is 413', async ()
   expect((await get('m/large', 'large')).text).toBe(large);
   const larger = await image('m/large', { annotations: annotations(430) });
   expect((await put('m/large', 'larger', larger)).status).toBe(413);
+  await using client = createHttpClient();
+  const chunks = Readable.from([larger.slice(0, 3_000_000), larger.slice(3_000_000)]);
+  const url = `${wire.url}/v2/m/large/manifests/chunked`;
+  const chunked = await client.request({ method: 'PUT', url, body: chunks });
+  chunked.body.resume();
+  expect(chunked.status).toBe(413);
 });
 
 test('indexes, nested, empty and sparse, and Docker schema 2', async () => {

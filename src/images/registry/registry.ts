@@ -1,4 +1,4 @@
-import { answered, incoming } from '#http';
+import { answered, incoming, outgoing } from '#http';
 import { Hono, type Context } from 'hono';
 import { answer, answerError, answerJson, translateError } from './answers.ts';
 import { deleteBlob, getBlob } from './blob-handlers.ts';
@@ -82,7 +82,10 @@ export const createRegistry = (options: RegistryOptions): Registry => {
       if (handler === undefined) throw registryErrors.unsupported({ method, path });
       return await handler({ c, services, method, query, identity });
     } catch (error) {
-      if (!incoming(c).complete && incoming(c).destroyed) return answered();
+      if (!incoming(c).complete && incoming(c).destroyed) {
+        outgoing(c).destroy();
+        return answered();
+      }
       const { status } = translateError(error);
       if (status >= 500) emit({ kind: 'failed', method, path, error });
       const challenge = status === 401 && auth !== undefined ? { 'WWW-Authenticate': auth.challenge } : {};

@@ -179,8 +179,9 @@ const codeIn = (json: unknown): string | undefined =>
 /** A registry of its own directory on a free port, and a plain client for it. */
 export const startWireRegistry = async (
   options: Omit<RegistryOptions, 'storage' | 'emit'> = {},
+  directory?: string,
 ): Promise<WireRegistry> => {
-  const root = await mkdtemp(join(tmpdir(), 'lade-registry-'));
+  const root = directory ?? (await mkdtemp(join(tmpdir(), 'lade-registry-')));
   const stack = new AsyncDisposableStack();
   stack.defer(() => rm(root, { recursive: true, force: true }));
   const storage = stack.use(await openRegistryStorage(root));

@@ -1,3 +1,4 @@
+import { systemErrors, toLadeError } from '#errors';
 import { incoming, outgoing } from '#http';
 import { algorithmOf, type Digest, type DigestAlgorithm } from '#oci';
 import { answer } from './answers.ts';
@@ -45,11 +46,17 @@ const checkRange = (call: Call, state: UploadState): void => {
   }
 };
 
-/** Takes the request's body; a body that is cut stays as far as it came. */
+/** Takes the request's body; a body that is cut stays as far as it came, one that fills the disk goes. */
 const takeBody = async (call: Call, state: UploadState): Promise<UploadState> => {
   const { blobs } = call.services.storage;
   if (lengthOf(call) === 0) return state;
-  return blobs.appendUpload(state.id, incoming(call.c) as AsyncIterable<Buffer>);
+  try {
+    const body = incoming(call.c).iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+    return await blobs.appendUpload(state.id, body);
+  } catch (error) {
+    if (systemErrors.diskFull.is(toLadeError(error))) await blobs.removeUpload(state.id);
+    throw error;
+  }
 };
 
 const commit = async (call: Call, state: UploadState, digest: Digest): Promise<Response> => {
