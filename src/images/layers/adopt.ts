@@ -1,11 +1,16 @@
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { open, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { asDiffId, digestOf, type DiffId } from '#oci';
 import type { LayerJobs } from './jobs.ts';
 import type { LayerFiles } from './layer-files.ts';
 import type { LayerRecords } from './records.ts';
 import type { StoredTar } from './unpack-job.ts';
 import type { BackendName, LayerInfo, LayerLease } from './types.ts';
+
+const run = promisify(execFile);
 
 /** What all operations of an open store share. */
 export interface Core {
@@ -19,7 +24,7 @@ export interface Core {
   readonly adopting: Map<DiffId, Promise<LayerInfo>>;
 }
 
-const syncDirectory = async (path: string): Promise<void> => {
+const syncPath = async (path: string): Promise<void> => {
   await using handle = await open(path);
   await handle.sync();
 };
@@ -27,6 +32,16 @@ const syncDirectory = async (path: string): Promise<void> => {
 export const infoOf = (core: Core, diffId: DiffId): LayerInfo | undefined => {
   const record = core.records.layers.get(diffId);
   return record === undefined ? undefined : { diffId, size: record.size };
+};
+
+/** Writes back all that a new layer consists of. A file system that keeps it as many files is synchronised whole. */
+const syncStaging = async (core: Core, staging: string): Promise<void> => {
+  if (core.backend === 'directories') {
+    await run('sync', ['-f', staging]);
+    return;
+  }
+  for (const name of await readdir(staging)) await syncPath(join(staging, name));
+  await syncPath(staging);
 };
 
 const place = async (
@@ -37,9 +52,9 @@ const place = async (
   const target = core.files.layer(record.diffId);
   core.busy.add(target);
   if (existsSync(target)) await rm(target, { recursive: true, force: true });
-  await syncDirectory(staging);
+  await syncStaging(core, staging);
   await rename(staging, target);
-  await syncDirectory(core.files.layers);
+  await syncPath(core.files.layers);
   await core.records.addLayer(record);
   core.busy.delete(target);
   return { diffId: record.diffId, size: record.size };

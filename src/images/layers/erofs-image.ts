@@ -1,4 +1,4 @@
-import { closeSync, fdatasyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import {
   BLOCK_SIZE,
   CHUNK_INDEX_SIZE,
@@ -118,7 +118,7 @@ const embed = (fd: number, position: number, source: { file: FileNode; tarFd: nu
   });
 
 /**
- * Writes an EROFS image of `root` to `path`, durably. It holds names and attributes only; content stays in the tar,
+ * Writes an EROFS image of `root` to `path`, a new file. It holds names and attributes only; content stays in the tar,
  * except for files that link to layers below and sparse files whose runs are no whole blocks. Blocks the thread for
  * about 10 µs a file.
  */
@@ -132,7 +132,6 @@ export const writeErofsImage = (path: string, source: ImageSource): void => {
       if (content.kind === 'embedded')
         embed(fd, firstBlock * BLOCK_SIZE, { file: content.file, tarFd: source.tarFd });
     ftruncateSync(fd, plan.blocks * BLOCK_SIZE);
-    fdatasyncSync(fd);
   } finally {
     closeSync(fd);
   }

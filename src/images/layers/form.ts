@@ -1,11 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, fstatSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { scanTar, type TarEntry } from '#tar';
 import { belowAt, NOTHING_BELOW } from './below.ts';
 import { makeDirectoryForm } from './directory-form.ts';
 import { writeErofsImage } from './erofs-image.ts';
 import { buildLayerTree, dependsOnBelow } from './tree.ts';
-import type { DirectoryNode } from './tree-types.ts';
 import type { BackendName } from './types.ts';
 
 export interface FormRequest {
@@ -15,12 +14,21 @@ export interface FormRequest {
   readonly target: string;
   /** Merged root of the layers below; absent where there are none. */
   readonly below?: string | undefined;
+  /** Write it back before it gets its name; otherwise the caller does so before recording it. */
+  readonly durable?: boolean | undefined;
 }
 
-/** The record of a layer must not outlive its files, so the file system is asked to write them back. */
-const makeDurableDirectories = (path: string, root: DirectoryNode, tarFd: number): void => {
-  makeDirectoryForm(path, root, tarFd);
-  execFileSync('sync', ['-f', path]);
+const syncForm = (backend: BackendName, path: string): void => {
+  if (backend === 'directories') {
+    execFileSync('sync', ['-f', path]);
+    return;
+  }
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 };
 
 /** Makes what overlay mounts of a layer from its entries. Atomic: the target is complete or absent. */
@@ -31,8 +39,9 @@ export const makeForm = (request: FormRequest, entries: readonly TarEntry[]): vo
   rmSync(unfinished, { recursive: true, force: true });
   const tarFd = openSync(request.tarPath, 'r');
   try {
-    if (request.backend === 'directories') makeDurableDirectories(unfinished, root, tarFd);
+    if (request.backend === 'directories') makeDirectoryForm(unfinished, root, tarFd);
     else writeErofsImage(unfinished, { root, tarFd, tarSize: fstatSync(tarFd).size });
+    if (request.durable === true) syncForm(request.backend, unfinished);
     renameSync(unfinished, request.target);
   } catch (error) {
     rmSync(unfinished, { recursive: true, force: true });
@@ -46,7 +55,7 @@ export const makeForm = (request: FormRequest, entries: readonly TarEntry[]): vo
 export const makeFormFromTar = (request: FormRequest): void => {
   const tarFd = openSync(request.tarPath, 'r');
   try {
-    makeForm(request, [...scanTar(tarFd)]);
+    makeForm({ ...request, durable: true }, [...scanTar(tarFd)]);
   } finally {
     closeSync(tarFd);
   }

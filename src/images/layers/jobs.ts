@@ -11,7 +11,6 @@ export type LayerJob =
   | ({ readonly kind: 'form' } & FormRequest)
   | ({ readonly kind: 'changes' } & ChangesRequest)
   | ({ readonly kind: 'commit' } & CommitRequest)
-  | { readonly kind: 'unmount'; readonly path: string }
   | { readonly kind: 'usage'; readonly path: string };
 
 export type LayerJobResult = StoredTar | readonly Change[] | number | undefined;
@@ -25,8 +24,6 @@ export interface LayerJobs extends AsyncDisposable {
   makeForm(request: FormRequest): Promise<void>;
   changes(request: ChangesRequest, signal?: AbortSignal): Promise<readonly Change[]>;
   commit(request: CommitRequest, signal?: AbortSignal): Promise<StoredTar | undefined>;
-  /** Waits for the file system to write back what it must. */
-  unmount(path: string): Promise<void>;
   /** Bytes on disk of a directory and all below it, each inode once. */
   usage(path: string): Promise<number>;
 }
@@ -36,8 +33,7 @@ export const createLayerJobs = (): LayerJobs => {
   const long = createWorkerPool<LayerJob, LayerJobResult>({ url, size: 2, name: 'layers' });
   const short = createWorkerPool<LayerJob, LayerJobResult>({ url, size: 1, name: 'layers-short' });
   const run = async <T>(job: LayerJob, options: RunOptions = {}): Promise<T> => {
-    const isShort = job.kind === 'unmount' || job.kind === 'usage';
-    return (await (isShort ? short : long).run(job, options)) as T;
+    return (await (job.kind === 'usage' ? short : long).run(job, options)) as T;
   };
   return {
     unpack: (request, { signal, port }) =>
@@ -45,7 +41,6 @@ export const createLayerJobs = (): LayerJobs => {
     makeForm: (request) => run({ kind: 'form', ...request }),
     changes: (request, signal) => run({ kind: 'changes', ...request }, { signal }),
     commit: (request, signal) => run({ kind: 'commit', ...request }, { signal }),
-    unmount: (path) => run({ kind: 'unmount', path }),
     usage: (path) => run({ kind: 'usage', path }),
     async [Symbol.asyncDispose]() {
       await Promise.all([long[Symbol.asyncDispose](), short[Symbol.asyncDispose]()]);

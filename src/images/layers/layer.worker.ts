@@ -1,4 +1,3 @@
-import { umount } from '#sys';
 import { serveJobs, type JobContext } from '#work';
 import { commitUpper, findChanges } from './commit-job.ts';
 import { diskUsage } from './disk-usage.ts';
@@ -19,10 +18,6 @@ const EXECUTE: { readonly [K in LayerJob['kind']]: Execute<Extract<LayerJob, { r
   },
   changes: findChanges,
   commit: commitUpper,
-  unmount(job) {
-    umount(job.path, { detach: true });
-    return undefined;
-  },
   usage: (job) => diskUsage(job.path),
 };
 

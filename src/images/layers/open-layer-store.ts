@@ -51,7 +51,7 @@ const viewOf = async (store: Omit<Open, 'snapshots'>, layers: readonly DiffId[])
   const { core, stacks, views } = store;
   await stacks.prepare(layers);
   const { mounts, empty } = core.files;
-  const inner = openView({ mounts, empty, jobs: core.jobs, lowers: (stack) => stacks.lowers(stack) }, layers);
+  const inner = openView({ mounts, empty, lowers: (stack) => stacks.lowers(stack) }, layers);
   const view: LayersView = {
     path: inner.path,
     async [Symbol.asyncDispose]() {
@@ -194,7 +194,7 @@ export const openLayerStore = async (
     busy: new Set(),
     adopting: new Map(),
   };
-  await endOldViews(core);
+  await endOldViews(core.files);
   await sweepLeftovers(core);
   return layerStoreOf(createOpen(core));
 };

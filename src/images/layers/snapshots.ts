@@ -11,6 +11,7 @@ import { attributesOf } from './below.ts';
 import { layerErrors } from './errors.ts';
 import { STAGING_PREFIX, type LayerFiles } from './layer-files.ts';
 import { mountsBelow } from './mount-table.ts';
+import { unmount } from './unmount.ts';
 import { mountOverlay } from './overlay.ts';
 import type { SnapshotRecord } from './records.ts';
 import type { Stacks } from './stacks.ts';
@@ -96,8 +97,8 @@ const mountSnapshot = async (handle: Handle): Promise<string> => {
 };
 
 const unmountSnapshot = async (handle: Handle): Promise<void> => {
-  const { dependencies, record, paths, mounted } = handle;
-  if (mounted.delete(record.id)) await dependencies.core.jobs.unmount(paths.merged);
+  const { record, paths, mounted } = handle;
+  if (mounted.delete(record.id)) await unmount(paths.merged);
 };
 
 const withLower = async <T>(handle: Handle, use: (lower: string) => Promise<T>): Promise<T> => {

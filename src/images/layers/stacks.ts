@@ -8,6 +8,7 @@ import { layerErrors } from './errors.ts';
 import type { LayerJobs } from './jobs.ts';
 import type { LayerFiles } from './layer-files.ts';
 import { mountsBelow } from './mount-table.ts';
+import { unmount } from './unmount.ts';
 import type { LayerRecords } from './records.ts';
 import type { BackendName } from './types.ts';
 
@@ -73,7 +74,7 @@ const makePart = async (dependencies: StackDependencies, part: Part): Promise<vo
 };
 
 export const createStacks = (dependencies: StackDependencies): Stacks => {
-  const { backend, files, jobs, records } = dependencies;
+  const { backend, files, records } = dependencies;
   const mounted = new Set(mountsBelow(files.mounts).map(({ target }) => basename(target)));
   const present = new Set<string>();
   const making = new Map<string, Promise<void>>();
@@ -100,10 +101,10 @@ export const createStacks = (dependencies: StackDependencies): Stacks => {
     formsOf.set(part.diffId, (formsOf.get(part.diffId) ?? new Set()).add(part.key));
     return target;
   };
-  const unmount = async (key: string): Promise<void> => {
+  const detach = async (key: string): Promise<void> => {
     if (!mounted.delete(key)) return;
     const target = join(files.mounts, key);
-    await jobs.unmount(target);
+    await unmount(target);
     await rmdir(target).catch(() => undefined);
   };
   return {
@@ -122,7 +123,7 @@ export const createStacks = (dependencies: StackDependencies): Stacks => {
     },
     async release(diffId) {
       const keys = new Set([hexOf(diffId), ...(formsOf.get(diffId) ?? [])]);
-      for (const key of keys) await unmount(key);
+      for (const key of keys) await detach(key);
       const own = `${files.layer(diffId)}/`;
       for (const form of present) if (form.startsWith(own)) present.delete(form);
       formsOf.delete(diffId);
@@ -133,7 +134,7 @@ export const createStacks = (dependencies: StackDependencies): Stacks => {
         if (!layers.every((diffId) => records.layers.has(diffId))) continue;
         for (const part of partsOf(dependencies, layers)) wanted.add(part.key);
       }
-      for (const key of mounted) if (!wanted.has(key)) await unmount(key);
+      for (const key of mounted) if (!wanted.has(key)) await detach(key);
     },
   };
 };

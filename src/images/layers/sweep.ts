@@ -1,16 +1,15 @@
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hexOf } from '#oci';
-import type { LayerJobs } from './jobs.ts';
 import type { LayerFiles } from './layer-files.ts';
 import { mountsBelow } from './mount-table.ts';
+import { unmount } from './unmount.ts';
 import type { LayerRecords } from './records.ts';
 import { VIEW_PREFIX } from './views.ts';
 
 export interface SweepDependencies {
   readonly files: LayerFiles;
   readonly records: LayerRecords;
-  readonly jobs: LayerJobs;
   /** Directories that a job of this process is using. */
   readonly busy: ReadonlySet<string>;
 }
@@ -27,18 +26,17 @@ const removeUnknown = async (
 };
 
 /** Mounts of snapshots that have no record, and views, which end with their process. */
-const unmountStale = async ({ files, records, jobs }: SweepDependencies): Promise<void> => {
+const unmountStale = async ({ files, records }: SweepDependencies): Promise<void> => {
   for (const { target } of mountsBelow(files.snapshots)) {
     const id = target.slice(files.snapshots.length + 1).split('/')[0] ?? '';
-    if (!records.snapshots.has(id)) await jobs.unmount(target);
+    if (!records.snapshots.has(id)) await unmount(target);
   }
 };
 
 /** Ends views that a killed process left. Only right while this process has none. */
-export const endOldViews = async ({ files, jobs }: SweepDependencies): Promise<void> => {
+export const endOldViews = async (files: LayerFiles): Promise<void> => {
   const prefix = join(files.mounts, VIEW_PREFIX);
-  for (const { target } of mountsBelow(files.mounts))
-    if (target.startsWith(prefix)) await jobs.unmount(target);
+  for (const { target } of mountsBelow(files.mounts)) if (target.startsWith(prefix)) await unmount(target);
   for (const name of await readdir(files.mounts))
     if (name.startsWith(VIEW_PREFIX)) await rmdir(join(files.mounts, name)).catch(() => undefined);
 };

@@ -3,8 +3,8 @@ import { mkdirSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DiffId } from '#oci';
-import type { LayerJobs } from './jobs.ts';
 import { mountOverlay } from './overlay.ts';
+import { unmount } from './unmount.ts';
 import type { LayersView } from './types.ts';
 
 /** Names of view mounts; they never outlive the process, so a sweep unmounts them. */
@@ -14,13 +14,12 @@ export interface ViewDependencies {
   /** Folder for mount points. */
   readonly mounts: string;
   readonly empty: string;
-  readonly jobs: LayerJobs;
   readonly lowers: (layers: readonly DiffId[]) => readonly string[];
 }
 
 /** A merged read-only root of prepared layers. One layer needs no overlay: it is seen where it is mounted. */
 export const openView = (dependencies: ViewDependencies, layers: readonly DiffId[]): LayersView => {
-  const { mounts, empty, jobs } = dependencies;
+  const { mounts, empty } = dependencies;
   const lowers = dependencies.lowers(layers);
   const [first, second] = lowers;
   if (second === undefined) return { path: first ?? empty, [Symbol.asyncDispose]: () => Promise.resolve() };
@@ -30,7 +29,7 @@ export const openView = (dependencies: ViewDependencies, layers: readonly DiffId
   return {
     path,
     async [Symbol.asyncDispose]() {
-      await jobs.unmount(path);
+      await unmount(path);
       await rmdir(path);
     },
   };
