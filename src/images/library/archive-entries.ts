@@ -92,19 +92,41 @@ export const decompressed = async (stream: Readable): Promise<AsyncIterable<Uint
   return pipeline(source, decode, () => undefined) as AsyncIterable<Uint8Array>;
 };
 
-const storeLayer = async (context: Context, path: string, rest: AsyncIterable<Buffer>, read: ReadArchive) => {
+/** A stream of the chunks that remembers what reading them failed with. */
+const watched = (chunks: AsyncIterable<Buffer>) => {
+  const failures: unknown[] = [];
+  async function* pass(): AsyncGenerator<Buffer, void, undefined> {
+    try {
+      yield* chunks;
+    } catch (error) {
+      failures.push(error);
+      throw error;
+    }
+  }
+  return { stream: Readable.from(pass(), { objectMode: false }), failures };
+};
+
+const storeLayer = async (
+  context: Context,
+  path: string,
+  rest: AsyncIterable<Buffer>,
+  read: ReadArchive,
+): Promise<ArchiveEntry> => {
   const promised = promisedDigest(path);
-  const source = {
-    kind: 'stream',
-    stream: Readable.from(rest, { objectMode: false }),
-    compression: 'none',
-  } as const;
-  const { diffId } = await context.layers.unpack(source, {
-    expected: promised?.startsWith('sha256:') === true ? asDiffId(promised) : undefined,
-    lease: read.lease,
-    signal: read.signal,
-  });
-  return { kind: 'layer', diffId } as const;
+  const { stream, failures } = watched(rest);
+  try {
+    const { diffId } = await context.layers.unpack(
+      { kind: 'stream', stream, compression: 'none' },
+      {
+        expected: promised?.startsWith('sha256:') === true ? asDiffId(promised) : undefined,
+        lease: read.lease,
+        signal: read.signal,
+      },
+    );
+    return { kind: 'layer', diffId };
+  } catch (error) {
+    throw failures[0] ?? error;
+  }
 };
 
 const storeBlob = async (context: Context, path: string, rest: AsyncIterable<Buffer>, read: ReadArchive) => {
