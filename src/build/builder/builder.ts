@@ -114,14 +114,14 @@ export const createBuilder = (dependencies: BuilderDependencies): Builder => {
     usage: () => Promise.resolve(cacheUsage(database)),
     prune: (options = {}) =>
       gate.alone(async () => {
-        const stale = staleResults(database, options.before);
-        const keys = stale.map(({ key }) => key);
+        const before = cacheUsage(database);
+        const keys = staleResults(database, options.before);
         if (keys.length > 0) await forgetResults(database, keys);
         for (const id of keys) await library.holds.release({ kind: HOLDER_KIND, id });
         if (options.before === undefined)
           await rm(join(root.path, 'build-cache'), { recursive: true, force: true });
         await library.collect();
-        return { records: keys.length, bytes: stale.reduce((sum, { size }) => sum + size, 0) };
+        return { records: keys.length, bytes: before.bytes - cacheUsage(database).bytes };
       }),
   };
 };

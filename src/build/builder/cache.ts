@@ -122,24 +122,23 @@ export const createBuildCache = ({ database, hasLayer, hold }: CacheDependencies
   };
 };
 
-/** Number of results and bytes of their layers. */
+/** Number of results, and bytes of their layers, each counted once. */
 export const cacheUsage = (database: Database): { readonly records: number; readonly bytes: number } => {
   const row = database.get<Row & { records: number; bytes: number }>(
-    `SELECT count(*) AS records, coalesce(sum(size), 0) AS bytes
-     FROM (SELECT own, max(size) AS size FROM build_results WHERE key = canonical GROUP BY coalesce(own, key))`,
+    `SELECT (SELECT count(*) FROM build_results WHERE key = canonical) AS records, coalesce(sum(size), 0) AS bytes
+     FROM (SELECT max(size) AS size FROM build_results WHERE own IS NOT NULL GROUP BY own)`,
   );
   return { records: row?.records ?? 0, bytes: row?.bytes ?? 0 };
 };
 
-/** Results that were not used since `before`, as canonical keys with their layers' sizes. */
-export const staleResults = (
-  database: Database,
-  before: Date | undefined,
-): readonly { readonly key: string; readonly size: number }[] =>
-  database.all<Row & { key: string; size: number }>(
-    'SELECT key, size FROM build_results WHERE key = canonical AND used < ?',
-    before?.getTime() ?? Number.MAX_SAFE_INTEGER,
-  );
+/** Canonical keys of results that were not used since `before`; of all without it. */
+export const staleResults = (database: Database, before: Date | undefined): readonly string[] =>
+  database
+    .all<Row & { key: string }>(
+      'SELECT key FROM build_results WHERE key = canonical AND used < ?',
+      before?.getTime() ?? Number.MAX_SAFE_INTEGER,
+    )
+    .map((row) => row.key);
 
 /** Forgets results with all their keys. */
 export const forgetResults = async (database: Database, keys: readonly string[]): Promise<void> => {

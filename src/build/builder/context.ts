@@ -114,9 +114,12 @@ const openArchive = async (
   request: BuildRequest,
   stream: Readable,
 ): Promise<OpenContext> => {
-  const root = join(dependencies.scratch, `context-${randomUUID()}`);
-  const remove = (): Promise<void> => rm(root, { recursive: true, force: true });
-  await mkdir(root, { recursive: true, mode: 0o700 });
+  const own = join(dependencies.scratch, `context-${randomUUID()}`);
+  // The files keep the modes of the archive, their root too: what keeps others out is the directory around them.
+  const root = join(own, 'files');
+  const remove = (): Promise<void> => rm(own, { recursive: true, force: true });
+  await mkdir(own, { recursive: true, mode: 0o700 });
+  await mkdir(root, { mode: 0o755 });
   try {
     const signal = request.signal ?? new AbortController().signal;
     const spooled = await spoolContext({ stream, root, signal });

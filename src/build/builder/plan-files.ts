@@ -139,6 +139,17 @@ const originIn = (state: StageState, instruction: CopyInstruction | AddInstructi
   return originOf(state.input.file.stages, state.index, name);
 };
 
+const writtenFlags = (instruction: CopyInstruction | AddInstruction): readonly string[] =>
+  instruction.text.split(/\s+/u).filter((word) => word.startsWith('--'));
+
+/** Flags that history keeps: those that change what the files are. */
+const recordedFlags = ({ chown, chmod, parents, excludes }: CopyOperation): readonly string[] => [
+  ...(chown === undefined ? [] : [`--chown=${chown}`]),
+  ...(chmod === undefined ? [] : [`--chmod=${chmod}`]),
+  ...(parents ? ['--parents'] : []),
+  ...excludes.map((exclude) => `--exclude=${exclude}`),
+];
+
 /** Plans COPY and ADD. */
 export const planCopy = (state: StageState, instruction: CopyInstruction | AddInstruction): PlannedStep => {
   const sources = instruction.sources.map((source) => valueIn(state, source));
@@ -157,11 +168,12 @@ export const planCopy = (state: StageState, instruction: CopyInstruction | AddIn
     excludes: instruction.excludes.map((exclude) => valueIn(state, exclude)),
     unpack: instruction.kind === 'add' && (instruction.unpack ?? true),
   };
-  const flags = instruction.text.split(/\s+/u).filter((word) => word.startsWith('--'));
   const inline = instruction.inline.map((heredoc) => `<<${heredoc.name}`);
-  const words = [instruction.kind.toUpperCase(), ...flags, ...sources, ...inline, written];
-  const name = words.join(' ');
-  return { name, createdBy: `${name} # buildkit`, range: instruction.range, operation };
+  const words = [...sources, ...inline, written];
+  const keyword = instruction.kind.toUpperCase();
+  const name = [keyword, ...writtenFlags(instruction), ...words].join(' ');
+  const createdBy = [keyword, ...recordedFlags(operation), ...words, '# buildkit'].join(' ');
+  return { name, createdBy, range: instruction.range, operation };
 };
 
 /** Plans WORKDIR, and sets it in the configuration. */

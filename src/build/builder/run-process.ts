@@ -6,6 +6,7 @@ import type { LayerInfo, Snapshot } from '#layers';
 import type { DiffId } from '#oci';
 import { resolveUser, toRuntimeSpec, type MountInput, type Runtime } from '#runtime';
 import { builderErrors } from './errors.ts';
+import { createMountPoints } from './mount-points.ts';
 import { hostTrust } from './host-trust.ts';
 import type { RunOperation } from './operations.ts';
 import { createOutputTail } from './output-tail.ts';
@@ -154,10 +155,9 @@ const runInSnapshot = async (
 const commit = async (
   tools: RunTools,
   snapshot: Snapshot,
-  mounts: readonly MountInput[],
+  ignore: readonly string[],
   signal: AbortSignal,
 ) => {
-  const ignore = [...RUNTIME_PATHS, ...mounts.map((mount) => mount.target)];
   const clampTo = tools.clampToNs === undefined ? undefined : new Date(Number(tools.clampToNs / 1_000_000n));
   return snapshot.commit({ ignore, clampTo, signal, lease: await tools.lease() });
 };
@@ -178,6 +178,8 @@ export const runProcess = async (tools: RunTools, request: RunRequest): Promise<
   stack.defer(() => snapshot.remove());
   const rootfs = await snapshot.mount();
   const prepared = await prepare(tools, request, { id, directory, stack });
+  const targets = prepared.mounts.map((mount) => mount.target);
+  const points = createMountPoints(rootfs, [...RUNTIME_PATHS, ...targets]);
   await runInSnapshot(tools, request, { ...prepared, id, rootfs });
-  return await commit(tools, snapshot, prepared.mounts, request.signal);
+  return await commit(tools, snapshot, points.traces(), request.signal);
 };

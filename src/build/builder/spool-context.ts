@@ -84,10 +84,10 @@ const linkFile = async (spool: Spool, name: string, item: TarItem): Promise<void
 const writeItem = async (spool: Spool, item: TarItem): Promise<void> => {
   const { entry } = item;
   const name = nameOf(entry.path);
-  if (name === '') return;
   const path = fsPath(`${spool.root}/${name}`);
   await makeParents(spool, name);
-  const before = spool.kinds.get(name);
+  const before = name === '' ? 'directory' : spool.kinds.get(name);
+  if (name === '' && entry.kind !== 'directory') throw builderErrors.unsafeContext({ path: entry.path });
   if (entry.kind === 'directory') {
     if (before === 'file' || before === 'other') await rm(path, { force: true });
     if (before !== 'directory') await mkdir(path, { mode: 0o755 });

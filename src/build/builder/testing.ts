@@ -1,0 +1,153 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LadeError } from '#errors';
+import { layersMigrations, openLayerStore, type LayerStore, type LayerWriter } from '#layers';
+import type { CreateImageRequest, ImageView, Library } from '#library';
+import {
+  asImageId,
+  encodeImageConfig,
+  parseReference,
+  canonicalString,
+  sha256Of,
+  type DiffId,
+  type ImageConfig,
+  type ImageId,
+} from '#oci';
+import { createRuntime, type Runtime } from '#runtime';
+import { openImageStore, openRoot, type ImageStore, type LeaseOptions, type Root } from '#store';
+import { createBuilder } from './builder.ts';
+import { builderMigrations } from './migrations.ts';
+import type { Builder } from './types.ts';
+
+/** The part of the library that builds need, over a real store and real layers, with images in memory. */
+export interface FakeLibrary extends Library {
+  readonly images: Map<ImageId, ImageConfig>;
+  readonly names: Map<string, ImageId>;
+}
+
+const notFound = (name: string): LadeError =>
+  new LadeError({ kind: 'not-found', code: 'TEST_NO_IMAGE', message: `No such image: ${name}` });
+
+const canonical = (name: string): string => canonicalString(parseReference(name, { defaultTag: true }));
+
+const createFakeLibrary = (store: ImageStore, layers: LayerStore): FakeLibrary => {
+  const images = new Map<ImageId, ImageConfig>();
+  const names = new Map<string, ImageId>();
+  const view = (id: ImageId): ImageView => {
+    const config = images.get(id);
+    if (config === undefined) throw notFound(id);
+    return { id, config } as ImageView;
+  };
+  const own = {
+    images,
+    names,
+    holds: store.holds,
+    lease: (options: LeaseOptions) => store.leases.create(options),
+    resolve: (name: string) =>
+      view(images.has(name as ImageId) ? (name as ImageId) : (names.get(canonical(name)) ?? ('' as ImageId))),
+    pull: ({ reference }: { reference: string }) => Promise.reject(notFound(reference)),
+    createImage: ({ config, tags = [] }: CreateImageRequest) => {
+      for (const diffId of config.rootfs.diffIds)
+        if (layers.info(diffId) === undefined) throw notFound(diffId);
+      const id = asImageId(sha256Of(encodeImageConfig(config)));
+      images.set(id, config);
+      for (const tag of tags) names.set(canonical(tag), id);
+      return Promise.resolve(view(id));
+    },
+    collect: () =>
+      store.collect({
+        layers: {
+          list: () => layers.list().map(({ diffId }) => diffId),
+          inUse: () => new Set([...images.values()].flatMap((config) => config.rootfs.diffIds)),
+          remove: (diffId) => layers.remove(diffId),
+        },
+      }),
+  };
+  return own as unknown as FakeLibrary;
+};
+
+const BUSYBOX = '/bin/busybox';
+
+const writeBusybox = async (writer: LayerWriter): Promise<void> => {
+  const applets = execFileSync(BUSYBOX, ['--list'], { encoding: 'utf8' }).trim().split('\n');
+  const folders = ['bin', 'etc', 'home', 'root', 'tmp', 'usr', 'usr/bin', 'var', 'run'];
+  for (const path of folders)
+    await writer.add({ path, kind: 'directory', mode: path === 'tmp' ? 0o1777 : 0o755 });
+  await writer.add({
+    path: 'bin/busybox',
+    kind: 'file',
+    mode: 0o755,
+    source: { kind: 'path', path: BUSYBOX },
+  });
+  for (const applet of applets) {
+    if (applet !== 'busybox')
+      await writer.add({ path: `bin/${applet}`, kind: 'symlink', mode: 0o777, linkName: 'busybox' });
+  }
+  await writer.add({ path: 'var/run', kind: 'symlink', mode: 0o777, linkName: '../run' });
+  const passwd = 'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001:app:/home:/bin/sh\n';
+  const group = 'root:x:0:\napp:x:1001:\nstaff:x:50:app\n';
+  for (const [path, text] of [
+    ['etc/passwd', passwd],
+    ['etc/group', group],
+  ] as const) {
+    await writer.add({
+      path,
+      kind: 'file',
+      mode: 0o644,
+      source: { kind: 'bytes', bytes: Buffer.from(text) },
+    });
+  }
+};
+
+/** A builder on a private root, with a busybox image named `busybox`. */
+export interface TestShop extends AsyncDisposable {
+  readonly path: string;
+  readonly root: Root;
+  readonly builder: Builder;
+  readonly library: FakeLibrary;
+  readonly layers: LayerStore;
+  readonly runtime: Runtime;
+  readonly busybox: DiffId;
+  /** Another builder on the same root, as after a restart. */
+  reopen(): Builder;
+}
+
+export const openTestShop = async (): Promise<TestShop> => {
+  await using stack = new AsyncDisposableStack();
+  const path = await mkdtemp(join(tmpdir(), 'lade-builder-'));
+  stack.defer(() => rm(path, { recursive: true, force: true }));
+  const root = stack.use(
+    await openRoot({ path: join(path, 'root'), migrations: [...layersMigrations, ...builderMigrations] }),
+  );
+  const store = await openImageStore(root);
+  const layers = stack.use(await openLayerStore(root));
+  const runtime = stack.use(createRuntime({ root: join(root.path, 'containers') }));
+  const library = createFakeLibrary(store, layers);
+  const { diffId } = await layers.writeLayer(writeBusybox);
+  await library.createImage({
+    config: {
+      os: 'linux',
+      architecture: runtime.host.architecture,
+      created: '2026-01-01T00:00:00Z',
+      config: { Env: ['PATH=/bin:/usr/bin'], Cmd: ['sh'] },
+      rootfs: { diffIds: [diffId] },
+      history: [{ created: '2026-01-01T00:00:00Z', createdBy: 'busybox' }],
+    },
+    tags: ['busybox'],
+  });
+  const open = (): Builder => createBuilder({ root, database: root.database, library, layers, runtime });
+  const kept = stack.move();
+  return {
+    path,
+    root,
+    builder: open(),
+    library,
+    layers,
+    runtime,
+    busybox: diffId,
+    reopen: open,
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+};
