@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HostFacts } from './types.ts';
 
@@ -10,6 +10,7 @@ export const makeBusyboxRoot = (directory: string): void => {
   for (const name of ['bin', 'etc', 'proc', 'sys', 'dev', 'tmp', 'root', 'home']) {
     mkdirSync(join(directory, name), { recursive: true });
   }
+  chmodSync(join(directory, 'tmp'), 0o1777);
   copyFileSync('/bin/busybox', join(directory, 'bin/busybox'));
   for (const applet of APPLETS.split(' ')) symlinkSync('busybox', join(directory, 'bin', applet));
   writeFileSync(

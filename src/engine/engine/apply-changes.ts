@@ -70,8 +70,14 @@ const applyInstruction = (
           Retries: instruction.retries,
         },
       };
-    default:
+    case 'add':
+    case 'arg':
+    case 'copy':
+    case 'maintainer':
+    case 'run':
       return undefined;
+    default:
+      return instruction satisfies never;
   }
 };
 

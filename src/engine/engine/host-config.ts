@@ -24,7 +24,7 @@ const ALLOWED_VALUES: Readonly<Record<string, readonly unknown[]>> = {
   VolumeDriver: ['', 'local'],
 };
 
-const RESTART_POLICIES: readonly string[] = ['', 'no', 'always', 'unless-stopped', 'on-failure'];
+const RESTART_POLICIES: ReadonlySet<string> = new Set(['', 'no', 'always', 'unless-stopped', 'on-failure']);
 
 const isDefault = (value: unknown): boolean => {
   if (value === undefined || value === null || value === '' || value === 0 || value === false) return true;
@@ -54,7 +54,7 @@ const checkLogging = (host: HostConfig): void => {
 
 const checkRestart = (host: HostConfig): void => {
   const name = host.RestartPolicy?.Name ?? '';
-  if (!RESTART_POLICIES.includes(name)) {
+  if (!RESTART_POLICIES.has(name)) {
     throw engineErrors.invalidConfig({ reason: `invalid restart policy: unknown policy '${name}'` });
   }
   const retries = host.RestartPolicy?.MaximumRetryCount ?? 0;

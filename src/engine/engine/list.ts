@@ -30,7 +30,7 @@ const FILTERS = [
   'volume',
 ];
 
-const STATUSES: readonly string[] = [
+const STATUSES: ReadonlySet<string> = new Set([
   'created',
   'restarting',
   'running',
@@ -38,7 +38,7 @@ const STATUSES: readonly string[] = [
   'paused',
   'exited',
   'dead',
-];
+]);
 
 const pattern = (text: string): RegExp => {
   try {
@@ -105,7 +105,7 @@ const matchesNetwork = (context: EngineContext, record: ContainerRecord, filters
 
 const checkValues = (filters: Filters): void => {
   checkFilters(filters, FILTERS);
-  const odd = (filters['status'] ?? []).find((status) => !STATUSES.includes(status));
+  const odd = (filters['status'] ?? []).find((status) => !STATUSES.has(status));
   if (odd !== undefined) throw engineErrors.invalidFilter({ name: `status=${odd}` });
 };
 

@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   closeSync,
   constants,
   fstatSync,
@@ -25,29 +26,41 @@ const exists = (root: number, path: string): boolean => {
   }
 };
 
+type Target = { readonly kind: 'directory'; readonly mode: number } | { readonly kind: 'file' };
+
+const PLAIN: Target = { kind: 'directory', mode: 0o755 };
+
 /** Makes one entry of an open directory, whose times stay as they were. */
-const makeIn = (parent: number, name: string, kind: 'directory' | 'file'): void => {
+const makeIn = (parent: number, name: string, wanted: Target): void => {
   const before = fstatSync(parent);
   const path = `/proc/self/fd/${parent}/${name}`;
-  if (kind === 'directory') mkdirSync(path, { mode: 0o755 });
-  else writeFileSync(path, '', { flag: 'wx', mode: 0o644 });
+  if (wanted.kind === 'directory') {
+    mkdirSync(path);
+    chmodSync(path, wanted.mode);
+  } else writeFileSync(path, '', { flag: 'wx', mode: 0o644 });
   futimesSync(parent, before.atime, before.mtime);
 };
 
-const makeTarget = (root: number, target: string, kind: 'directory' | 'file'): void => {
+const makeTarget = (root: number, target: string, wanted: Target): void => {
   if (target === '/' || exists(root, target)) return;
   const parentPath = posix.dirname(target);
-  makeTarget(root, parentPath, 'directory');
+  makeTarget(root, parentPath, PLAIN);
   const parent = openInRoot(root, parentPath, { flags: DIRECTORY });
   try {
-    makeIn(parent, posix.basename(target), kind);
+    makeIn(parent, posix.basename(target), wanted);
   } finally {
     closeSync(parent);
   }
 };
 
-const kindOf = (mount: MountInput): 'directory' | 'file' =>
-  mount.kind === 'tmpfs' || statSync(mount.source).isDirectory() ? 'directory' : 'file';
+const TMPFS_MODE = 0o1777;
+
+/** The runtime gives a tmpfs the mode of the directory it covers, so a new one gets the mode that was asked for. */
+const targetOf = (mount: MountInput): Target => {
+  if (mount.kind === 'bind') return statSync(mount.source).isDirectory() ? PLAIN : { kind: 'file' };
+  const mode = mount.options?.map((option) => /^mode=([0-7]+)$/.exec(option)?.[1]).find(Boolean);
+  return { kind: 'directory', mode: mode === undefined ? TMPFS_MODE : Number.parseInt(mode, 8) };
+};
 
 /**
  * Makes what mounts of a container need to cover, inside its root, without following links out of it.
@@ -58,7 +71,7 @@ const kindOf = (mount: MountInput): 'directory' | 'file' =>
 export const makeMountTargets = (rootfs: string, mounts: readonly MountInput[]): void => {
   const root = openSync(rootfs, O_PATH | constants.O_DIRECTORY);
   try {
-    for (const mount of mounts) makeTarget(root, mount.target, kindOf(mount));
+    for (const mount of mounts) makeTarget(root, mount.target, targetOf(mount));
   } finally {
     closeSync(root);
   }

@@ -97,14 +97,14 @@ export const openDirectory = (root: number, path: string): OpenDirectory => {
   };
 };
 
-const MISSING: readonly (string | undefined)[] = ['ENOENT', 'ENOTDIR'];
+const MISSING: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR']);
 
 /** Turns "there is no such thing" into Docker's words. */
 export const orPathNotFound = <T>(container: Container, path: string, act: () => T): T => {
   try {
     return act();
   } catch (error) {
-    if (!MISSING.includes(errnoOf(error))) throw error;
+    if (!MISSING.has(errnoOf(error))) throw error;
     throw engineErrors.pathNotFound({ path, name: container.record.name }, error);
   }
 };

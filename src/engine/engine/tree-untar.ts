@@ -88,8 +88,12 @@ const make = async (path: string | Buffer, item: TarItem, options: ExtractOption
       return symlink(entry.linkName.isWellFormed() ? entry.linkName : encodeName(entry.linkName), path);
     case 'hardlink':
       return makeLink(path, entry, options);
-    default:
+    case 'char':
+    case 'block':
+    case 'fifo':
       return mknod(String(path), FILE_TYPE[entry.kind] | 0o600, entry.major, entry.minor);
+    default:
+      return entry.kind satisfies never;
   }
 };
 
