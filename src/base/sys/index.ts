@@ -9,6 +9,7 @@ export { receiveFd } from './receive-fd.ts';
 export { connectSeqpacket } from './seqpacket.ts';
 export { setWinsize } from './terminal.ts';
 export { createNetns, inNetns, isNetns, removeNetns } from './netns.ts';
+export { openNetnsSocket, type NetnsSocket } from './netns-socket.ts';
 export { deleteLink, openRtnetlink, type Rtnetlink } from './rtnetlink.ts';
 export type { Link, LinkChange, NewBridge, NewLink, NewVeth } from './rtnetlink-link.ts';
 export type { InterfaceAddress, Route } from './rtnetlink-address.ts';

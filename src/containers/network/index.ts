@@ -1,5 +1,7 @@
 export { openNetworks } from './open-networks.ts';
 export { networkMigrations } from './migrations.ts';
+export { networkErrors } from './errors.ts';
+export { networkResource } from './network-resource.ts';
 export { parseNetworkMode } from './network-mode.ts';
 export type {
   AddressPool,
