@@ -35,27 +35,31 @@ const headerText = (value: HttpResponse['headers'][string]): string =>
 const preferred = (challenges: readonly Challenge[]): Challenge | undefined =>
   challenges.find(({ kind }) => kind === 'bearer') ?? challenges[0];
 
-/** Keeps what one host asked for and the tokens it took; concurrent requests share one token request. */
-export const createAuthorizer = (options: AuthorizerOptions): Authorizer => {
-  let challenge: Challenge | undefined;
+type Bearer = Extract<Challenge, { kind: 'bearer' }>;
+
+interface TokenCache {
+  get(challenge: Bearer, wish: AuthorizationWish): Promise<Token>;
+  /** The host wants these scopes besides; and `sent`, if it was this token, is worth nothing any more. */
+  refused(challenge: Bearer, wish: AuthorizationWish, sent: string | undefined): Promise<void>;
+  refreshToken(): string | undefined;
+}
+
+const keyOf = (wish: AuthorizationWish): string => wish.scopes.join(' ');
+
+/** Tokens by scope; concurrent requests share one token request. */
+const createTokenCache = (options: AuthorizerOptions): TokenCache => {
   let lastRefreshToken: string | undefined;
   const tokens = new Map<string, Promise<Token>>();
   const extraScopes = new Map<string, string>();
 
-  const scopesOf = (wish: AuthorizationWish): readonly string[] => {
-    const extra = extraScopes.get(wish.scopes.join(' '));
-    return extra === undefined ? wish.scopes : [...new Set([...wish.scopes, ...extra.split(' ')])];
-  };
-
-  const freshToken = async (
-    bearer: Extract<Challenge, { kind: 'bearer' }>,
-    wish: AuthorizationWish,
-  ): Promise<Token> => {
+  const fetchFresh = async (challenge: Bearer, wish: AuthorizationWish): Promise<Token> => {
     const credentials = await options.credentials(wish.repository);
-    const { offline } = options;
-    const token = await fetchToken(options.http, options.host, {
-      challenge: bearer,
-      scopes: scopesOf(wish),
+    const extra = extraScopes.get(keyOf(wish));
+    const scopes = extra === undefined ? wish.scopes : [...new Set([...wish.scopes, ...extra.split(' ')])];
+    const { http, host, offline } = options;
+    const token = await fetchToken(http, host, {
+      challenge,
+      scopes,
       credentials,
       offline,
       signal: wish.signal,
@@ -64,24 +68,38 @@ export const createAuthorizer = (options: AuthorizerOptions): Authorizer => {
     return token;
   };
 
-  const tokenFor = async (
-    bearer: Extract<Challenge, { kind: 'bearer' }>,
-    wish: AuthorizationWish,
-  ): Promise<Token> => {
-    const key = wish.scopes.join(' ');
-    const known = await tokens.get(key)?.catch(() => undefined);
-    if (known !== undefined && known.expiresMs > Date.now()) return known;
-    const made = freshToken(bearer, wish);
-    tokens.set(key, made);
-    made.catch(() => tokens.delete(key));
-    return made;
+  return {
+    get: async (challenge, wish) => {
+      const key = keyOf(wish);
+      for (let cached = tokens.get(key); cached !== undefined; cached = tokens.get(key)) {
+        const known = await cached.catch(() => undefined);
+        if (known !== undefined && known.expiresMs > Date.now()) return known;
+        if (tokens.get(key) === cached) tokens.delete(key);
+      }
+      const made = fetchFresh(challenge, wish);
+      tokens.set(key, made);
+      return made;
+    },
+    refused: async (challenge, wish, sent) => {
+      const key = keyOf(wish);
+      if (challenge.scope !== undefined && wish.scopes.length > 0) extraScopes.set(key, challenge.scope);
+      const cached = await tokens.get(key)?.catch(() => undefined);
+      if (cached !== undefined && sent === `Bearer ${cached.value}`) tokens.delete(key);
+    },
+    refreshToken: () => lastRefreshToken,
   };
+};
+
+/** Keeps what one host asked for and the tokens it took. */
+export const createAuthorizer = (options: AuthorizerOptions): Authorizer => {
+  let challenge: Challenge | undefined;
+  const tokens = createTokenCache(options);
 
   const header = async (wish: AuthorizationWish): Promise<string | undefined> => {
     if (challenge === undefined) return undefined;
     const credentials = await options.credentials(wish.repository);
     if (credentials?.kind === 'bearer') return `Bearer ${credentials.token}`;
-    if (challenge.kind === 'bearer') return `Bearer ${(await tokenFor(challenge, wish)).value}`;
+    if (challenge.kind === 'bearer') return `Bearer ${(await tokens.get(challenge, wish)).value}`;
     return credentials?.kind === 'basic'
       ? basicHeader(credentials.username, credentials.password)
       : undefined;
@@ -93,15 +111,10 @@ export const createAuthorizer = (options: AuthorizerOptions): Authorizer => {
       const learned = preferred(parseChallenges(headerText(response.headers['www-authenticate'])));
       if (learned === undefined) return false;
       challenge = learned;
-      const key = wish.scopes.join(' ');
-      if (learned.kind === 'bearer') {
-        if (learned.scope !== undefined && wish.scopes.length > 0) extraScopes.set(key, learned.scope);
-        const cached = await tokens.get(key)?.catch(() => undefined);
-        if (cached !== undefined && sent === `Bearer ${cached.value}`) tokens.delete(key);
-      }
+      if (learned.kind === 'bearer') await tokens.refused(learned, wish, sent);
       const next = await header(wish);
       return next !== undefined && next !== sent;
     },
-    refreshToken: () => lastRefreshToken,
+    refreshToken: () => tokens.refreshToken(),
   };
 };

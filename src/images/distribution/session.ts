@@ -1,12 +1,6 @@
-import {
-  createHttpClient,
-  httpErrors,
-  isLoopbackHost,
-  type HttpClient,
-  type HttpResponse,
-  type RequestBody,
-} from '#http';
+import type { HttpResponse, RequestBody } from '#http';
 import { createAuthorizer, type Authorizer } from './authorizer.ts';
+import { createEndpoint, drain, type Endpoint } from './endpoint.ts';
 import { distributionErrors } from './errors.ts';
 import { followRedirects, type Exchange } from './redirects.ts';
 import { createRetry, isTransientFailure, isTransientStatus, retryAfterMs } from './retry.ts';
@@ -52,78 +46,17 @@ export interface SessionOptions {
 }
 
 const MAX_AUTH_ROUNDS = 2;
-const DEFAULT_IDLE_MS = 60_000;
+type Sender = (request: ApiRequest) => Promise<ApiResponse>;
 
-const isLoopback = (address: string): boolean =>
-  URL.canParse(`http://${address}`) &&
-  isLoopbackHost(new URL(`http://${address}`).hostname.replace(/^\[(.*)\]$/, '$1'));
-
-/** Base URLs in the order they are tried. */
-export const baseCandidates = (address: string, settings: HostSettings): readonly string[] => {
-  if (address.includes('://')) return [address.replace(/\/+$/, '')];
-  if (settings.plainHttp === true) return [`http://${address}`];
-  if (isLoopback(address)) return [`http://${address}`, `https://${address}`];
-  return settings.insecure === true ? [`https://${address}`, `http://${address}`] : [`https://${address}`];
-};
-
-const clientFor = (options: SessionOptions): HttpClient => {
-  const { settings, retry } = options;
-  const idleMs = retry?.idleMs ?? DEFAULT_IDLE_MS;
-  return createHttpClient({
-    ca: settings.ca,
-    cert: settings.cert,
-    key: settings.key,
-    insecure: settings.insecure === true || isLoopback(options.address),
-    timeouts: { idleMs, headersMs: idleMs * 5 },
-  });
-};
-
-/** A TLS server answers plain HTTP by hanging up, or as Go does with a 400. */
-const speaksTls = (failure: unknown, status: number | undefined): boolean =>
-  status === 400 || httpErrors.connectionLost.is(failure) || httpErrors.notTls.is(failure);
-
-const drain = (response: HttpResponse): void => {
-  response.body.on('error', () => undefined);
-  response.body.resume();
-};
-
-export const createSession = (options: SessionOptions): Session => {
-  const http = clientFor(options);
-  const retry = createRetry(options.retry);
-  const allowPlain =
-    options.settings.insecure === true || options.settings.plainHttp === true || isLoopback(options.address);
-  const authorizer = createAuthorizer({ ...options, http });
-  let base: Promise<string> | undefined;
-
-  const discover = async (): Promise<string> => {
-    const candidates = baseCandidates(options.address, options.settings);
-    for (const candidate of candidates.slice(0, -1)) {
-      try {
-        const response = await http.request({ url: `${candidate}/v2/` });
-        drain(response);
-        if (!speaksTls(undefined, response.status)) return candidate;
-      } catch (error) {
-        if (!speaksTls(error, undefined)) throw error;
-      }
-    }
-    return candidates.at(-1) ?? '';
-  };
-
-  const baseUrl = async (): Promise<string> => {
-    base ??= discover();
-    const pending = base;
-    return pending.catch((error: unknown) => {
-      if (base === pending) base = undefined;
-      throw error;
-    });
-  };
-
-  const exchange = async (request: ApiRequest, authorization: string | undefined): Promise<ApiResponse> => {
-    const root = await baseUrl();
+/** Sends as who we are, if that may go along: the Authorization header stays at home. */
+const createSender =
+  (endpoint: Endpoint, options: SessionOptions) =>
+  async (request: ApiRequest, authorization: string | undefined): Promise<ApiResponse> => {
+    const root = await endpoint.base();
     const url = typeof request.url === 'string' ? new URL(`${root}${request.url}`) : request.url;
-    const origin = new URL(root).origin;
+    const { origin } = new URL(root);
     const send = async (hop: Exchange): Promise<HttpResponse> =>
-      http.request({
+      endpoint.http.request({
         method: request.method,
         url: hop.url,
         signal: request.signal,
@@ -134,10 +67,13 @@ export const createSession = (options: SessionOptions): Session => {
           ...(hop.url.origin === origin && authorization !== undefined ? { authorization } : {}),
         },
       });
-    return followRedirects({ url }, send, { host: options.host, allowPlain });
+    return followRedirects({ url }, send, { host: options.host, allowPlain: endpoint.allowPlain });
   };
 
-  const proven = async (request: ApiRequest): Promise<ApiResponse> => {
+/** Proves the caller as often as the host asks for something new. */
+const createProver =
+  (authorizer: Authorizer, send: ReturnType<typeof createSender>): Sender =>
+  async (request) => {
     const wish = {
       repository: request.repository ?? '',
       scopes: request.scopes ?? [],
@@ -145,40 +81,49 @@ export const createSession = (options: SessionOptions): Session => {
     };
     for (let round = 0; ; round += 1) {
       const authorization = await authorizer.header(wish);
-      const response = await exchange(request, authorization);
+      const response = await send(request, authorization);
       if (response.status !== 401 || round === MAX_AUTH_ROUNDS) return response;
       if (!(await authorizer.learn(response, wish, authorization))) return response;
       drain(response);
     }
   };
 
-  const tried = async (request: ApiRequest): Promise<ApiResponse | { readonly failure: unknown }> => {
-    try {
-      return await proven(request);
-    } catch (failure) {
-      if (!isTransientFailure(failure)) throw failure;
-      return { failure };
+const attempt = async (
+  send: Sender,
+  request: ApiRequest,
+): Promise<ApiResponse | { readonly failure: unknown }> => {
+  try {
+    return await send(request);
+  } catch (failure) {
+    if (!isTransientFailure(failure)) throw failure;
+    return { failure };
+  }
+};
+
+const createRetrier = (send: Sender, policy: RetryPolicy | undefined): Sender => {
+  const retry = createRetry(policy);
+  return async (request) => {
+    const attempts = request.attempts ?? retry.attempts;
+    for (let tries = 1; ; tries += 1) {
+      const result = await attempt(send, request);
+      const failed = 'failure' in result;
+      if (!failed && (!isTransientStatus(result.status) || tries >= attempts)) return result;
+      if (failed && tries >= attempts) throw result.failure;
+      const after = failed ? undefined : retryAfterMs(result.headers['retry-after']);
+      if (!failed) drain(result);
+      await retry.pause(tries + 1, { after, signal: request.signal });
     }
   };
+};
 
+export const createSession = (options: SessionOptions): Session => {
+  const endpoint = createEndpoint(options);
+  const { http } = endpoint;
+  const authorizer = createAuthorizer({ ...options, http });
   return {
     host: options.host,
     authorizer,
-    send: async (request) => {
-      const attempts = request.attempts ?? retry.attempts;
-      for (let attempt = 1; ; attempt += 1) {
-        const result = await tried(request);
-        const failed = 'failure' in result;
-        if (!failed && !isTransientStatus(result.status)) return result;
-        if (attempt >= attempts) {
-          if (failed) throw result.failure;
-          return result;
-        }
-        const after = failed ? undefined : retryAfterMs(result.headers['retry-after']);
-        if (!failed) drain(result);
-        await retry.pause(attempt + 1, { after, signal: request.signal });
-      }
-    },
+    send: createRetrier(createProver(authorizer, createSender(endpoint, options)), options.retry),
     [Symbol.asyncDispose]: () => http[Symbol.asyncDispose](),
   };
 };

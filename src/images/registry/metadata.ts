@@ -131,7 +131,7 @@ const referrerOf = (row: Row): Referrer => ({
     row.annotations === null ? undefined : (JSON.parse(text(row, 'annotations')) as Record<string, string>),
 });
 
-const createReads = (database: Database) => ({
+const createNameReads = (database: Database) => ({
   hasRepository: (name: string) =>
     database.get('SELECT 1 FROM repositories WHERE name = ?', name) !== undefined,
   repositories: ({ limit, after }: Page) =>
@@ -154,6 +154,9 @@ const createReads = (database: Database) => ({
       .map((row) => text(row, 'name')),
   tagged: (repository: string, tag: string) =>
     digestIn(database.get('SELECT digest FROM tags WHERE repository = ? AND name = ?', repository, tag)),
+});
+
+const createManifestReads = (database: Database) => ({
   manifestHead: (repository: string, digest: Digest) => {
     const row = database.get(
       'SELECT media_type, size FROM manifests WHERE repository = ? AND digest = ?',
@@ -185,6 +188,9 @@ const createReads = (database: Database) => ({
         limit,
       )
       .map(referrerOf),
+});
+
+const createBlobReads = (database: Database) => ({
   linkedBlob: (repository: string, digest: Digest) =>
     sizeIn(
       database.get(
@@ -267,6 +273,8 @@ const createWrites = (database: Database) => {
 
 /** Metadata in an open database that has this room's migrations. */
 export const createMetadata = (database: Database): MetadataStore => ({
-  ...createReads(database),
+  ...createNameReads(database),
+  ...createManifestReads(database),
+  ...createBlobReads(database),
   ...createWrites(database),
 });

@@ -36,11 +36,7 @@ export interface BlobDriver extends AsyncDisposable {
   createUpload(repository: string, algorithm: 'sha256' | 'sha512'): Promise<UploadState>;
   upload(id: string): Promise<UploadState | undefined>;
   /** Appends; what arrived before a failure stays and counts. */
-  appendUpload(
-    id: string,
-    source: AsyncIterable<Uint8Array>,
-    options?: { readonly signal?: AbortSignal | undefined },
-  ): Promise<UploadState>;
+  appendUpload(id: string, source: AsyncIterable<Uint8Array>): Promise<UploadState>;
   /** Verifies, then publishes under `digest`. A wrong digest fails with REGISTRY_DIGEST_INVALID and ends the session. */
   commitUpload(id: string, digest: Digest): Promise<{ readonly size: number }>;
   /** Idempotent. */
