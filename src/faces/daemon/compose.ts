@@ -67,7 +67,7 @@ const openRooms = async (
   const root = stack.use(await openRoot({ path: options.root, migrations: MIGRATIONS }));
   const store = await openImageStore(root);
   const layers = stack.use(await openLayerStore(root));
-  const runtime = stack.use(createRuntime({ root: join(root.path, 'containers') }));
+  const runtime = stack.use(createRuntime({ root: join(root.path, 'runtime') }));
   const library = createLibrary({
     store,
     layers,

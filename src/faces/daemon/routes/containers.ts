@@ -1,6 +1,7 @@
 import { Hono, type Context } from 'hono';
 import { apiErrors, parseWhole } from '#api';
-import type { StopOptions, WaitCondition, WaitResult } from '#engine';
+import type { StopOptions, WaitCondition } from '#engine';
+import { toLadeError } from '#errors';
 import { answered, outgoing, requestSignal } from '#http';
 import { daemonErrors } from '../errors.ts';
 import { body, filtersOf, flag, param, textOf } from '../request.ts';
@@ -54,11 +55,6 @@ const conditionOf = (c: Context): WaitCondition => {
   return condition;
 };
 
-const waitAnswer = (result: WaitResult): object => ({
-  StatusCode: result.exitCode,
-  ...(result.error === undefined || result.error === '' ? {} : { Error: { Message: result.error } }),
-});
-
 /** The head goes out when the wait is registered: `docker run` starts the container only then. */
 const wait = async (c: Context, { engine }: DaemonParts): Promise<Response> => {
   const signal = requestSignal(c);
@@ -69,9 +65,9 @@ const wait = async (c: Context, { engine }: DaemonParts): Promise<Response> => {
   response.writeHead(200, { 'Content-Type': 'application/json' });
   response.flushHeaders();
   try {
-    response.end(JSON.stringify(waitAnswer(await result)));
+    response.end(JSON.stringify({ StatusCode: (await result).exitCode }));
   } catch (error) {
-    response.end(JSON.stringify({ StatusCode: -1, Error: { Message: String(error) } }));
+    response.end(JSON.stringify({ StatusCode: -1, Error: { Message: toLadeError(error).message } }));
   }
   return answered();
 };

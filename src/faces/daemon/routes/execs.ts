@@ -1,6 +1,7 @@
 import { Hono, type Context } from 'hono';
 import { answered, hijack } from '#http';
 import type { TerminalSize } from '#runtime';
+import { endingWithExit, noticeExecEnd } from '../exec-end.ts';
 import { body, param } from '../request.ts';
 import { runRawSession } from '../raw-session.ts';
 import { streamType } from './container-streams.ts';
@@ -30,13 +31,17 @@ const create = async (c: Context, { engine }: DaemonParts): Promise<Response> =>
   return c.json({ Id: id }, 201);
 };
 
-const start = async (c: Context, { engine, log }: DaemonParts): Promise<Response> => {
+const start = async (c: Context, { engine, events, log }: DaemonParts): Promise<Response> => {
   const options = await body(c, 'execStart');
-  const attachment = await engine.execs.start(param(c, 'id'), {
+  using stack = new DisposableStack();
+  const end = stack.use(noticeExecEnd(events, param(c, 'id')));
+  const session = await engine.execs.start(param(c, 'id'), {
     detach: options.Detach,
     consoleSize: consoleSizeOf(options.ConsoleSize),
   });
-  if (attachment === undefined) return c.body(null, 200);
+  if (session === undefined) return c.body(null, 200);
+  stack.move();
+  const attachment = endingWithExit(session, end);
   const socket = hijack(c, { contentType: streamType(c, attachment.tty) });
   runRawSession(socket, attachment).catch((error: unknown) => {
     log.warn({ err: error, exec: param(c, 'id') }, 'exec session ended');

@@ -1,0 +1,30 @@
+import { setTimeout } from 'node:timers/promises';
+import type { Attachment } from '#engine';
+import type { EventLog } from './event-log.ts';
+
+const EXIT_WAIT_MS = 2000;
+
+/** Notices the end of one exec from now on. */
+export interface ExecEnd extends Disposable {
+  readonly ended: Promise<void>;
+}
+
+export const noticeExecEnd = (events: EventLog, id: string): ExecEnd => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const subscription = events.subscribe(({ action, actor }) => {
+    if (action === 'exec_die' && actor.attributes['execID'] === id) resolve();
+  });
+  return { ended: promise, [Symbol.dispose]: () => subscription[Symbol.dispose]() };
+};
+
+const until = async function* (output: Attachment['output'], end: ExecEnd): Attachment['output'] {
+  using _ = end;
+  yield* output;
+  await Promise.race([end.ended, setTimeout(EXIT_WAIT_MS, undefined, { ref: false })]);
+};
+
+/** The same session, whose output ends when the exit code is known: clients ask for it as soon as the stream ends. */
+export const endingWithExit = (session: Attachment, end: ExecEnd): Attachment => ({
+  ...session,
+  output: until(session.output, end),
+});
