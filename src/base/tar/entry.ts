@@ -62,7 +62,10 @@ const timeOf = (parts: EntryParts): bigint => {
   return ns;
 };
 
+const NONE: ReadonlyMap<string, Buffer> = new Map();
+
 const xattrsOf = (records: PaxRecords): ReadonlyMap<string, Buffer> => {
+  if (records.size === 0) return NONE;
   const xattrs = new Map<string, Buffer>();
   for (const [key, value] of records)
     if (key.startsWith(XATTR) && key.length > XATTR.length) xattrs.set(key.slice(XATTR.length), value);

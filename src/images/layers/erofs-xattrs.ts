@@ -1,4 +1,5 @@
 import { compareNames, encodeName } from '#tar';
+import { layerErrors } from './errors.ts';
 
 /** Prefixes that the format abbreviates; names with others cannot be kept, as the kernel has no handler for them. */
 const PREFIXES: readonly (readonly [prefix: string, index: number])[] = [
@@ -10,7 +11,9 @@ const PREFIXES: readonly (readonly [prefix: string, index: number])[] = [
 ];
 
 const HEADER = 12;
-const MAX_SIZE = 64 * 1024;
+const MAX_SIZE = 65_535;
+/** The count of units in an inode has 16 bits. */
+const MAX_TOTAL = HEADER + 4 * 65_534;
 
 const encodeOne = (name: string, value: Buffer): Buffer | undefined => {
   const found = PREFIXES.find(([prefix]) => name.startsWith(prefix));
@@ -34,5 +37,9 @@ export const encodeXattrs = (xattrs: ReadonlyMap<string, Buffer>): Buffer => {
   const entries = names
     .map((name) => encodeOne(name, xattrs.get(name) ?? Buffer.alloc(0)))
     .filter((entry) => entry !== undefined);
-  return entries.length === 0 ? Buffer.alloc(0) : Buffer.concat([Buffer.alloc(HEADER), ...entries]);
+  if (entries.length === 0) return Buffer.alloc(0);
+  const bytes = Buffer.concat([Buffer.alloc(HEADER), ...entries]);
+  if (bytes.length > MAX_TOTAL)
+    throw layerErrors.badContent({ reason: 'a file has too many extended attributes' });
+  return bytes;
 };

@@ -28,6 +28,11 @@ export const layerErrors = defineErrors('layers', {
     hint: 'compress it with gzip or zstd, or not at all',
   },
   cancelled: { kind: 'cancelled', message: () => 'work on the layer was cancelled' },
+  sourceFailed: {
+    kind: 'unavailable',
+    message: (p: { reason: string }) => `the layer could not be read: ${p.reason}`,
+    hint: 'try again',
+  },
   snapshotNotFound: {
     kind: 'not-found',
     message: (p: { id: string }) => `no such snapshot: ${p.id}`,

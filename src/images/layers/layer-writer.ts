@@ -12,8 +12,9 @@ const inside = (path: string, name: string): string => {
   return folder === '' ? name : `${folder}/${name}`;
 };
 
-const writerOf = (sink: TarSink): LayerWriter => ({
+const writerOf = (sink: TarSink, signal: AbortSignal | undefined): LayerWriter => ({
   async add({ source, linkName, ...entry }) {
+    if (signal?.aborted === true) throw layerErrors.cancelled({});
     const link = entry.kind === 'hardlink' && linkName !== undefined ? relative(linkName) : linkName;
     await sink.add({ ...entry, path: relative(entry.path), linkName: link }, source);
   },
@@ -27,14 +28,22 @@ const writerOf = (sink: TarSink): LayerWriter => ({
   opaque: (path) => sink.add({ path: inside(path, '.wh..wh..opq'), kind: 'file', mode: 0o600 }),
 });
 
+export interface WriteRequest {
+  readonly staging: string;
+  readonly backend: BackendName;
+  /** Name of the form in the staging directory. */
+  readonly form: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Writes a layer's tar into `staging` while `write` appends to it, and its form if that depends on nothing. */
 export const writeLayerTar = async (
-  request: { readonly staging: string; readonly backend: BackendName; readonly form: string },
+  request: WriteRequest,
   write: (writer: LayerWriter) => Promise<void>,
 ): Promise<StoredTar> => {
   const tarPath = `${request.staging}/layer.tar`;
   await using sink = createTarSink(tarPath);
-  await write(writerOf(sink));
+  await write(writerOf(sink, request.signal));
   const { hex, size } = await sink.finish();
   const target = `${request.staging}/${request.form}`;
   const dependent = makeFormIfAlone({ backend: request.backend, tarPath, target }, sink.entries);

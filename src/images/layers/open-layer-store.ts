@@ -116,7 +116,7 @@ const writeOnce = (
   const { backend } = store.core;
   return staged(
     store.core,
-    (staging) => writeLayerTar({ staging, backend, form: formName(backend) }, write),
+    (staging) => writeLayerTar({ staging, backend, form: formName(backend), signal: options.signal }, write),
     options.lease,
   );
 };

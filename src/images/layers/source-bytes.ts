@@ -21,7 +21,7 @@ const readable = async (growth: MessagePort | undefined, position: number): Prom
   if (growth === undefined) return Number.MAX_SAFE_INTEGER;
   for (;;) {
     const answer = await ask(growth, position);
-    if (answer.kind === 'failed') throw answer.error;
+    if (answer.kind === 'failed') throw layerErrors.sourceFailed({ reason: answer.message });
     if (answer.kind !== 'available') return -1;
     if (answer.bytes > position) return answer.bytes;
     await setTimeout(5);
@@ -49,7 +49,7 @@ async function* fileChunks(path: string, growth?: MessagePort): AsyncGenerator<B
 async function* portChunks(port: MessagePort): AsyncGenerator<Buffer, void, undefined> {
   for (let position = 0; ;) {
     const answer = await ask(port, position);
-    if (answer.kind === 'failed') throw answer.error;
+    if (answer.kind === 'failed') throw layerErrors.sourceFailed({ reason: answer.message });
     if (answer.kind !== 'chunk') return;
     position += answer.bytes.byteLength;
     yield Buffer.from(answer.bytes.buffer, answer.bytes.byteOffset, answer.bytes.byteLength);

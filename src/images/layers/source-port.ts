@@ -12,22 +12,34 @@ type Answer =
   | { readonly kind: 'available'; readonly bytes: number }
   | { readonly kind: 'chunk'; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'end' }
-  | { readonly kind: 'failed'; readonly error: unknown };
+  | { readonly kind: 'failed'; readonly message: string };
 
 /** The side that answers; disposing of it makes the asking side fail. */
 export interface SourcePort extends Disposable {
   /** To be transferred to the worker. */
   readonly port: MessagePort;
+  /** Why the source failed, as it was thrown: errors lose their class on the way to the worker. */
+  readonly failure: { readonly reason: unknown } | undefined;
 }
 
 const serve = (answer: (question: Question) => Promise<Answer>): SourcePort => {
   const { port1, port2 } = new MessageChannel();
+  let failure: SourcePort['failure'];
   const reply = async (question: Question): Promise<void> => {
-    const given = await answer(question).catch((error: unknown): Answer => ({ kind: 'failed', error }));
+    const given = await answer(question).catch((reason: unknown): Answer => {
+      failure ??= { reason };
+      return { kind: 'failed', message: String(reason) };
+    });
     port1.postMessage(given, given.kind === 'chunk' ? [given.bytes.buffer] : []);
   };
   port1.on('message', (question: Question) => void reply(question));
-  return { port: port2, [Symbol.dispose]: () => port1.close() };
+  return {
+    port: port2,
+    get failure() {
+      return failure;
+    },
+    [Symbol.dispose]: () => port1.close(),
+  };
 };
 
 /** Lets a worker wait for a file to grow. */

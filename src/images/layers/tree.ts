@@ -26,9 +26,16 @@ const bad = (entry: TarEntry, reason: string): Error =>
 const isOverlays = (name: string): boolean =>
   name.startsWith('trusted.overlay.') || name.startsWith('user.overlay.') || name.startsWith('trusted.lade.');
 
+const isUsable = (name: string): boolean => !isOverlays(name) && !name.includes('\0');
+
+/** Owners the kernel can keep; the highest number means "unchanged" to it. */
+const isOwner = (id: number): boolean => id >= 0 && id < 0xffff_ffff;
+
 const attributesOf = (entry: TarEntry): Attributes => {
   const { mode, uid, gid, mtimeNs } = entry;
-  const own = [...entry.xattrs].filter(([name]) => !isOverlays(name));
+  if (!isOwner(uid) || !isOwner(gid)) throw bad(entry, 'its owner is no number of a user');
+  if (entry.xattrs.size === 0) return { mode, uid, gid, mtimeNs, xattrs: entry.xattrs };
+  const own = [...entry.xattrs].filter(([name]) => isUsable(name));
   return { mode, uid, gid, mtimeNs, xattrs: new Map(own) };
 };
 
@@ -90,6 +97,7 @@ const leafOf = (entry: TarEntry): LayerNode => {
 
 const check = (entry: TarEntry, name: string): void => {
   if (encodeName(name).length > 255) throw bad(entry, 'a name is longer than 255 bytes');
+  if (entry.major > 0xfff || entry.minor > 0xf_ffff) throw bad(entry, 'its device number is too large');
   const { length } = encodeName(entry.linkName);
   if (entry.kind !== 'symlink') return;
   if (length === 0 || length > 4095 || entry.linkName.includes('\0'))

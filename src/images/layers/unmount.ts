@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { umount } from '#sys';
+import { errnoOf, umount } from '#sys';
 
 /** Runs umount(8); undefined where that cannot be run, else whether it succeeded. */
 const runUmount = (path: string): Promise<boolean | undefined> =>
@@ -14,5 +14,11 @@ const runUmount = (path: string): Promise<boolean | undefined> =>
  * seconds, so another process does it; starting that is quicker than starting a thread.
  */
 export const unmount = async (path: string): Promise<void> => {
-  if ((await runUmount(path)) !== true) umount(path, { detach: true });
+  if ((await runUmount(path)) === true) return;
+  try {
+    umount(path, { detach: true });
+  } catch (error) {
+    // Nothing is mounted there, or nothing is there.
+    if (!['EINVAL', 'ENOENT'].includes(errnoOf(error) ?? '')) throw error;
+  }
 };

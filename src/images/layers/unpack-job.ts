@@ -24,6 +24,9 @@ export interface StoredTar {
 /** Writing back starts early, so that little is left for the end. */
 const SYNC_STEP = 32 << 20;
 
+/** Names are kept in memory, about 500 bytes each. */
+const MAX_ENTRIES = 4_000_000;
+
 interface Output {
   readonly fd: number;
   readonly follower: FileFollower;
@@ -47,7 +50,11 @@ const receive = async (
   cancelled: () => boolean,
 ): Promise<TarEntry[]> => {
   const entries: TarEntry[] = [];
-  const parser = createTarParser({ onEntry: (entry) => entries.push(entry) });
+  const onEntry = (entry: TarEntry): void => {
+    if (entries.push(entry) > MAX_ENTRIES)
+      throw layerErrors.badContent({ reason: `it has more than ${MAX_ENTRIES} entries` });
+  };
+  const parser = createTarParser({ onEntry });
   for await (const chunk of sourceBytes(request.source, request.compression)) {
     if (cancelled()) throw layerErrors.cancelled({});
     put(output, chunk);

@@ -35,6 +35,8 @@ export const unpackNew = (core: Core, source: LayerSource, options: UnpackOption
         },
         { signal, port: port?.port },
       );
+    } catch (error) {
+      throw port?.failure === undefined ? error : port.failure.reason;
     } finally {
       port?.[Symbol.dispose]();
     }

@@ -1,5 +1,5 @@
 import { lstatSync, readdirSync, type BigIntStats } from 'node:fs';
-import { lgetXattr } from '#sys';
+import { errnoOf, lgetXattr } from '#sys';
 import { compareNames, decodeName, fsPath } from '#tar';
 import { xattrsOf } from './below.ts';
 import type { Change } from './types.ts';
@@ -27,8 +27,15 @@ export interface UpperScan {
 const statOf = (path: string): BigIntStats | undefined =>
   lstatSync(fsPath(path), { bigint: true, throwIfNoEntry: false });
 
-const namesIn = (path: string): string[] =>
-  readdirSync(fsPath(path), { encoding: 'buffer' }).map(decodeName).sort(compareNames);
+/** A directory that vanished meanwhile has none: a container may be running. */
+const namesIn = (path: string): string[] => {
+  try {
+    return readdirSync(fsPath(path), { encoding: 'buffer' }).map(decodeName).sort(compareNames);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+};
 
 const isWhiteout = (stats: BigIntStats): boolean => stats.isCharacterDevice() && stats.rdev === 0n;
 

@@ -3,8 +3,8 @@ import { mkdirSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DiffId } from '#oci';
+import { umount } from '#sys';
 import { mountOverlay } from './overlay.ts';
-import { unmount } from './unmount.ts';
 import type { LayersView } from './types.ts';
 
 /** Names of view mounts; they never outlive the process, so a sweep unmounts them. */
@@ -29,7 +29,8 @@ export const openView = (dependencies: ViewDependencies, layers: readonly DiffId
   return {
     path,
     async [Symbol.asyncDispose]() {
-      await unmount(path);
+      // Nothing was written, so nothing is written back.
+      umount(path, { detach: true });
       await rmdir(path);
     },
   };
