@@ -1,5 +1,5 @@
-import { detectSyntax, parseDockerfile, type Dockerfile } from '#dockerfile';
-import { toLadeError } from '#errors';
+import { detectSyntax, parseDockerfile, type Dockerfile, type SourceRange } from '#dockerfile';
+import { toLadeError, type LadeError } from '#errors';
 import type { Emit } from '#events';
 import type { LayerStore } from '#layers';
 import type { Library } from '#library';
@@ -19,10 +19,11 @@ import { solve } from '#solver';
 import { findBaseImage, stagePlatform, type BaseImage } from './base-images.ts';
 import type { BuildCache } from './cache.ts';
 import type { OpenContext } from './context.ts';
+import { builderErrors } from './errors.ts';
 import { finishImage, type StageResult } from './finish-image.ts';
 import { toGraph, type Graph } from './graph.ts';
 import { scratchConfig } from './image-draft.ts';
-import { outline, type Outline } from './outline.ts';
+import { outline, placeOf, type Outline } from './outline.ts';
 import { planStages, type PlannedStage } from './plan.ts';
 import { proxyArgs } from './plan-files.ts';
 import { createProgress, numberStages, numberSteps, type Progress, type StepTable } from './progress.ts';
@@ -88,6 +89,16 @@ const draft = (
   return { request, context, emit, tools, file, globals, automatic, platform, outline: found };
 };
 
+/** Says which image could not be had, and where it is named. */
+const baseFailure = (draft: Draft, reference: string, range: SourceRange, error: unknown): LadeError => {
+  const failure = toLadeError(error);
+  const more = { reference, reason: failure.message, ...placeOf(draft.file, range) };
+  if (failure.kind === 'not-found') return builderErrors.baseNotFound(more, error);
+  if (failure.kind === 'unavailable' || failure.kind === 'timeout')
+    return builderErrors.baseUnavailable(more, error);
+  return failure;
+};
+
 const findStageBases = async (draft: Draft): Promise<Bases['byStage']> => {
   const { outline: stages, request, tools, platform, emit } = draft;
   const steps = numberStages(stages);
@@ -98,7 +109,10 @@ const findStageBases = async (draft: Draft): Promise<Bases['byStage']> => {
       emit({ kind: 'step-started', step, reasons: [] });
       const from = performance.now();
       try {
-        if (base.kind !== 'image') return [];
+        if (base.kind !== 'image') {
+          emit({ kind: 'step-done', step, durationMs: 0 });
+          return [];
+        }
         const wanted = {
           reference: base.reference,
           platform: stagePlatform(base.platform, platform),
@@ -106,13 +120,12 @@ const findStageBases = async (draft: Draft): Promise<Bases['byStage']> => {
         };
         const tell: Emit<BuildEvent> = (event) => emit(event.kind === 'pull' ? { ...event, step } : event);
         const image = await findBaseImage({ library: tools.library, request, emit: tell }, wanted);
+        emit({ kind: 'step-done', step, durationMs: performance.now() - from });
         return [[index, image] as const];
       } catch (error) {
-        const { message } = toLadeError(error);
-        emit({ kind: 'step-failed', step, message, durationMs: performance.now() - from });
-        throw error;
-      } finally {
-        emit({ kind: 'step-done', step, durationMs: performance.now() - from });
+        const failure = baseFailure(draft, base.kind === 'image' ? base.reference : '', step.range, error);
+        emit({ kind: 'step-failed', step, message: failure.message, durationMs: performance.now() - from });
+        throw failure;
       }
     }),
   );
@@ -141,7 +154,7 @@ const makePlan = (draft: Draft, bases: Bases): Plan => {
   const { file, globals, automatic, platform, emit } = draft;
   const buildArgs = draft.request.buildArgs ?? {};
   const consumed = new Set(globals.declared.keys());
-  const warn = (message: string, range: Dockerfile['findings'][number]['range']): void =>
+  const warn = (message: string, range: SourceRange): void =>
     emit({ kind: 'warning', message, range });
   const input = { file, buildArgs, globals, automatic, warn, consumed };
   const planned = planStages(input, draft.outline, ({ index }) => {

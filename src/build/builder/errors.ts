@@ -50,6 +50,18 @@ export const builderErrors = defineErrors('builder', {
     message: (p: Place & { readonly word: string }) => `base name (${p.word}) should not be blank${at(p)}`,
     hint: 'give the ARG a default before the first FROM, or pass it with --build-arg',
   },
+  baseNotFound: {
+    kind: 'not-found',
+    message: (p: Place & { readonly reference: string; readonly reason: string }) =>
+      `there is no base image ${p.reference}: ${p.reason}${at(p)}`,
+    hint: 'check its name and tag, log in when it is private, or import it first',
+  },
+  baseUnavailable: {
+    kind: 'unavailable',
+    message: (p: Place & { readonly reference: string; readonly reason: string }) =>
+      `cannot fetch the base image ${p.reference}: ${p.reason}${at(p)}`,
+    hint: 'it is not on this machine: check the network and the name, or import it first',
+  },
   badInstruction: {
     kind: 'invalid-argument',
     message: (p: Place & { readonly problem: string; readonly advice?: string | undefined }) =>

@@ -21,23 +21,29 @@ const namesIn = (path: string): readonly string[] => {
   return stats?.isDirectory() === true ? readdirSync(fsPath(path)) : [];
 };
 
-/** The highest directory that was made for the mount and holds nothing else; the mount point itself otherwise. */
-const traceOf = (root: string, { path, existing }: Point): string => {
-  const parts = partsOf(path);
-  let top = parts.length;
-  while (top - 1 > existing) {
-    const parent = parts.slice(0, top - 1).join('/');
-    if (namesIn(`${root}/${parent}`).some((name) => name !== parts[top - 1])) break;
-    top -= 1;
-  }
-  return `/${parts.slice(0, top).join('/')}`;
-};
-
 /** Notes which parts of the mount points exist, before the runtime makes the missing ones. */
 export const createMountPoints = (root: string, targets: readonly string[]): MountPoints => {
   const points = targets.map((target): Point => {
     const { path, existing } = locate(root, target);
     return { path, existing: partsOf(existing).length };
   });
-  return { traces: () => points.map((point) => traceOf(root, point)) };
+  const mounted = new Set(points.map((point) => point.path));
+  const prefix = (path: string, length: number): string => partsOf(path).slice(0, length).join('/');
+  const made = new Set(
+    points.flatMap(({ path, existing }) =>
+      partsOf(path).flatMap((_, index) => (index < existing ? [] : [prefix(path, index + 1)])),
+    ),
+  );
+  /** Whether a directory was made for mounts and holds nothing but them. */
+  const holdsOnlyMounts = (directory: string): boolean =>
+    namesIn(`${root}/${directory}`).every((name) => {
+      const path = `${directory}/${name}`;
+      return mounted.has(path) || (made.has(path) && holdsOnlyMounts(path));
+    });
+  const traceOf = ({ path, existing }: Point): string => {
+    let length = partsOf(path).length;
+    while (length - 1 > existing && holdsOnlyMounts(prefix(path, length - 1))) length -= 1;
+    return `/${prefix(path, length)}`;
+  };
+  return { traces: () => points.map(traceOf) };
 };

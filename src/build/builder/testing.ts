@@ -2,71 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LadeError } from '#errors';
+import { createRegistryClient } from '#distribution';
 import { layersMigrations, openLayerStore, type LayerStore, type LayerWriter } from '#layers';
-import type { CreateImageRequest, ImageView, Library } from '#library';
-import {
-  asImageId,
-  encodeImageConfig,
-  parseReference,
-  canonicalString,
-  sha256Of,
-  type DiffId,
-  type ImageConfig,
-  type ImageId,
-} from '#oci';
+import { createLibrary, type Library } from '#library';
+import type { DiffId } from '#oci';
 import { createRuntime, type Runtime } from '#runtime';
-import { openImageStore, openRoot, type ImageStore, type LeaseOptions, type Root } from '#store';
+import { openImageStore, openRoot, type Root } from '#store';
 import { createBuilder } from './builder.ts';
 import { builderMigrations } from './migrations.ts';
 import type { Builder } from './types.ts';
-
-/** The part of the library that builds need, over a real store and real layers, with images in memory. */
-export interface FakeLibrary extends Library {
-  readonly images: Map<ImageId, ImageConfig>;
-  readonly names: Map<string, ImageId>;
-}
-
-const notFound = (name: string): LadeError =>
-  new LadeError({ kind: 'not-found', code: 'TEST_NO_IMAGE', message: `No such image: ${name}` });
-
-const canonical = (name: string): string => canonicalString(parseReference(name, { defaultTag: true }));
-
-const createFakeLibrary = (store: ImageStore, layers: LayerStore): FakeLibrary => {
-  const images = new Map<ImageId, ImageConfig>();
-  const names = new Map<string, ImageId>();
-  const view = (id: ImageId): ImageView => {
-    const config = images.get(id);
-    if (config === undefined) throw notFound(id);
-    return { id, config } as ImageView;
-  };
-  const own = {
-    images,
-    names,
-    holds: store.holds,
-    lease: (options: LeaseOptions) => store.leases.create(options),
-    resolve: (name: string) =>
-      view(images.has(name as ImageId) ? (name as ImageId) : (names.get(canonical(name)) ?? ('' as ImageId))),
-    pull: ({ reference }: { reference: string }) => Promise.reject(notFound(reference)),
-    createImage: ({ config, tags = [] }: CreateImageRequest) => {
-      for (const diffId of config.rootfs.diffIds)
-        if (layers.info(diffId) === undefined) throw notFound(diffId);
-      const id = asImageId(sha256Of(encodeImageConfig(config)));
-      images.set(id, config);
-      for (const tag of tags) names.set(canonical(tag), id);
-      return Promise.resolve(view(id));
-    },
-    collect: () =>
-      store.collect({
-        layers: {
-          list: () => layers.list().map(({ diffId }) => diffId),
-          inUse: () => new Set([...images.values()].flatMap((config) => config.rootfs.diffIds)),
-          remove: (diffId) => layers.remove(diffId),
-        },
-      }),
-  };
-  return own as unknown as FakeLibrary;
-};
 
 const BUSYBOX = '/bin/busybox';
 
@@ -106,7 +50,7 @@ export interface TestShop extends AsyncDisposable {
   readonly path: string;
   readonly root: Root;
   readonly builder: Builder;
-  readonly library: FakeLibrary;
+  readonly library: Library;
   readonly layers: LayerStore;
   readonly runtime: Runtime;
   readonly busybox: DiffId;
@@ -124,7 +68,7 @@ export const openTestShop = async (): Promise<TestShop> => {
   const store = await openImageStore(root);
   const layers = stack.use(await openLayerStore(root));
   const runtime = stack.use(createRuntime({ root: join(root.path, 'containers') }));
-  const library = createFakeLibrary(store, layers);
+  const library = createLibrary({ store, layers, registryClientFor: () => createRegistryClient({}) });
   const { diffId } = await layers.writeLayer(writeBusybox);
   await library.createImage({
     config: {
