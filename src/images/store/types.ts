@@ -240,5 +240,5 @@ export interface ImageStore {
   readonly leases: Leases;
   readonly holds: Holds;
   /** Deletes blobs and layers that no record, hold or lease refers to. */
-  collect(options?: CollectOptions): Promise<Collected>;
+  readonly collect: (options?: CollectOptions) => Promise<Collected>;
 }
