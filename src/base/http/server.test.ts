@@ -123,7 +123,7 @@ describe('requests', () => {
     const request =
       'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -keyout k -out c';
     const names = '-subj /CN=lade -addext subjectAltName=IP:127.0.0.1';
-    execFileSync('openssl', `${request} ${names}`.split(' '), { cwd: dir, stdio: 'ignore' });
+    execFileSync('/usr/bin/openssl', `${request} ${names}`.split(' '), { cwd: dir, stdio: 'ignore' });
     const cert = await readFile(join(dir, 'c'));
     const key = await readFile(join(dir, 'k'));
     const server = await startHttpServer({

@@ -135,7 +135,7 @@ describe('the program', () => {
     const request =
       'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -keyout k -out c';
     const names = '-subj /CN=lade -addext subjectAltName=IP:127.0.0.1';
-    await run('openssl', `${request} ${names}`.split(' '), { cwd: dir });
+    await run('/usr/bin/openssl', `${request} ${names}`.split(' '), { cwd: dir });
     const { host, url } = await serve('--tls-cert', join(dir, 'c'), '--tls-key', join(dir, 'k'));
     expect(url).toMatch(/^https:/);
     await using client = createRegistryClient();

@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { mount, umount } from '#sys';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startWireRegistry, type WireRegistry } from './testing.ts';
 
@@ -9,7 +9,7 @@ const mountPoint = mkdtempSync(join(tmpdir(), 'lade-full-'));
 
 const mounted = ((): boolean => {
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', mountPoint], { stdio: 'ignore' });
+    mount('tmpfs', mountPoint, 'tmpfs', 0, 'size=6m');
     return true;
   } catch {
     return false;
@@ -17,7 +17,7 @@ const mounted = ((): boolean => {
 })();
 
 afterAll(() => {
-  if (mounted) execFileSync('umount', ['-l', mountPoint]);
+  if (mounted) umount(mountPoint, { detach: true });
   rmSync(mountPoint, { recursive: true, force: true });
 });
 
