@@ -28,9 +28,10 @@ const EXACT: ReadonlySet<ErrorKind> = new Set(['not-found', 'already-exists', 'c
  * get the hint in a field of its own.
  */
 export const messageFor = (error: LadeError, userAgent: string | undefined): string => {
+  const { message, hint } = error;
   const own = userAgent !== undefined && /^lade/i.test(userAgent);
-  if (own || error.hint === undefined || EXACT.has(error.kind)) return error.message;
-  return `${error.message} (${error.hint})`;
+  if (own || hint === undefined || EXACT.has(error.kind) || message.includes(hint)) return message;
+  return message.includes('\n') ? `${message}\n${hint}` : `${message} (${hint})`;
 };
 
 /** Docker's error body for anything that was thrown. */

@@ -12,6 +12,8 @@ import { createRuntime, type Runtime } from '#runtime';
 import { openImageStore, openRoot, type Root } from '#store';
 import { buildDefaultsFrom } from './build-defaults.ts';
 import { createEventLog, nowNs, type EventLog } from './event-log.ts';
+import type { BuildDefaults } from './build-request.ts';
+import { connectSteps } from './step-network.ts';
 import { engineId } from './identity.ts';
 import type { DaemonParts } from './types.ts';
 
@@ -84,11 +86,19 @@ const openRooms = async (
 };
 
 /** The builder with all that only it needs, loaded by the first build. */
-const lazyBuilder = ({ root, library, layers, runtime }: Rooms): (() => Promise<Builder>) => {
+const lazyBuilder = (rooms: Rooms, { proxies }: BuildDefaults): (() => Promise<Builder>) => {
+  const { root, library, layers, runtime, networks } = rooms;
   let builder: Promise<Builder> | undefined;
   return () => {
     builder ??= import('#builder').then(({ createBuilder }) =>
-      createBuilder({ root, database: root.database, library, layers, runtime }),
+      createBuilder({
+        root,
+        database: root.database,
+        library,
+        layers,
+        runtime,
+        connect: connectSteps(networks, proxies),
+      }),
     );
     return builder;
   };
@@ -102,6 +112,7 @@ export const composeDaemon = async (options: ComposeOptions): Promise<DaemonPart
   await using stack = new AsyncDisposableStack();
   const events = createEventLog();
   const rooms = await openRooms(options, events, stack);
+  const buildDefaults = buildDefaultsFrom(options.hostCa, process.env);
   const opened = stack.move();
   return {
     ...rooms,
@@ -110,9 +121,9 @@ export const composeDaemon = async (options: ComposeOptions): Promise<DaemonPart
     startedAt: new Date(),
     log: options.log,
     events,
-    buildDefaults: buildDefaultsFrom(options.hostCa, process.env),
+    buildDefaults,
     addresses: options.addresses,
-    builder: lazyBuilder(rooms),
+    builder: lazyBuilder(rooms, buildDefaults),
     registryClient: registryClientFor,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
