@@ -155,6 +155,18 @@ describe('requests', () => {
     });
   });
 
+  test('on a unix socket any Host header will do, for upgrades also', async () => {
+    const { path } = await startUnix();
+    for (const host of ['Host: \r\n', 'Host: /run/docker.sock\r\n', '', 'Host: %2Frun%2Fd.sock\r\n']) {
+      const plain = connect({ path, allowHalfOpen: true });
+      plain.end(`GET /images/a/b/json HTTP/1.1\r\n${host}Connection: close\r\n\r\n`);
+      expect(await text(plain)).toMatch(/^HTTP\/1\.1 200 [^]*{"name":"a\/b"}$/);
+      const upgrade = connect({ path, allowHalfOpen: true });
+      upgrade.end(`POST /attach/a HTTP/1.1\r\n${host}Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n`);
+      expect(await text(upgrade)).toMatch(/^HTTP\/1\.1 101 UPGRADED\r\n[^]*<>EOF$/);
+    }
+  });
+
   test('what the application throws reaches onError', async () => {
     const app = { fetch: async (): Promise<Response> => Promise.reject(new Error('boom')) };
     const path = join(dir, 'e.sock');

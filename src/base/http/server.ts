@@ -21,6 +21,11 @@ const serverOptions = { requestTimeout: 0, headersTimeout: 60_000, keepAliveTime
 /** Java's client offers `h2c` on every plain request; only those that mean it lose their HTTP connection. */
 const wantsUpgrade = (request: IncomingMessage): boolean => request.headers['http2-settings'] === undefined;
 
+/** On a unix socket the Host header means nothing, and clients send `""`, a path or none; URLs need a name. */
+const nameHost = (address: ListenAddress, request: IncomingMessage): void => {
+  if (address.kind === 'unix') request.headers.host = 'localhost';
+};
+
 const createListener = async (options: HttpServerOptions): Promise<Listener> => {
   const { getRequestListener } = await import('@hono/node-server');
   const failed = (error: unknown): Response =>
@@ -60,8 +65,9 @@ const answerUpgrade = async (
   await listener(request, response);
 };
 
-const acceptUpgrades = (server: Server, listener: Listener): void => {
+const acceptUpgrades = (server: Server, listener: Listener, address: ListenAddress): void => {
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    nameHost(address, request);
     socket.on('error', () => socket.destroy());
     offerUpgrade(request, socket, head)
       .then((exchange) => answerUpgrade(listener, exchange, socket))
@@ -70,8 +76,10 @@ const acceptUpgrades = (server: Server, listener: Listener): void => {
 };
 
 const createListening = (address: ListenAddress, listener: Listener): Listening => {
-  const options = { ...serverOptions, shouldUpgradeCallback: wantsUpgrade };
+  const requireHostHeader = address.kind === 'tcp';
+  const options = { ...serverOptions, requireHostHeader, shouldUpgradeCallback: wantsUpgrade };
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    nameHost(address, request);
     void listener(request, response);
   };
   const tls = address.kind === 'tcp' ? address.tls : undefined;
@@ -94,7 +102,7 @@ const createListening = (address: ListenAddress, listener: Listener): Listening 
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
   });
-  acceptUpgrades(server, listener);
+  acceptUpgrades(server, listener, address);
   return { server, connections };
 };
 
