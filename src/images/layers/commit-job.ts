@@ -1,4 +1,4 @@
-import { readlinkSync, type BigIntStats } from 'node:fs';
+import { lstatSync, readlinkSync, type BigIntStats } from 'node:fs';
 import { decodeName, fsPath, type TarHeader, type TarKind } from '#tar';
 import { deviceOf, xattrsOf } from './below.ts';
 import { layerErrors } from './errors.ts';
@@ -6,7 +6,7 @@ import { makeForm } from './form.ts';
 import { createTarSink, type TarSink } from './tar-sink.ts';
 import { dependsOnBelow } from './tree.ts';
 import type { StoredTar } from './unpack-job.ts';
-import { scanUpper, type UpperChange, type UpperScan } from './upper.ts';
+import { rootChanged, scanUpper, type UpperChange, type UpperScan } from './upper.ts';
 import type { BackendName, Change } from './types.ts';
 
 /** Name of the new layer's form in the staging directory. */
@@ -24,6 +24,8 @@ export interface CommitRequest extends ChangesRequest {
   readonly staging: string;
   /** Whether `lower` shows layers rather than nothing. */
   readonly hasLayers: boolean;
+  /** Directory that has the attributes the root began with. */
+  readonly rootReference?: string | undefined;
   readonly clampToNs?: bigint | undefined;
 }
 
@@ -127,9 +129,12 @@ export const commitUpper = async (
   cancelled: () => boolean,
 ): Promise<StoredTar | undefined> => {
   const changes = withoutImplied(scanUpper(scanOf(request, cancelled)));
-  if (changes.length === 0) return undefined;
+  const { upper, rootReference } = request;
+  const withRoot = rootReference !== undefined && rootChanged(upper, rootReference);
+  if (changes.length === 0 && !withRoot) return undefined;
   await using sink = createTarSink(`${request.staging}/layer.tar`);
   const commit: Commit = { request, sink, seen: new Map() };
+  if (withRoot) await addPresent(commit, '.', lstatSync(upper, { bigint: true }));
   for (const change of changes) {
     if (cancelled()) throw layerErrors.cancelled({});
     await addChange(commit, change);

@@ -15,7 +15,10 @@ export type LayerJob =
 
 export type LayerJobResult = StoredTar | readonly Change[] | number | undefined;
 
-/** The jobs of a store. Long ones share two threads; short ones never wait behind them. */
+/**
+ * The jobs of a store. Long ones share two threads and take turns on them, so that one that waits for a download holds
+ * up nobody; short ones have a thread of their own.
+ */
 export interface LayerJobs extends AsyncDisposable {
   unpack(
     request: UnpackRequest,
@@ -30,7 +33,12 @@ export interface LayerJobs extends AsyncDisposable {
 
 export const createLayerJobs = (): LayerJobs => {
   const url = workerUrl(import.meta.url, 'layer.worker');
-  const long = createWorkerPool<LayerJob, LayerJobResult>({ url, size: 2, name: 'layers' });
+  const long = createWorkerPool<LayerJob, LayerJobResult>({
+    url,
+    size: 2,
+    name: 'layers',
+    jobsPerWorker: 16,
+  });
   const short = createWorkerPool<LayerJob, LayerJobResult>({ url, size: 1, name: 'layers-short' });
   const run = async <T>(job: LayerJob, options: RunOptions = {}): Promise<T> => {
     return (await (job.kind === 'usage' ? short : long).run(job, options)) as T;

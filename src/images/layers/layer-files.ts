@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { hexOf, type DiffId } from '#oci';
 
@@ -26,6 +26,8 @@ export const createLayerFiles = (root: string): LayerFiles => {
   const snapshots = join(root, 'snapshots');
   const empty = join(mounts, 'empty');
   for (const path of [layers, mounts, snapshots, empty]) mkdirSync(path, { recursive: true, mode: 0o711 });
+  // A snapshot without layers begins with the attributes of this directory.
+  chmodSync(empty, 0o755);
   const layer = (diffId: DiffId): string => join(layers, hexOf(diffId));
   return {
     layers,

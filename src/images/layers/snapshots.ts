@@ -6,7 +6,7 @@ import { chainIds, hexOf, type DiffId } from '#oci';
 import { lgetXattr, lsetXattr, lutimesNs } from '#sys';
 import { adopt, diffIdOf, withStaging, type Core } from './adopt.ts';
 import { formName } from './backend.ts';
-import { COMMITTED_FORM } from './commit-job.ts';
+import { COMMITTED_FORM, type CommitRequest } from './commit-job.ts';
 import { attributesOf } from './below.ts';
 import { layerErrors } from './errors.ts';
 import { STAGING_PREFIX, type LayerFiles } from './layer-files.ts';
@@ -46,10 +46,13 @@ const pathsOf = (files: LayerFiles, id: string): Paths => {
   return { own, upper: join(own, 'upper'), work: join(own, 'work'), merged: join(own, 'merged') };
 };
 
-/** Overlay shows the upper directory's own attributes at the root: those of the highest layer that names it. */
+/** The highest layer that names the root; its attributes are those of the merged root. */
+const rootReference = (lowers: readonly string[]): string | undefined =>
+  lowers.findLast((path) => lgetXattr(path, 'trusted.lade.implied') === undefined) ?? lowers[0];
+
+/** Overlay shows the upper directory's own attributes at the root. */
 const copyRootAttributes = (upper: string, lowers: readonly string[]): void => {
-  const named = lowers.findLast((path) => lgetXattr(path, 'trusted.lade.implied') === undefined);
-  const source = named ?? lowers[0];
+  const source = rootReference(lowers);
   if (source === undefined) return;
   const attributes = attributesOf(source, lstatSync(source, { bigint: true }));
   chownSync(upper, attributes.uid, attributes.gid);
@@ -121,19 +124,31 @@ const committedName = (handle: Handle, stored: StoredTar): string => {
   return formName(backend, chain === undefined ? undefined : hexOf(chain));
 };
 
+const commitInto = (
+  handle: Handle,
+  staging: string,
+  { clampTo, ignore = [], signal }: CommitOptions,
+): Promise<StoredTar | undefined> =>
+  withLower(handle, (lower) => {
+    const { core, stacks } = handle.dependencies;
+    const { layers } = handle.record;
+    const request: CommitRequest = {
+      upper: handle.paths.upper,
+      lower,
+      ignore,
+      backend: core.backend,
+      staging,
+      hasLayers: layers.length > 0,
+      rootReference: rootReference(stacks.lowers(layers)) ?? core.files.empty,
+      clampToNs: clampTo === undefined ? undefined : BigInt(clampTo.getTime()) * NS_PER_MS,
+    };
+    return core.jobs.commit(request, signal);
+  });
+
 const commitSnapshot = async (handle: Handle, options: CommitOptions): Promise<LayerInfo | undefined> => {
   const { core } = handle.dependencies;
-  const { clampTo, ignore = [], signal } = options;
   return await withStaging(core, async (staging) => {
-    const { layers } = handle.record;
-    const clampToNs = clampTo === undefined ? undefined : BigInt(clampTo.getTime()) * NS_PER_MS;
-    const { upper } = handle.paths;
-    const stored = await withLower(handle, (lower) =>
-      core.jobs.commit(
-        { upper, lower, ignore, backend: core.backend, staging, hasLayers: layers.length > 0, clampToNs },
-        signal,
-      ),
-    );
+    const stored = await commitInto(handle, staging, options);
     if (stored === undefined) return undefined;
     renameSync(join(staging, COMMITTED_FORM), join(staging, committedName(handle, stored)));
     return await adopt(core, staging, { ...stored, lease: options.lease });

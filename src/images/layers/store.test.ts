@@ -486,6 +486,25 @@ describe.each<BackendName>(['erofs', 'directories'])('%s', (backend) => {
       expect(listing).toContain('tmp/');
     });
 
+    test.each([true, false])(
+      'bring attributes of the root itself where they changed (layers: %s)',
+      async (some) => {
+        const layers = some ? [await base(), await unpackEntries(store, [file('etc/x', 'x')])] : [];
+        const snapshot = await store.createSnapshot({ id: 'c', layers, kind: 'build' });
+        const path = await snapshot.mount();
+        expect(await snapshot.commit()).toBeUndefined();
+        chmodSync(path, 0o711);
+        const info = await snapshot.commit();
+        const above = await store.createSnapshot({
+          id: 'd',
+          layers: [...layers, info!.diffId],
+          kind: 'build',
+        });
+        expect(statSync(await above.mount()).mode & 0o7777).toBe(0o711);
+        expect(statSync(above.mergedPath).uid).toBe(some ? 3 : 0);
+      },
+    );
+
     test('leave out what the runtime made', async () => {
       const snapshot = await store.createSnapshot({ id: 'c', layers: [await base()], kind: 'build' });
       const path = await snapshot.mount();

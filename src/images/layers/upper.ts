@@ -58,6 +58,15 @@ interface Pair {
   readonly lowerStats: BigIntStats | undefined;
 }
 
+/** Whether the root directory itself has another owner, mode or attribute than the one it began as. */
+export const rootChanged = (upper: string, reference: string): boolean => {
+  const [own, other] = [statOf(upper), statOf(reference)];
+  if (own === undefined || other === undefined) return false;
+  return (
+    own.mode !== other.mode || own.uid !== other.uid || own.gid !== other.gid || !sameXattrs(upper, reference)
+  );
+};
+
 /** A directory that is in both places counts only for what differs; its time also tells of files made and removed. */
 const sameDirectory = (pair: Pair, withTime: boolean): boolean => {
   const { stats, lowerStats } = pair;
