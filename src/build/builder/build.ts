@@ -154,8 +154,7 @@ const makePlan = (draft: Draft, bases: Bases): Plan => {
   const { file, globals, automatic, platform, emit } = draft;
   const buildArgs = draft.request.buildArgs ?? {};
   const consumed = new Set(globals.declared.keys());
-  const warn = (message: string, range: SourceRange): void =>
-    emit({ kind: 'warning', message, range });
+  const warn = (message: string, range: SourceRange): void => emit({ kind: 'warning', message, range });
   const input = { file, buildArgs, globals, automatic, warn, consumed };
   const planned = planStages(input, draft.outline, ({ index }) => {
     return bases.byStage.get(index)?.config ?? scratchConfig(platform);

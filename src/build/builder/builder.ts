@@ -5,6 +5,7 @@ import type { Emit } from '#events';
 import type { LayerLease, LayerStore } from '#layers';
 import type { Library } from '#library';
 import type { Database } from '#database';
+import type { Networks } from '#network';
 import type { DiffId } from '#oci';
 import type { Runtime } from '#runtime';
 import { runBuild, type BuildTools } from './build.ts';
@@ -13,7 +14,7 @@ import { openContext } from './context.ts';
 import { createDigestStore, type DigestStore } from './file-digests.ts';
 import { createGate } from './gate.ts';
 import { createCacheDirectories, type CacheDirectories } from './run-mounts.ts';
-import { connectToHost, type ConnectStep } from './run-network.ts';
+import { connectToBridge, connectToHost } from './run-network.ts';
 import type { Builder, BuildEvent, BuildRequest, BuildResult } from './types.ts';
 
 export interface BuilderDependencies {
@@ -23,8 +24,8 @@ export interface BuilderDependencies {
   readonly library: Library;
   readonly layers: LayerStore;
   readonly runtime: Runtime;
-  /** Connects RUN steps to another network than the host's. */
-  readonly connect?: ConnectStep | undefined;
+  /** Gives RUN steps the default bridge; without it they use the host's own network. */
+  readonly networks?: Networks | undefined;
 }
 
 const HOLDER_KIND = 'build-cache';
@@ -73,7 +74,8 @@ const sweep = async ({ scratch, dependencies }: Shop): Promise<void> => {
 
 const build = async (shop: Shop, request: BuildRequest, emit: Emit<BuildEvent>): Promise<BuildResult> => {
   const { dependencies, scratch, digests, caches } = shop;
-  const { library, layers, database, runtime, connect = connectToHost } = dependencies;
+  const { library, layers, database, runtime, networks } = dependencies;
+  const connect = networks === undefined ? connectToHost : connectToBridge(networks);
   await using stack = new AsyncDisposableStack();
   const lease = createLazyLease(library);
   stack.defer(lease.end);

@@ -3,4 +3,3 @@ export { builderErrors } from './errors.ts';
 export { builderMigrations } from './migrations.ts';
 export { createBuilder, type BuilderDependencies } from './builder.ts';
 export { HOST_CA_TARGET, HOST_CA_VARIABLES } from './host-trust.ts';
-export type { ConnectStep, StepNetwork, StepNetworkRequest } from './run-network.ts';

@@ -13,9 +13,18 @@ export interface StepTable {
   readonly total: number;
 }
 
+/** FROM with its variables replaced. */
+const fromText = ({ base, stage }: OutlinedStage): string => {
+  const image = base.kind === 'image' ? base.reference : stage.from.image.value;
+  const platform =
+    base.kind === 'image' && base.platform !== undefined ? [`--platform=${base.platform}`] : [];
+  const name = stage.from.name === undefined ? [] : ['AS', stage.from.name.value];
+  return ['FROM', ...platform, image, ...name].join(' ');
+};
+
 const fromStep = (outlined: OutlinedStage, index: number, total: number): BuildStep => ({
   id: `stage ${outlined.index}`,
-  name: outlined.stage.from.text.trim(),
+  name: fromText(outlined),
   stage: outlined.name,
   index,
   total,

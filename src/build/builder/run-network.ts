@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Networks } from '#network';
 import type { MountInput, NetworkInput } from '#runtime';
 
 /** The network of one RUN step; what it needs ends when it is disposed. */
@@ -9,6 +10,8 @@ export interface StepNetwork extends AsyncDisposable {
 }
 
 export interface StepNetworkRequest {
+  /** Names the step while it is connected. */
+  readonly id: string;
   readonly mode: 'default' | 'none' | 'host';
   /** Private directory of the step. */
   readonly directory: string;
@@ -59,3 +62,35 @@ export const connectToHost: ConnectStep = (request) => {
     [Symbol.asyncDispose]: () => Promise.resolve(),
   });
 };
+
+const HOSTNAME = 'lade-build';
+
+/** The default bridge, as containers get it; what a step asks for otherwise is as with `connectToHost`. */
+export const connectToBridge =
+  (networks: Networks): ConnectStep =>
+  async (request) => {
+    if (request.mode !== 'default') return connectToHost(request);
+    const { id, directory, extraHosts } = request;
+    await using stack = new AsyncDisposableStack();
+    const netnsPath = networks.createNamespace(id);
+    stack.defer(() => networks.removeNamespace(id));
+    const attachment = {
+      containerId: id,
+      containerName: id,
+      netnsPath,
+      network: 'bridge',
+      hostname: HOSTNAME,
+    };
+    const endpoints = [await networks.attach(attachment)];
+    stack.defer(() => networks.detach(id));
+    const mounts = [
+      boundFile(directory, '/etc/hosts', networks.hostsFile({ hostname: HOSTNAME, endpoints, extraHosts })),
+      boundFile(directory, '/etc/resolv.conf', networks.resolvConf({ endpoints })),
+    ];
+    const kept = stack.move();
+    return {
+      input: { kind: 'path', path: netnsPath },
+      mounts,
+      [Symbol.asyncDispose]: () => kept.disposeAsync(),
+    };
+  };

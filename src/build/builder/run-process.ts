@@ -70,7 +70,7 @@ const prepare = async (
   const { id, directory, stack } = own;
   const { secrets, extraHosts } = surroundings;
   const mode = operation.network === 'default' ? surroundings.network : operation.network;
-  const network = stack.use(await tools.connect({ mode, directory, extraHosts }));
+  const network = stack.use(await tools.connect({ id, mode, directory, extraHosts }));
   const { layers, caches } = tools;
   const asked = stack.use(
     await openMounts({ operation, layers, caches, directory, id, bindLayers, secrets, place }),
