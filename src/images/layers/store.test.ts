@@ -421,7 +421,7 @@ describe.each<BackendName>(['erofs', 'directories'])('%s', (backend) => {
       linkSync(join(path, 'etc/new'), join(path, 'etc/newer'));
       symlinkSync('new', join(path, 'etc/link'));
       execFileSync('mknod', [join(path, 'null'), 'c', '1', '3']);
-      execFileSync('mkfifo', [join(path, 'pipe')]);
+      execFileSync('mknod', [join(path, 'pipe'), 'p']);
       rmSync(join(path, 'usr/lib/a'));
       rmSync(join(path, 'tmp'), { recursive: true });
       mkdirSync(join(path, 'tmp'));
