@@ -167,131 +167,95 @@ interface LogicalLine {
   readonly emptyContinuation: SourceRange | undefined;
 }
 
-/** Reads the statements of one file. */
-const createStatementReader = (source: string, file: string) => {
-  const reader: LineReader = createLineReader(source);
-  const directives: Directive[] = [];
-  const findings: CheckFinding[] = [];
-  const scanDirective = createDirectiveScanner();
-  let escape: '\\' | '`' = '\\';
-  let comments: string[] = [];
+/** A file while its statements are read. */
+interface Reading {
+  readonly file: string;
+  readonly reader: LineReader;
+  readonly scanDirective: ReturnType<typeof createDirectiveScanner>;
+  readonly directives: Directive[];
+  readonly findings: CheckFinding[];
+  escape: '\\' | '`';
+  /** Comment lines since the last statement. */
+  comments: string[];
+}
 
-  const fail = (problem: string, range: SourceRange): never => {
-    throw dockerfileErrors.syntax({
-      problem,
-      file,
-      line: range.start.line,
-      excerpt: excerpt(source, range),
-    });
-  };
+const fail = ({ file, reader }: Reading, problem: string, range: SourceRange): never => {
+  const place = { file, line: range.start.line, excerpt: excerpt(reader.source, range) };
+  throw dockerfileErrors.syntax({ problem, ...place });
+};
 
-  const readDirective = (line: PhysicalLine, text: string): boolean => {
-    const found = scanDirective(text);
-    if (found.kind === 'end') return false;
-    const range = reader.range(line.offset, line.offset + line.text.length);
-    if (found.kind === 'duplicate') return fail(`only one ${found.name} parser directive can be used`, range);
-    if (found.name === 'escape') {
-      if (found.value !== '\\' && found.value !== '`') {
-        return fail(`invalid escape token '${found.value}' does not match \` or \\`, range);
-      }
-      escape = found.value;
+/** Takes a directive at the top of the file; false when the line is none. */
+const readDirective = (reading: Reading, line: PhysicalLine, text: string): boolean => {
+  const found = reading.scanDirective(text);
+  if (found.kind === 'end') return false;
+  const range = reading.reader.range(line.offset, line.offset + line.text.length);
+  if (found.kind === 'duplicate') {
+    return fail(reading, `only one ${found.name} parser directive can be used`, range);
+  }
+  if (found.name === 'escape') {
+    if (found.value !== '\\' && found.value !== '`') {
+      return fail(reading, `invalid escape token '${found.value}' does not match \` or \\`, range);
     }
-    directives.push({ name: found.name, value: found.value, range });
-    return true;
-  };
+    reading.escape = found.value;
+  }
+  reading.directives.push({ name: found.name, value: found.value, range });
+  return true;
+};
 
-  const noteComment = (text: string): void => {
-    const comment = trimSpace(text.slice(1));
-    if (comment === '') comments = [];
-    else comments.push(comment);
-  };
+const noteComment = (reading: Reading, text: string): void => {
+  const comment = trimSpace(text.slice(1));
+  if (comment === '') reading.comments = [];
+  else reading.comments.push(comment);
+};
 
-  /** The line without its continuation mark, and whether it had one. */
-  const continued = (text: string): readonly [string, boolean] => {
-    const body = text.replace(/[ \t]+$/u, '');
-    const goesOn = body.endsWith(escape) && !body.slice(0, -1).endsWith(escape);
-    return goesOn ? [body.slice(0, -1), true] : [text, false];
-  };
+/** The line without its continuation mark, and whether it had one. */
+const continued = (text: string, escape: string): readonly [string, boolean] => {
+  const body = text.replace(/[ \t]+$/u, '');
+  const goesOn = body.endsWith(escape) && !body.slice(0, -1).endsWith(escape);
+  return goesOn ? [body.slice(0, -1), true] : [text, false];
+};
 
-  const readLogicalLine = (first: PhysicalLine): LogicalLine | undefined => {
-    const stripped = trimStart(first.text);
-    const start = first.offset + (first.text.length - stripped.length);
-    let [text, goesOn] = continued(stripped);
-    if (!goesOn && text === '') return undefined;
-    const parts: (readonly [number, string])[] = [[start, text]];
-    let end = first.offset + first.text.length;
-    let emptyContinuation: SourceRange | undefined;
-    while (goesOn) {
-      const line = reader.next();
-      if (line === undefined) break;
-      if (isComment(line.text)) continue;
-      if (trimStart(line.text) === '') {
-        emptyContinuation ??= reader.range(line.offset, line.offset + line.text.length);
-        continue;
-      }
-      [text, goesOn] = continued(line.text);
-      parts.push([line.offset, text]);
-      end = line.offset + line.text.length;
+/** Joins a line with those that continue it; undefined when it is empty. */
+const readLogicalLine = ({ reader, escape }: Reading, first: PhysicalLine): LogicalLine | undefined => {
+  const stripped = trimStart(first.text);
+  const start = first.offset + (first.text.length - stripped.length);
+  let [text, goesOn] = continued(stripped, escape);
+  if (!goesOn && text === '') return undefined;
+  const parts: (readonly [number, string])[] = [[start, text]];
+  let end = first.offset + first.text.length;
+  let emptyContinuation: SourceRange | undefined;
+  while (goesOn) {
+    const line = reader.next();
+    if (line === undefined) break;
+    if (isComment(line.text)) continue;
+    if (trimStart(line.text) === '') {
+      emptyContinuation ??= reader.range(line.offset, line.offset + line.text.length);
+      continue;
     }
-    return { mapped: joinMapped(parts), start, end, emptyContinuation };
-  };
+    [text, goesOn] = continued(line.text, escape);
+    parts.push([line.offset, text]);
+    end = line.offset + line.text.length;
+  }
+  return { mapped: joinMapped(parts), start, end, emptyContinuation };
+};
 
-  const readHeredocs = (statement: SpanStatement, line: LogicalLine): readonly Heredoc[] => {
-    if (!takesHeredocs(statement) || !line.mapped.text.includes('<<')) return [];
-    return heredocHeads(line.mapped.text).map(
-      (head) =>
-        readHeredocBody(head, reader) ??
-        fail(`unterminated heredoc <<${head.name}`, reader.range(line.start, line.end)),
-    );
-  };
+const readHeredocs = (reading: Reading, statement: SpanStatement, line: LogicalLine): readonly Heredoc[] => {
+  if (!takesHeredocs(statement) || !line.mapped.text.includes('<<')) return [];
+  const { reader } = reading;
+  return heredocHeads(line.mapped.text).map(
+    (head) =>
+      readHeredocBody(head, reader) ??
+      fail(reading, `unterminated heredoc <<${head.name}`, reader.range(line.start, line.end)),
+  );
+};
 
-  const toStatement = (line: LogicalLine): Statement => {
-    const range = reader.range(line.start, line.end);
-    const { text } = line.mapped;
-    let statement: SpanStatement;
-    try {
-      statement = readStatement(trimmedSpan(text, 0), escape);
-    } catch (error) {
-      if (error instanceof SyntaxFault) return fail(error.message, range);
-      throw error;
-    }
-    const toWord = (span: Span): Word => {
-      const end =
-        span.end > span.start
-          ? line.mapped.sourceOffset(span.end - 1) + 1
-          : line.mapped.sourceOffset(span.start);
-      return { value: span.value, range: reader.range(line.mapped.sourceOffset(span.start), end) };
-    };
-    const heredocs = readHeredocs(statement, line);
-    const last = heredocs.at(-1);
-    const end = last === undefined ? line.end : endOfLine(source, last.range.end.offset);
-    return located(statement, toWord, { heredocs, comments, range: reader.range(line.start, end) });
-  };
-
-  const read = (): Statements => {
-    const statements: Statement[] = [];
-    for (let line = reader.next(); line !== undefined; line = reader.next()) {
-      const text = trimStart(line.text);
-      const directive = readDirective(line, text);
-      if (text.startsWith('#')) {
-        if (!directive) noteComment(text);
-        continue;
-      }
-      const logical = readLogicalLine(line);
-      if (logical === undefined) continue;
-      const statement = toStatement(logical);
-      statements.push(statement);
-      comments = [];
-      if (logical.emptyContinuation !== undefined) {
-        const message = `Empty continuation line found in: ${statement.text}`;
-        findings.push({ rule: 'NoEmptyContinuation', message, range: logical.emptyContinuation });
-      }
-    }
-    if (statements.length === 0) throw dockerfileErrors.empty({ file });
-    return { directives, escape, statements, findings };
-  };
-
-  return { read };
+const readSpans = (reading: Reading, line: LogicalLine): SpanStatement => {
+  try {
+    return readStatement(trimmedSpan(line.mapped.text, 0), reading.escape);
+  } catch (error) {
+    if (!(error instanceof SyntaxFault)) throw error;
+    return fail(reading, error.message, reading.reader.range(line.start, line.end));
+  }
 };
 
 const endOfLine = (source: string, offset: number): number => {
@@ -300,11 +264,62 @@ const endOfLine = (source: string, offset: number): number => {
   return source[end - 1] === '\r' ? end - 1 : end;
 };
 
+const toStatement = (reading: Reading, line: LogicalLine): Statement => {
+  const { reader, comments } = reading;
+  const { mapped } = line;
+  const statement = readSpans(reading, line);
+  const toWord = (span: Span): Word => {
+    const start = mapped.sourceOffset(span.start);
+    const end = span.end > span.start ? mapped.sourceOffset(span.end - 1) + 1 : start;
+    return { value: span.value, range: reader.range(start, end) };
+  };
+  const heredocs = readHeredocs(reading, statement, line);
+  const last = heredocs.at(-1);
+  const end = last === undefined ? line.end : endOfLine(reader.source, last.range.end.offset);
+  return located(statement, toWord, { heredocs, comments, range: reader.range(line.start, end) });
+};
+
+const readNext = (reading: Reading, line: PhysicalLine): Statement | undefined => {
+  const text = trimStart(line.text);
+  const directive = readDirective(reading, line, text);
+  if (text.startsWith('#')) {
+    if (!directive) noteComment(reading, text);
+    return undefined;
+  }
+  const logical = readLogicalLine(reading, line);
+  if (logical === undefined) return undefined;
+  const statement = toStatement(reading, logical);
+  reading.comments = [];
+  if (logical.emptyContinuation !== undefined) {
+    const message = `Empty continuation line found in: ${statement.text}`;
+    reading.findings.push({ rule: 'NoEmptyContinuation', message, range: logical.emptyContinuation });
+  }
+  return statement;
+};
+
 /**
  * Splits a Dockerfile into statements: directives, comments, continuations, heredocs, JSON forms. It checks the
  * syntax, not the meaning: unknown instructions pass.
  *
  * @throws `DOCKERFILE_SYNTAX`, `DOCKERFILE_EMPTY`
  */
-export const parseStatements = (source: string, file = 'Dockerfile'): Statements =>
-  createStatementReader(source, file).read();
+export const parseStatements = (source: string, file = 'Dockerfile'): Statements => {
+  const reader = createLineReader(source);
+  const reading: Reading = {
+    file,
+    reader,
+    scanDirective: createDirectiveScanner(),
+    directives: [],
+    findings: [],
+    escape: '\\',
+    comments: [],
+  };
+  const statements: Statement[] = [];
+  for (let line = reader.next(); line !== undefined; line = reader.next()) {
+    const statement = readNext(reading, line);
+    if (statement !== undefined) statements.push(statement);
+  }
+  if (statements.length === 0) throw dockerfileErrors.empty({ file });
+  const { directives, escape, findings } = reading;
+  return { directives, escape, statements, findings };
+};
