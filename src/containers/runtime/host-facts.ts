@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { arch, release } from 'node:os';
+import { gunzipSync } from 'node:zlib';
 import { capabilitiesOfMask } from './capabilities.ts';
 import type { HostFacts } from './types.ts';
 
@@ -34,6 +35,15 @@ const hardLimitOf = (limits: string, title: string): number | undefined => {
 export const parseLimits = (limits: string): HostFacts['hardLimits'] =>
   Object.fromEntries(Object.entries(LIMIT_TITLES).map(([name, title]) => [name, hardLimitOf(limits, title)]));
 
+const kernelConfig = (): string | undefined => {
+  const installed = `/boot/config-${release()}`;
+  if (existsSync('/proc/config.gz')) return gunzipSync(readFileSync('/proc/config.gz')).toString('latin1');
+  return existsSync(installed) ? readFileSync(installed, 'latin1') : undefined;
+};
+
+/** A kernel that does not say how it was built may have x32. */
+const hasX32 = (): boolean => arch() === 'x64' && (kernelConfig()?.includes('CONFIG_X86_X32_ABI=y') ?? true);
+
 /** Reads what `toRuntimeSpec` must know of this machine and process. */
 export const readHostFacts = (): HostFacts => {
   const [major = 0, minor = 0] = release()
@@ -44,6 +54,7 @@ export const readHostFacts = (): HostFacts => {
   return {
     architecture: OCI_ARCHITECTURES[arch()] ?? arch(),
     kernel: { major, minor },
+    x32: hasX32(),
     cgroup: unified ? 'v2' : 'v1',
     swapLimit: unified || existsSync('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes'),
     capabilities: capabilitiesOfMask(/^CapBnd:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'),

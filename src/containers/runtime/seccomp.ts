@@ -14,7 +14,7 @@ const SECCOMP_ARCHITECTURES: Readonly<Record<string, string>> = {
 /** What the conditions of a profile are judged by. */
 export interface SeccompSubject {
   readonly capabilities: readonly string[];
-  readonly host: Pick<HostFacts, 'architecture' | 'kernel'>;
+  readonly host: Pick<HostFacts, 'architecture' | 'kernel' | 'x32'>;
 }
 
 const kernelIsAtLeast = (kernel: HostFacts['kernel'], wanted: string): boolean => {
@@ -39,12 +39,16 @@ const toRule = (rule: SeccompProfileRule): SeccompRule => ({
   ...(rule.args === undefined || rule.args.length === 0 ? {} : { args: rule.args }),
 });
 
+/**
+ * The machine's own architecture and those it can also run. Each one more costs 5 ms of every start, so one that the
+ * kernel lacks is left out: its system calls do not exist.
+ */
 const architecturesOf = (profile: SeccompProfile, host: SeccompSubject['host']): readonly string[] => {
   const own = SECCOMP_ARCHITECTURES[host.architecture];
   const row = profile.archMap?.find(({ architecture }) => architecture === own);
-  return row === undefined
-    ? (profile.architectures ?? [])
-    : [row.architecture, ...(row.subArchitectures ?? [])];
+  const all =
+    row === undefined ? (profile.architectures ?? []) : [row.architecture, ...(row.subArchitectures ?? [])];
+  return all.filter((name) => name !== 'SCMP_ARCH_X32' || host.x32);
 };
 
 /** A Docker seccomp profile as the OCI section for one container's capabilities on one machine. */

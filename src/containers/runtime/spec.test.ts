@@ -25,9 +25,11 @@ describe('toRuntimeSpec', () => {
     const { linux, ...rest } = toRuntimeSpec(input(), sampleHost);
     const { seccomp, ...plainLinux } = linux;
     await expect(JSON.stringify({ ...rest, linux: plainLinux }, null, 2)).toMatchFileSnapshot(
-      './golden/plain.json',
+      './golden/plain.golden',
     );
     expect(seccomp?.architectures).toEqual(['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32']);
+    const without = toRuntimeSpec(input(), { ...sampleHost, x32: false }).linux.seccomp;
+    expect(without?.architectures).toEqual(['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86']);
   });
 
   test('of a container that says everything', async () => {
@@ -72,7 +74,7 @@ describe('toRuntimeSpec', () => {
       }),
       sampleHost,
     );
-    await expect(JSON.stringify(spec, null, 2)).toMatchFileSnapshot('./golden/full.json');
+    await expect(JSON.stringify(spec, null, 2)).toMatchFileSnapshot('./golden/full.golden');
   });
 
   test('of a privileged one hides and forbids nothing', () => {
@@ -139,7 +141,7 @@ describe('the default seccomp profile', () => {
   const allowed = (name: string, capabilities: readonly string[], architecture = 'amd64'): boolean =>
     compileSeccomp(defaultSeccompProfile, {
       capabilities,
-      host: { architecture, kernel: { major: 6, minor: 1 } },
+      host: { architecture, kernel: { major: 6, minor: 1 }, x32: true },
     }).syscalls.some((rule) => rule.names.includes(name) && rule.action === 'SCMP_ACT_ALLOW');
 
   test('opens what a capability needs, on the right architecture and kernel', () => {
@@ -150,7 +152,7 @@ describe('the default seccomp profile', () => {
     expect(allowed('ptrace', [])).toBe(true);
     const old = compileSeccomp(defaultSeccompProfile, {
       capabilities: [],
-      host: { architecture: 'amd64', kernel: { major: 4, minor: 7 } },
+      host: { architecture: 'amd64', kernel: { major: 4, minor: 7 }, x32: true },
     });
     expect(old.syscalls.some((rule) => rule.names.includes('ptrace'))).toBe(false);
   });

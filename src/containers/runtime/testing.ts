@@ -24,6 +24,7 @@ export const makeBusyboxRoot = (directory: string): void => {
 export const sampleHost: HostFacts = {
   architecture: 'amd64',
   kernel: { major: 6, minor: 1 },
+  x32: true,
   cgroup: 'v1',
   swapLimit: true,
   capabilities: [

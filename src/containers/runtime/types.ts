@@ -131,6 +131,8 @@ export interface HostFacts {
   /** OCI name: amd64, arm64, … */
   readonly architecture: string;
   readonly kernel: { readonly major: number; readonly minor: number };
+  /** False where the kernel surely runs no programs of the x32 ABI. */
+  readonly x32: boolean;
   readonly cgroup: 'v1' | 'v2';
   /** Whether the kernel counts swap, so that a limit of memory plus swap can be set. */
   readonly swapLimit: boolean;

@@ -1,6 +1,6 @@
 import type { ContainerConfig as ImageContainerConfig, HistoryEntry, ImageConfig, JsonSet } from '#oci';
 import type { LayerInfo } from '#layers';
-import { applyChanges } from './apply-changes.ts';
+import { applyChanges } from '#library';
 import type { Container } from './container.ts';
 import { emitContainer, snapshotOf, type EngineContext } from './context.ts';
 import { commandOf } from './merge-config.ts';

@@ -132,11 +132,6 @@ export const engineErrors = defineErrors('engine', {
     message: (p: { text: string }) => `Error running ps: ${p.text}`,
     hint: 'Debian has ps in the package procps; the options must be those of ps and keep the column PID',
   },
-  invalidChange: {
-    kind: 'invalid-argument',
-    message: (p: { line: string; text: string }) => `the change "${p.line}" cannot be applied: ${p.text}`,
-    hint: 'use CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, SHELL, STOPSIGNAL, USER, VOLUME or WORKDIR',
-  },
   invalidFilter: {
     kind: 'invalid-argument',
     message: (p: Named) => `invalid filter '${p.name}'`,

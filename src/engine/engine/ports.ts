@@ -33,6 +33,10 @@ export interface EngineImages {
     holder: { readonly kind: string; readonly id: string; readonly label?: string | undefined },
   ): Promise<void>;
   release(holder: { readonly kind: string; readonly id: string }): Promise<void>;
+  /** Who holds images now. */
+  readonly holds: {
+    heldBy(kind: string): readonly { readonly holder: { readonly id: string } }[];
+  };
   /** Keeps layers that are being made. */
   lease(options: {
     readonly label: string;

@@ -67,10 +67,9 @@ const sweepOrphans = async (context: EngineContext): Promise<void> => {
   const known = new Set(context.containers.list().map(({ id }) => id));
   for (const id of context.runtime.list()) if (!known.has(id)) await context.runtime.delete(id);
   const orphans = context.layers.snapshots().filter(({ id, kind }) => kind === 'container' && !known.has(id));
-  for (const snapshot of orphans) {
-    await snapshot.remove();
-    await context.library.release({ kind: 'container', id: snapshot.id });
-  }
+  for (const snapshot of orphans) await snapshot.remove();
+  const holders = new Set(context.library.holds.heldBy('container').map(({ holder }) => holder.id));
+  for (const id of holders) if (!known.has(id)) await context.library.release({ kind: 'container', id });
   const directory = join(context.root.path, 'containers');
   await mkdir(directory, { recursive: true, mode: 0o710 });
   for (const id of readdirSync(directory)) {

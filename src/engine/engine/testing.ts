@@ -51,6 +51,7 @@ export const createFakeImages = (): FakeImages => {
     },
     hold: async (_id, holder) => void holders.add(holder.id),
     release: async (holder) => void holders.delete(holder.id),
+    holds: { heldBy: () => [...holders].map((id) => ({ holder: { id } })) },
     lease: async () => ({ [Symbol.asyncDispose]: async () => undefined }),
   };
 };
