@@ -1,8 +1,8 @@
 import type { Emit } from '#events';
-import type { Collected, KeyedLock } from '#store';
+import type { KeyedLock } from '#store';
 import type { Downloads } from './downloads.ts';
 import type { Lookup } from './lookup.ts';
-import type { Cancellable, ImageAction, ImageEvent, LibraryDependencies } from './types.ts';
+import type { ImageAction, ImageEvent, Library, LibraryDependencies } from './types.ts';
 
 /** What all use-cases of one library share. */
 export interface Context extends LibraryDependencies {
@@ -13,7 +13,7 @@ export interface Context extends LibraryDependencies {
   /** Compresses a layer once at a time. */
   readonly compressions: KeyedLock;
   /** Deletes content that nothing names. */
-  readonly collect: (options?: Cancellable) => Promise<Collected>;
+  readonly collect: Library['collect'];
 }
 
 /** Tells of an image event with the name it happened under. */

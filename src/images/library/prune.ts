@@ -49,7 +49,7 @@ export const pruneImages = async (context: Context, request: PruneRequest = {}):
       if (!isLadeError(error, 'conflict')) throw error;
     }
   }
-  await context.collect();
+  await context.collect({ resumable: true });
   const reclaimed = Math.max(0, before - contentBytes(context));
   announce(context, 'prune', '');
   return { removed, reclaimed };

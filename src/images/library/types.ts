@@ -253,7 +253,7 @@ export interface Library {
   readonly holds: Holds;
   /** Protects layers that are being made, until an image or a hold names them. */
   lease(options: LeaseOptions): Promise<Lease>;
-  /** Deletes content that nothing names. */
-  collect(options?: Cancellable): Promise<Collected>;
+  /** Deletes content that nothing names; with `resumable` also what unfinished pulls keep. */
+  collect(options?: Cancellable & { readonly resumable?: boolean | undefined }): Promise<Collected>;
   usage(): LibraryUsage;
 }

@@ -116,7 +116,7 @@ export const collect = async (
   dependencies: CollectDependencies,
   options: CollectOptions,
 ): Promise<Collected> => {
-  await endDeadLeases(dependencies);
+  await endDeadLeases(dependencies, options);
   await sweepIngests(dependencies);
   options.signal?.throwIfAborted();
   const blobs = await collectBlobs(dependencies);

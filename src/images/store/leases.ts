@@ -15,14 +15,40 @@ export const protectStatement = (lease: Lease, kind: ProtectedKind, key: string)
   expectChanges: 1,
 });
 
-const insertLease = async (database: Database, id: string, options: LeaseOptions): Promise<void> => {
+/** Leases that outlived their process or were detached, and have time left or not. */
+const pastLeases = (
+  { database, live }: LeaseDependencies,
+  condition: string,
+  ...params: (string | number)[]
+) =>
+  database
+    .all<{ id: string }>(`SELECT id FROM leases WHERE ${condition}`, ...params)
+    .map(({ id }) => id)
+    .filter((id) => !live.has(id));
+
+const pastOfLabel = (dependencies: LeaseDependencies, label: string): readonly string[] =>
+  pastLeases(dependencies, 'label = ? AND expires_at IS NOT NULL', label);
+
+/** Takes over what an earlier lease of the same label protected, so that it ends with this one. */
+const takeOver = (past: string, id: string): readonly Statement[] => [
+  { sql: 'UPDATE OR IGNORE lease_items SET lease = ? WHERE lease = ?', params: [id, past] },
+  { sql: 'DELETE FROM leases WHERE id = ?', params: [past] },
+];
+
+const insertLease = async (
+  dependencies: LeaseDependencies,
+  id: string,
+  options: LeaseOptions,
+): Promise<void> => {
   const now = Date.now();
   const expires = options.ttlMs === undefined ? null : now + options.ttlMs;
-  await database.write([
+  const past = options.ttlMs === undefined ? [] : pastOfLabel(dependencies, options.label);
+  await dependencies.database.write([
     {
       sql: 'INSERT INTO leases (id, label, everything, created_at, expires_at) VALUES (?, ?, ?, ?, ?)',
       params: [id, options.label, options.everything === true ? 1 : 0, now, expires],
     },
+    ...past.flatMap((old) => takeOver(old, id)),
   ]);
 };
 
@@ -52,7 +78,11 @@ const createLease = (dependencies: LeaseDependencies, id: string, options: Lease
       if (ended) return;
       ended = true;
       live.delete(id);
-      await database.write([endStatement(id, detached ? options.ttlMs : undefined)]);
+      const done = detached || options.ttlMs === undefined ? [] : pastOfLabel(dependencies, options.label);
+      await database.write([
+        endStatement(id, detached ? options.ttlMs : undefined),
+        ...done.map((past) => endStatement(past, undefined)),
+      ]);
     },
   };
   live.set(id, lease);
@@ -71,18 +101,24 @@ export const createLeases = (dependencies: LeaseDependencies): Leases => ({
     const id = randomUUID();
     const make = async (): Promise<Lease> => {
       const lease = createLease(dependencies, id, options);
-      await insertLease(dependencies.database, id, options);
+      await insertLease(dependencies, id, options);
       return lease;
     };
     return options.everything === true ? dependencies.lock(LAYER_REMOVAL, make) : make();
   },
 });
 
-/** Ends leases of earlier processes that have no time left; those of this process stay. */
-export const endDeadLeases = async (dependencies: LeaseDependencies): Promise<void> => {
-  const { database, live } = dependencies;
-  const dead = database
-    .all<{ id: string }>('SELECT id FROM leases WHERE expires_at IS NULL OR expires_at <= ?', Date.now())
-    .filter(({ id }) => !live.has(id));
-  await database.write(dead.map(({ id }) => ({ sql: 'DELETE FROM leases WHERE id = ?', params: [id] })));
+/**
+ * Ends leases of earlier processes, and detached ones, that have no time left; all of them when `resumable` work is to
+ * be given up. Those in use stay.
+ */
+export const endDeadLeases = async (
+  dependencies: LeaseDependencies,
+  options: { readonly resumable?: boolean | undefined } = {},
+): Promise<void> => {
+  const now = options.resumable === true ? Number.MAX_SAFE_INTEGER : Date.now();
+  const dead = pastLeases(dependencies, 'expires_at IS NULL OR expires_at <= ?', now);
+  await dependencies.database.write(
+    dead.map((id) => ({ sql: 'DELETE FROM leases WHERE id = ?', params: [id] })),
+  );
 };

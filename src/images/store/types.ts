@@ -24,7 +24,10 @@ export interface BlobInfo {
 export type ProtectedKind = 'blob' | 'layer' | 'ingest' | 'image';
 
 export interface LeaseOptions {
-  /** Who holds it and what for, shown to people. */
+  /**
+   * Who holds it and what for, shown to people. A lease with a time takes over what past ones of the same label
+   * protected, and ends them with itself.
+   */
   readonly label: string;
   /**
    * How long what it protects outlives the process, or a `detach`, in milliseconds. Without it the lease ends with
@@ -225,6 +228,8 @@ export interface LayerCollection {
 }
 
 export interface CollectOptions {
+  /** Also what detached leases keep to be taken up again. */
+  readonly resumable?: boolean | undefined;
   readonly layers?: LayerCollection | undefined;
   readonly signal?: AbortSignal | undefined;
 }
