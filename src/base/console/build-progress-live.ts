@@ -53,7 +53,8 @@ const stepOf = (live: Live, step: BuildStepView): LiveStep => {
 };
 
 /** What a line of output looks like without its escape sequences and overwritten parts. */
-const cleanLine = (text: string): string => visible(stripVTControlCharacters(text).split('\r').findLast(Boolean) ?? '');
+const cleanLine = (text: string): string =>
+  visible(stripVTControlCharacters(text).split('\r').findLast(Boolean) ?? '');
 
 const addLog = (step: LiveStep, data: Uint8Array): void => {
   const lines = (step.held + Buffer.from(data).toString()).split('\n');
@@ -100,11 +101,16 @@ const draw = (live: Live, finished: boolean): void => {
 };
 
 const pullNote = (event: Extract<BuildProgressEvent, { kind: 'pull' }>): string => {
-  const size = event.total === undefined ? '' : ` ${humanSize(event.current ?? 0, 3)} / ${humanSize(event.total, 3)}`;
+  const size =
+    event.total === undefined ? '' : ` ${humanSize(event.current ?? 0, 3)} / ${humanSize(event.total, 3)}`;
   return visible(`${event.id} ${event.status}`) + size;
 };
 
-const finish = (step: LiveStep, state: LiveStep['state'], durationMs = performance.now() - step.startedAt): void => {
+const finish = (
+  step: LiveStep,
+  state: LiveStep['state'],
+  durationMs = performance.now() - step.startedAt,
+): void => {
   if (step.held !== '') addLog(step, Buffer.from('\n'));
   step.state = state;
   step.durationMs = durationMs;
@@ -145,7 +151,14 @@ const failure = (step: LiveStep): string =>
 
 /** A view that is redrawn in place. */
 export const createLiveBuild = (screen: BuildScreen): BuildProgress => {
-  const live: Live = { screen, steps: new Map(), startedAt: performance.now(), total: 0, drawn: 0, messages: [] };
+  const live: Live = {
+    screen,
+    steps: new Map(),
+    startedAt: performance.now(),
+    total: 0,
+    drawn: 0,
+    messages: [],
+  };
   const timer = setInterval(() => draw(live, false), REDRAW_MS);
   return {
     show: (event, why) => apply(live, event, why),

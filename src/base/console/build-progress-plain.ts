@@ -1,5 +1,10 @@
 import { StringDecoder } from 'node:string_decoder';
-import { stepTitle, type BuildProgress, type BuildProgressEvent, type BuildStepView } from './build-progress.ts';
+import {
+  stepTitle,
+  type BuildProgress,
+  type BuildProgressEvent,
+  type BuildStepView,
+} from './build-progress.ts';
 import type { Screen } from './transfer-progress.ts';
 
 interface Shown {
@@ -82,7 +87,7 @@ const show = (plain: Plain, event: BuildProgressEvent, why: string | undefined):
       return line(plain, shown, `DONE ${seconds(event.durationMs)}`);
     case 'step-failed':
       flush(plain, shown);
-      return line(plain, shown, `ERROR: ${event.message}`);
+      return line(plain, shown, `ERROR: ${event.message.split('\n', 1)[0] ?? ''}`);
     case 'step-cancelled':
       return line(plain, shown, 'CANCELED');
     default:

@@ -49,7 +49,11 @@ export interface BuildScreen extends Screen {
 
 /** `[2/6] RUN npm ci`, with the stage's name where there is one. */
 export const stepTitle = (step: BuildStepView): string => {
-  const stage = /^\d+$/.test(step.stage) ? (step.stage === '0' ? '' : `stage-${step.stage} `) : `${step.stage} `;
+  const stage = /^\d+$/.test(step.stage)
+    ? step.stage === '0'
+      ? ''
+      : `stage-${step.stage} `
+    : `${step.stage} `;
   return `[${stage}${step.index}/${step.total}] ${step.name.split('\n', 1)[0] ?? ''}`;
 };
 

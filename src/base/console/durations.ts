@@ -72,6 +72,14 @@ export const goTime = (seconds: number): string => {
   return `${dayOf(date)} ${clockOf(date)} ${offsetOf(date).join('')} ${zoneName(date)}`;
 };
 
+/** Go's `Time.String()` of an RFC 3339 time in UTC, fraction included; other texts stay as they are. */
+export const goTimeOf = (text: string): string => {
+  const match = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d+)?Z$/.exec(text);
+  if (match === null) return text;
+  const [, day = '', clock = '', fraction = ''] = match;
+  return `${day} ${clock}${fraction.replace(/\.?0+$/, '')} +0000 UTC`;
+};
+
 /** RFC 3339 in local time, with nanoseconds where `nanos` is given: `2026-11-20T10:11:12+01:00`. */
 export const localRfc3339 = (seconds: number, nanos?: bigint): string => {
   const date = new Date(seconds * 1000);

@@ -1,5 +1,6 @@
 import { alignColumns } from './table.ts';
 import { compileTemplate } from './template.ts';
+import { WHOLE_ROW } from './template-functions.ts';
 import { visible } from './visible.ts';
 
 /** One line of a list: what `{{.Name}}` finds. Functions are called: `{{.Label "x"}}`. */
@@ -47,7 +48,9 @@ export const formatRows = (rows: readonly Row[], options: RowsOptions): string =
   const template = compileTemplate(templateOf(options.format));
   const table = options.format.startsWith('table');
   const hide = table || (options.terminal && !options.format.includes('json'));
-  const lines = rows.map((row) => `${template(hide ? safeRow(row) : row, { missing: 'error' })}\n`);
+  const lines = rows.map(
+    (row) => `${template({ ...(hide ? safeRow(row) : row), [WHOLE_ROW]: true }, { missing: 'error' })}\n`,
+  );
   if (!table) return lines.join('');
   const heading = template({ ...options.headings, Label: labelHeading }, { heading: true });
   return alignColumns(`${heading}\n${lines.join('')}`);

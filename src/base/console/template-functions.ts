@@ -24,8 +24,17 @@ const textOf = (name: string, value: unknown): string => {
 
 const plain = (value: unknown): unknown => (value === NO_VALUE || value === undefined ? null : value);
 
-const toJson = (value: unknown): string =>
-  JSON.stringify(plain(value)).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
+/** Marks a whole line of a list: docker writes its JSON with `<`, `>` and `&` as escapes. */
+export const WHOLE_ROW: unique symbol = Symbol('whole row');
+
+const escapeCharacter = (character: string): string =>
+  `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`;
+
+const toJson = (value: unknown): string => {
+  const text = JSON.stringify(plain(value));
+  const row = typeof value === 'object' && value !== null && WHOLE_ROW in value;
+  return text.replaceAll(row ? /[<>&\u2028\u2029]/g : /[\u2028\u2029]/g, escapeCharacter);
+};
 
 const lengthOf = (value: unknown): number => {
   if (typeof value === 'string') return Buffer.byteLength(value);

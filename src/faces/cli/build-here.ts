@@ -83,13 +83,13 @@ const whyOf = (event: BuildEvent, explain: boolean): string | undefined => {
 };
 
 const showEvent = (progress: BuildProgress, event: BuildEvent, explain: boolean): void => {
-  progress.show(event, whyOf(event, explain));
   if (explain && event.kind === 'step-done' && (event.layerSize ?? 0) > 0)
     progress.show({
       kind: 'step-log',
       step: event.step,
       data: Buffer.from(`layer of ${humanSize(event.layerSize ?? 0, 3)}\n`),
     });
+  progress.show(event, whyOf(event, explain));
 };
 
 /** Builds a directory that the daemon reads in place; returns the image's id. */

@@ -48,7 +48,12 @@ export const cliErrors = defineErrors('cli', {
   },
   work: {
     kind: 'failed-precondition',
-    message: (p: { readonly message: string; readonly advice: string }) => p.message,
+    message: (p: {
+      readonly message: string;
+      readonly advice: string;
+      /** Exit code that the work itself names. */
+      readonly exitCode?: number | undefined;
+    }) => p.message,
     hint: (p: { readonly advice: string }) => p.advice,
   },
   daemonNotStarted: {

@@ -3,6 +3,7 @@ import { compileTemplate } from '#console';
 import type { DockerClient, QueryValue } from '#client';
 import type { Cli } from './context.ts';
 import { cliErrors } from './errors.ts';
+import { withDefaults } from './inspect-defaults.ts';
 import { containerPath, imagePath } from './paths.ts';
 import { report } from './report.ts';
 
@@ -62,7 +63,9 @@ const find = async (client: DockerClient, kinds: readonly ObjectKind[], name: st
 const render = (format: string | undefined, found: readonly unknown[]): string => {
   if (format === undefined || format === '') return `${JSON.stringify(found, null, 4)}\n`;
   const template = compileTemplate(format === 'json' ? '{{json .}}' : format);
-  return found.map((object) => `${template(object, { missing: 'error', maps: MAPS })}\n`).join('');
+  return found
+    .map((object) => `${template(withDefaults(object), { missing: 'error', maps: MAPS })}\n`)
+    .join('');
 };
 
 /** Prints what is found of `names` and reports the rest; returns the exit code. */

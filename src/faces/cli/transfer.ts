@@ -7,7 +7,7 @@ import { cliErrors } from './errors.ts';
 /** Thrown for an error line; `code` is the exit code that the daemon names. */
 const throwLine = (line: ProgressLine): void => {
   const message = line.errorDetail?.message ?? line.error;
-  if (message !== undefined) throw cliErrors.work({ message, advice: '' });
+  if (message !== undefined) throw cliErrors.work({ message, advice: '', exitCode: line.errorDetail?.code });
 };
 
 export interface TransferOptions {

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { toLadeError } from '#errors';
 import { flagTable } from '#console';
 import { defineCommand } from '../command.ts';
 import { chooseBuildContext } from '../build-context.ts';
@@ -36,6 +37,12 @@ export const buildFlags = flagTable({
   target: { kind: 'string', help: 'Set the target build stage to build' },
 });
 
+/** A RUN step that failed hands on its exit code, as docker's classic builds do. */
+const exitCodeOf = (error: unknown): number => {
+  const code = toLadeError(error).details?.['exitCode'];
+  return typeof code === 'number' && code > 0 && code < 256 ? code : 1;
+};
+
 export const command = defineCommand({
   name: 'build',
   operands: '[OPTIONS] PATH | -',
@@ -43,6 +50,7 @@ export const command = defineCommand({
   aliases: ['image build', 'builder build', 'build'],
   flags: buildFlags,
   args: [1, 1],
+  exitCodeOf,
   async run(cli, { flags, args: [place = '.'] }) {
     const context = await chooseBuildContext(cli, { place, file: flags.file });
     const options = readBuildOptions(cli, flags);

@@ -60,12 +60,12 @@ const serverLines = (info: InfoAnswer): readonly string[] => [
   ...line('Name', info.Name),
   ...line('ID', info.ID),
   ...line('Docker Root Dir', info.DockerRootDir),
-  ` Debug Mode: ${String(info['Debug'] ?? false)}`,
+  ` Debug Mode: ${String(info['Debug'] === true)}`,
   ...line('HTTP Proxy', info['HttpProxy']),
   ...line('HTTPS Proxy', info['HttpsProxy']),
   ...line('No Proxy', info['NoProxy']),
-  ` Experimental: ${String(info['ExperimentalBuild'] ?? false)}`,
-  ` Live Restore Enabled: ${String(info['LiveRestoreEnabled'] ?? false)}`,
+  ` Experimental: ${String(info['ExperimentalBuild'] === true)}`,
+  ` Live Restore Enabled: ${String(info['LiveRestoreEnabled'] === true)}`,
 ];
 
 export const command = defineCommand({

@@ -1,5 +1,5 @@
 import type { NetworkAnswer } from '#api';
-import { flagTable, formatRows, shortId, type Row } from '#console';
+import { flagTable, formatRows, goTimeOf, shortId, type Row } from '#console';
 import { defineCommand } from '../command.ts';
 import { encodeFilters } from '../filters.ts';
 import { joinLabels } from '../text-lists.ts';
@@ -17,7 +17,7 @@ const HEADINGS = {
 };
 
 const toRow = (network: NetworkAnswer, truncate: boolean): Row => ({
-  CreatedAt: network.Created,
+  CreatedAt: goTimeOf(network.Created),
   Driver: network.Driver,
   ID: truncate ? shortId(network.Id) : network.Id,
   IPv4: String(network.EnableIPv4),

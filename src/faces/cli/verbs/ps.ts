@@ -31,7 +31,7 @@ const chooseFormat = (
 };
 
 /** The daemon measures sizes only where the format shows them. */
-const showsSize = (format: string): boolean => /\.Size\b|json \.\s*\}|^json$/.test(format);
+const showsSize = (format: string): boolean => /\.Size\b/.test(format);
 
 export const command = defineCommand({
   name: 'ps',
