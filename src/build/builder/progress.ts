@@ -1,7 +1,6 @@
 import type { Emit } from '#events';
 import type { SolveEvent } from '#solver';
 import type { StepResult } from './cache.ts';
-import type { BuildVertex } from './graph.ts';
 import { toReasons } from './miss-reasons.ts';
 import type { Outline, OutlinedStage } from './outline.ts';
 import type { PlannedStage } from './plan.ts';
@@ -96,70 +95,83 @@ export interface Progress {
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-export const createProgress = (input: ProgressInput): Progress => {
-  const { planned, table, emit } = input;
-  const told = new Map<number, number>();
-  const results = new Map<number, Map<number, StepResult>>();
-  let cached = 0;
-  let executed = 0;
+/** Where one build stands. */
+interface State {
+  readonly input: ProgressInput;
+  /** By stage: how many steps were told. */
+  readonly told: Map<number, number>;
+  readonly results: Map<number, Map<number, StepResult>>;
+  cached: number;
+  executed: number;
+}
 
-  const tellUpTo = (stage: number, position: number): void => {
-    const steps = planned.get(stage)?.steps ?? [];
-    for (let at = told.get(stage) ?? 0; at < Math.min(position, steps.length); at += 1) {
-      told.set(stage, at + 1);
-      if (steps[at]?.operation !== undefined) continue;
-      const step = table.at(stage, at);
-      emit({ kind: 'step-started', step, reasons: [] });
-      emit({ kind: 'step-done', step, durationMs: 0 });
+interface Place {
+  readonly stage: number;
+  readonly position: number;
+  readonly step: BuildStep;
+}
+
+/** Tells the metadata steps of a stage before `position` that were not told yet. */
+const tellUpTo = ({ input, told }: State, stage: number, position: number): void => {
+  const steps = input.planned.get(stage)?.steps ?? [];
+  for (let at = told.get(stage) ?? 0; at < Math.min(position, steps.length); at += 1) {
+    told.set(stage, at + 1);
+    if (steps[at]?.operation !== undefined) continue;
+    const step = input.table.at(stage, at);
+    input.emit({ kind: 'step-started', step, reasons: [] });
+    input.emit({ kind: 'step-done', step, durationMs: 0 });
+  }
+};
+
+const keep = ({ results }: State, { stage, position }: Place, result: StepResult): void => {
+  const known = results.get(stage) ?? new Map<number, StepResult>();
+  results.set(stage, known.set(position, result));
+};
+
+const tell = (state: State, place: Place, event: SolveEvent<StepResult>): void => {
+  const { emit, nameOf } = state.input;
+  const { step } = place;
+  switch (event.kind) {
+    case 'cached':
+      tellUpTo(state, place.stage, place.position);
+      state.cached += 1;
+      keep(state, place, event.result);
+      return emit({ kind: 'step-cached', step });
+    case 'started':
+      tellUpTo(state, place.stage, place.position);
+      return emit({ kind: 'step-started', step, reasons: toReasons(event.differences, nameOf) });
+    case 'done': {
+      state.executed += 1;
+      keep(state, place, event.result);
+      const { own, size } = event.result;
+      const layerSize = own === undefined ? undefined : size;
+      return emit({ kind: 'step-done', step, durationMs: event.durationMs, layerSize });
     }
-  };
-  const keep = (stage: number, position: number, result: StepResult): void => {
-    const known = results.get(stage) ?? new Map<number, StepResult>();
-    results.set(stage, known.set(position, result));
-  };
-  const stepOf = (vertex: BuildVertex): { stage: number; position: number; step: BuildStep } | undefined => {
-    const place = input.placeOf(vertex.id);
-    if (place === undefined || place.position < 0) return undefined;
-    return { ...place, step: table.at(place.stage, place.position) };
-  };
-  const onSolve = (event: SolveEvent<StepResult>): void => {
-    const found = stepOf(event.vertex);
-    if (found === undefined) return;
-    const { stage, position, step } = found;
-    switch (event.kind) {
-      case 'cached':
-        tellUpTo(stage, position);
-        cached += 1;
-        keep(stage, position, event.result);
-        return emit({ kind: 'step-cached', step });
-      case 'started':
-        tellUpTo(stage, position);
-        return emit({ kind: 'step-started', step, reasons: toReasons(event.differences, input.nameOf) });
-      case 'done': {
-        executed += 1;
-        keep(stage, position, event.result);
-        const { own, size } = event.result;
-        const layerSize = own === undefined ? undefined : size;
-        return emit({ kind: 'step-done', step, durationMs: event.durationMs, layerSize });
-      }
-      case 'failed': {
-        const { durationMs, error } = event;
-        return emit({ kind: 'step-failed', step, message: messageOf(error), durationMs });
-      }
-      case 'cancelled':
-        return emit({ kind: 'step-cancelled', step });
-      default:
-        return event satisfies never;
+    case 'failed': {
+      const { durationMs, error } = event;
+      return emit({ kind: 'step-failed', step, message: messageOf(error), durationMs });
     }
-  };
+    case 'cancelled':
+      return emit({ kind: 'step-cancelled', step });
+    default:
+      return event satisfies never;
+  }
+};
+
+export const createProgress = (input: ProgressInput): Progress => {
+  const state: State = { input, told: new Map(), results: new Map(), cached: 0, executed: 0 };
   return {
-    onSolve,
+    onSolve: (event) => {
+      const place = input.placeOf(event.vertex.id);
+      if (place === undefined || place.position < 0) return;
+      tell(state, { ...place, step: input.table.at(place.stage, place.position) }, event);
+    },
     finish: () => {
-      for (const [stage, { steps }] of planned) tellUpTo(stage, steps.length);
+      for (const [stage, { steps }] of input.planned) tellUpTo(state, stage, steps.length);
     },
     get counts() {
-      return { cached, executed };
+      return { cached: state.cached, executed: state.executed };
     },
-    resultsOf: (stage) => results.get(stage) ?? new Map(),
+    resultsOf: (stage) => state.results.get(stage) ?? new Map(),
   };
 };

@@ -32,6 +32,12 @@ const statOf = (path: string): BigIntStats | undefined => {
 export const partsOf = (path: string): string[] =>
   path.split('/').filter((part) => part !== '' && part !== '.');
 
+const lost = (done: readonly string[], waiting: readonly string[]): Located => ({
+  path: [...done, ...waiting.filter((part) => part !== '..')].join('/'),
+  stats: undefined,
+  existing: done.slice(0, -1).join('/'),
+});
+
 /**
  * Follows `path` as a process would whose root is `root`: `..` and absolute links end at that root.
  * A link that leads nowhere, or in a circle, counts as something that does not exist.
@@ -56,8 +62,10 @@ export const locate = (
     done.push(part);
     stats = existing === done.length - 1 ? statOf([root, ...done].join('/')) : undefined;
     const follow = waiting.length > 0 || (options.followLast ?? true);
-    if (stats?.isSymbolicLink() === true && follow && links < MAX_LINKS) {
+    if (stats?.isSymbolicLink() === true && follow) {
       links += 1;
+      // What lies behind too many links is never asked for: the kernel would follow them out of the root.
+      if (links > MAX_LINKS) return lost(done, waiting);
       const target = decodeName(readlinkSync(fsPath([root, ...done].join('/')), { encoding: 'buffer' }));
       done.pop();
       if (target.startsWith('/')) done.length = 0;

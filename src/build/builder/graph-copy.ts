@@ -1,0 +1,71 @@
+import type { DiffId } from '#oci';
+import type { KeyPart } from '#solver';
+import type { StepResult } from './cache.ts';
+import {
+  byContent,
+  byKey,
+  NO_LAYERS,
+  originVertex,
+  resultAfter,
+  selectionFor,
+  withOrigin,
+  type Assembly,
+  type BuildVertex,
+  type Site,
+} from './graph-site.ts';
+import type { CopyOperation } from './operations.ts';
+import { runCopy } from './run-copy.ts';
+import type { Selection } from './select-files.ts';
+import { partsOf } from './step-parts.ts';
+
+/** Puts a layer that stands by itself on top of the stage. */
+const mergeVertex = (site: Site, linked: BuildVertex): BuildVertex => ({
+  id: `${site.id} on its base`,
+  step: `${site.identity} merge`,
+  inputs: [byKey(site.below), byKey(linked)],
+  transient: true,
+  definition: [],
+  execute: ({ inputs }) => {
+    const [below, own] = inputs;
+    const layers = [...(below?.layers ?? NO_LAYERS), ...(own?.layers ?? NO_LAYERS)];
+    return Promise.resolve({ layers, own: own?.own, size: own?.size ?? 0, created: own?.created ?? '' });
+  },
+});
+
+/** COPY or ADD as a vertex. */
+export const copyVertex = (assembly: Assembly, site: Site, operation: CopyOperation): BuildVertex => {
+  const { input } = assembly;
+  const origin = originVertex(assembly, operation.origin);
+  // A name in --chown needs the account files of what is below.
+  const alone = operation.link && (operation.chown === undefined || /^[\d:]*$/u.test(operation.chown));
+  const copying: CopyOperation = { ...operation, link: alone };
+  const inputs = [
+    ...(alone ? [] : [byKey(site.below)]),
+    ...(origin === undefined ? [] : [byContent(origin)]),
+  ];
+  let selection: Selection | undefined;
+  const originLayers = (results: readonly StepResult[]): readonly DiffId[] =>
+    origin === undefined ? NO_LAYERS : (results.at(-1)?.layers ?? NO_LAYERS);
+  const select = async (results: readonly StepResult[], signal: AbortSignal): Promise<readonly KeyPart[]> => {
+    selection = await withOrigin(assembly, copying.origin, originLayers(results), (tree) =>
+      selectionFor(site, copying, tree, signal),
+    );
+    return selection.parts;
+  };
+  const vertex: BuildVertex = {
+    id: site.id,
+    step: site.identity,
+    inputs,
+    definition: [...(alone ? [] : site.base), ...site.epoch, ...partsOf(copying, site.platform)],
+    ignoreCache: input.noCache,
+    ...(origin === undefined ? { sources: (signal) => select([], signal) } : { contentOf: select }),
+    execute: ({ inputs: results, signal }) =>
+      withOrigin(assembly, copying.origin, originLayers(results), async (tree) => {
+        const below = alone ? NO_LAYERS : (results[0]?.layers ?? NO_LAYERS);
+        const chosen = selection ?? { sources: [], parts: [] };
+        const request = { operation: copying, selection: chosen, tree, below, place: site.place, signal };
+        return resultAfter(below, await runCopy(input.tools, request));
+      }),
+  };
+  return alone ? mergeVertex(site, vertex) : vertex;
+};

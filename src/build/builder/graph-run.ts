@@ -1,0 +1,107 @@
+import type { RunMount } from '#dockerfile';
+import type { DiffId } from '#oci';
+import type { KeyPart } from '#solver';
+import {
+  byKey,
+  NO_LAYERS,
+  originVertex,
+  resultAfter,
+  selectionFor,
+  type Assembly,
+  type BuildVertex,
+  type Site,
+} from './graph-site.ts';
+import type { CopyOperation, FileOrigin, RunOperation } from './operations.ts';
+import { originOf } from './outline.ts';
+import { runCopy } from './run-copy.ts';
+import { runProcess } from './run-process.ts';
+import { selectFiles } from './select-files.ts';
+import { partsOf } from './step-parts.ts';
+
+type BindMount = RunMount & { readonly kind: 'bind' };
+
+const mountOrigin = (assembly: Assembly, site: Site, mount: BindMount): FileOrigin =>
+  mount.from === undefined
+    ? { kind: 'context' }
+    : originOf(assembly.input.file.stages, site.planned.outlined.index, mount.from);
+
+/** The whole context, packed as a layer: what a bind mount without `from` shows. */
+const packContext = async (
+  assembly: Assembly,
+  site: Site,
+  signal: AbortSignal,
+): Promise<readonly DiffId[]> => {
+  const operation: CopyOperation = {
+    kind: 'copy',
+    origin: { kind: 'context' },
+    sources: ['.'],
+    inline: [],
+    destination: '/',
+    chown: undefined,
+    chmod: undefined,
+    link: true,
+    parents: false,
+    excludes: [],
+    unpack: false,
+  };
+  const { context, tools } = assembly.input;
+  const selection = await selectionFor(site, operation, context, signal);
+  const request = { operation, selection, tree: context, below: NO_LAYERS, place: site.place, signal };
+  const made = await runCopy(tools, request);
+  return made === undefined ? NO_LAYERS : [made.diffId];
+};
+
+/** RUN as a vertex. */
+export const runVertex = (assembly: Assembly, site: Site, operation: RunOperation): BuildVertex => {
+  const { input } = assembly;
+  const binds = operation.mounts.filter((mount) => mount.kind === 'bind');
+  const origins = binds.map((mount) => originVertex(assembly, mountOrigin(assembly, site, mount)));
+  const sources = origins.filter((vertex) => vertex !== undefined);
+  const usesContext = origins.includes(undefined);
+  return {
+    id: site.id,
+    step: site.identity,
+    inputs: [byKey(site.below), ...sources.map(byKey)],
+    definition: [...site.base, ...site.epoch, ...partsOf(operation, site.platform)],
+    ignoreCache: input.noCache,
+    ...(usesContext ? { sources: (signal) => contextParts(assembly, site, binds, signal) } : {}),
+    execute: async ({ inputs: results, signal }) => {
+      const below = results[0]?.layers ?? NO_LAYERS;
+      const packed = usesContext ? await packContext(assembly, site, signal) : NO_LAYERS;
+      const bindLayers = (mount: BindMount): readonly DiffId[] => {
+        const vertex = originVertex(assembly, mountOrigin(assembly, site, mount));
+        return vertex === undefined ? packed : (results[1 + sources.indexOf(vertex)]?.layers ?? NO_LAYERS);
+      };
+      const made = await runProcess(input.tools, {
+        operation,
+        below,
+        bindLayers,
+        surroundings: input.surroundings,
+        place: site.place,
+        onOutput: (stream, data) => input.onOutput(site.step, stream, data),
+        signal,
+      });
+      return resultAfter(below, made);
+    },
+  };
+};
+
+/** What counts of the context for a step that mounts it: the files it can see there. */
+const contextParts = async (
+  assembly: Assembly,
+  site: Site,
+  binds: readonly BindMount[],
+  signal: AbortSignal,
+): Promise<readonly KeyPart[]> => {
+  const own = binds.filter((mount) => mount.from === undefined).map((mount) => mount.source);
+  const { context } = assembly.input;
+  const request = {
+    tree: context,
+    excludes: [],
+    parents: false,
+    chmod: undefined,
+    place: site.place,
+    signal,
+  };
+  return (await selectFiles({ ...request, sources: own })).parts;
+};

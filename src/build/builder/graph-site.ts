@@ -1,0 +1,154 @@
+import { createHash } from 'node:crypto';
+import type { Dockerfile } from '#dockerfile';
+import type { LayerInfo } from '#layers';
+import type { DiffId } from '#oci';
+import type { KeyPart, Vertex, VertexInput } from '#solver';
+import type { BaseImage } from './base-images.ts';
+import type { StepResult } from './cache.ts';
+import { builderErrors } from './errors.ts';
+import { createPlainDigests } from './file-digests.ts';
+import { parseModeChange } from './file-mode.ts';
+import type { FileTree } from './file-tree.ts';
+import type { CopyOperation, FileOrigin } from './operations.ts';
+import type { PlannedStage } from './plan.ts';
+import type { StepPlace } from './run-copy.ts';
+import type { RunSurroundings, RunTools } from './run-process.ts';
+import { selectFiles, type Selection } from './select-files.ts';
+import type { BuildStep } from './types.ts';
+
+/** One step that touches files, as a vertex; its place in the file and in progress. */
+export interface GraphStep {
+  readonly step: BuildStep;
+  readonly stage: number;
+  /** Index in the stage; -1 for FROM. */
+  readonly position: number;
+}
+
+export interface GraphInput {
+  readonly file: Dockerfile;
+  readonly planned: ReadonlyMap<number, PlannedStage>;
+  /** By stage index. */
+  readonly bases: ReadonlyMap<number, BaseImage>;
+  /** Images of COPY --from and --mount=from, by reference. */
+  readonly images: ReadonlyMap<string, BaseImage>;
+  readonly context: FileTree;
+  readonly tools: RunTools;
+  readonly surroundings: RunSurroundings;
+  /** Tells builds apart when misses are explained. */
+  readonly scope: string;
+  readonly noCache: boolean;
+  /** Times in layers are clamped to this (SOURCE_DATE_EPOCH). */
+  readonly epoch: string | undefined;
+  /** The progress step of an instruction, or of FROM (-1). */
+  readonly stepAt: (stage: number, position: number) => BuildStep;
+  readonly onOutput: (step: BuildStep, stream: 'stdout' | 'stderr', data: Buffer) => void;
+}
+
+export type BuildVertex = Vertex<StepResult>;
+
+export interface Graph {
+  /** The last vertex of each stage. */
+  readonly ends: ReadonlyMap<number, BuildVertex>;
+  readonly steps: ReadonlyMap<string, GraphStep>;
+  /** Progress names by step identity. */
+  readonly names: ReadonlyMap<string, string>;
+}
+
+export const NO_LAYERS: readonly DiffId[] = [];
+
+export const chainText = (layers: readonly DiffId[]): string =>
+  createHash('sha256').update(layers.join(' ')).digest('hex').slice(0, 24);
+
+export const resultAfter = (below: readonly DiffId[], made: LayerInfo | undefined): StepResult => ({
+  layers: made === undefined ? below : [...below, made.diffId],
+  own: made?.diffId,
+  size: made?.size ?? 0,
+  created: new Date().toISOString(),
+});
+
+/** State of one graph while it is put together. */
+export interface Assembly {
+  readonly input: GraphInput;
+  readonly ends: Map<number, BuildVertex>;
+  readonly images: Map<string, BuildVertex>;
+  readonly steps: Map<string, GraphStep>;
+  readonly names: Map<string, string>;
+}
+
+export const sourceVertex = (id: string, step: string, layers: readonly DiffId[]): BuildVertex => ({
+  id,
+  step,
+  inputs: [],
+  transient: true,
+  definition: [{ kind: 'base', name: 'layers', value: layers.join(' ') }],
+  execute: () => Promise.resolve({ layers, own: undefined, size: 0, created: '' }),
+});
+
+const imageVertex = (assembly: Assembly, reference: string): BuildVertex => {
+  const known = assembly.images.get(reference);
+  if (known !== undefined) return known;
+  const layers = assembly.input.images.get(reference)?.layers ?? NO_LAYERS;
+  const vertex = sourceVertex(`image ${reference}`, `image ${reference}`, layers);
+  assembly.images.set(reference, vertex);
+  return vertex;
+};
+
+/** The vertex whose files an origin means; undefined for the context. */
+export const originVertex = (assembly: Assembly, origin: FileOrigin): BuildVertex | undefined => {
+  if (origin.kind === 'context') return undefined;
+  return origin.kind === 'stage' ? assembly.ends.get(origin.stage) : imageVertex(assembly, origin.reference);
+};
+
+/** Where a step stands: what it builds on, and how errors and progress call it. */
+export interface Site {
+  readonly id: string;
+  readonly identity: string;
+  readonly below: BuildVertex;
+  /** Base layers of the stage, for the reason "the base changed"; only where the step stands directly on them. */
+  readonly base: readonly KeyPart[];
+  readonly epoch: readonly KeyPart[];
+  readonly place: StepPlace;
+  readonly step: BuildStep;
+  readonly platform: string;
+  readonly planned: PlannedStage;
+}
+
+const labelOf = (assembly: Assembly, origin: FileOrigin): string => {
+  if (origin.kind === 'image') return `the image ${origin.reference}`;
+  if (origin.kind === 'context') return assembly.input.context.label;
+  return `the stage ${assembly.input.planned.get(origin.stage)?.outlined.name ?? origin.stage}`;
+};
+
+/** Opens the files of a stage or an image for the time of `use`. */
+export const withOrigin = async <T>(
+  assembly: Assembly,
+  origin: FileOrigin,
+  layers: readonly DiffId[],
+  use: (tree: FileTree) => Promise<T>,
+): Promise<T> => {
+  const { context, tools } = assembly.input;
+  if (origin.kind === 'context') return use(context);
+  await using view = await tools.layers.mountReadOnly(layers);
+  const root = view.path;
+  const digests = createPlainDigests(root);
+  return await use({ root, label: labelOf(assembly, origin), digests, ignore: undefined, keepsOwners: true });
+};
+
+export const selectionFor = (
+  site: Site,
+  operation: CopyOperation,
+  tree: FileTree,
+  signal: AbortSignal,
+): Promise<Selection> => {
+  const { sources, excludes, parents, chmod } = operation;
+  const change = chmod === undefined || chmod === '' ? undefined : parseModeChange(chmod);
+  if (chmod !== undefined && chmod !== '' && change === undefined) {
+    const problem = `invalid --chmod "${chmod}"`;
+    const advice = 'give octal digits such as 755, or symbols such as u=rwX,go=rX';
+    throw builderErrors.badInstruction({ problem, advice, ...site.place });
+  }
+  return selectFiles({ tree, sources, excludes, parents, chmod: change, place: site.place, signal });
+};
+
+export const byKey = (vertex: BuildVertex): VertexInput<StepResult> => ({ vertex, by: 'key' });
+export const byContent = (vertex: BuildVertex): VertexInput<StepResult> => ({ vertex, by: 'content' });

@@ -1,0 +1,257 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync, lstatSync } from 'node:fs';
+import { hash } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { parseDockerfile } from '#dockerfile';
+import { openDatabase } from '#database';
+import type { LayerEntry, LayerWriter } from '#layers';
+import { createBuildCache } from './cache.ts';
+import { builderMigrations, builderErrors } from './index.ts';
+import { createDigestStore, createPlainDigests } from './file-digests.ts';
+import { parseModeChange } from './file-mode.ts';
+import { createGate } from './gate.ts';
+import { layOut } from './layout.ts';
+import { createOutputTail } from './output-tail.ts';
+import { outline } from './outline.ts';
+import { locate } from './resolve-in-root.ts';
+import { selectFiles } from './select-files.ts';
+import { globalScope, platformArgs } from './variables.ts';
+import { writeEntries } from './write-entries.ts';
+
+const home = mkdtempSync(join(tmpdir(), 'lade-builder-units-'));
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+const signal = new AbortController().signal;
+const place = { file: 'Dockerfile', line: 1, excerpt: '' };
+
+/** A tree of files as a context. */
+const treeOf = (name: string, files: Readonly<Record<string, string>>) => {
+  const root = join(home, name);
+  mkdirSync(root);
+  for (const [file, text] of Object.entries(files)) {
+    mkdirSync(join(root, file, '..'), { recursive: true });
+    writeFileSync(join(root, file), text);
+  }
+  return {
+    root,
+    label: 'the context',
+    digests: createPlainDigests(root),
+    ignore: undefined,
+    keepsOwners: false,
+  };
+};
+
+const writerTo = (entries: LayerEntry[]): LayerWriter => ({
+  add: async (entry) => {
+    if (entry.source?.kind === 'stream') for await (const chunk of entry.source.stream) void chunk;
+    entries.push(entry);
+  },
+  whiteout: () => Promise.resolve(),
+  opaque: () => Promise.resolve(),
+});
+
+describe('parseModeChange', () => {
+  test.each<[string, number, boolean, number]>([
+    ['755', 0o600, false, 0o755],
+    ['4755', 0, false, 0o4755],
+    ['u=rwX,go=rX', 0o600, false, 0o644],
+    ['u=rwX,go=rX', 0o700, false, 0o755],
+    ['u=rwX,go=rX', 0o600, true, 0o755],
+    ['+x', 0o644, false, 0o755],
+    ['a-w', 0o666, false, 0o444],
+    ['g=u', 0o740, false, 0o770],
+    ['u+s,+t', 0o755, false, 0o5755],
+    ['go=', 0o777, false, 0o700],
+  ])('%s of %o (directory: %s)', (text, mode, isDirectory, want) => {
+    expect(parseModeChange(text)?.(mode, isDirectory)).toBe(want);
+  });
+  test.each(['abc', '999', 'u=q', '', 'u'])('refuses %j', (text) =>
+    expect(parseModeChange(text)).toBeUndefined(),
+  );
+});
+
+describe('locate', () => {
+  const root = join(home, 'located');
+  mkdirSync(join(root, 'real/sub'), { recursive: true });
+  symlinkSync('/real', join(root, 'absolute'));
+  symlinkSync('../../../../real', join(root, 'real/up'));
+  symlinkSync('loop', join(root, 'loop'));
+  symlinkSync('missing/x', join(root, 'dangling'));
+  writeFileSync(join(root, 'real/file'), '');
+  test.each([
+    ['absolute/sub', 'real/sub', 'real/sub', true],
+    ['real/up/file', 'real/file', 'real/file', true],
+    ['../../etc/passwd', 'etc/passwd', '', false],
+    ['absolute/new/deep', 'real/new/deep', 'real', false],
+    ['dangling/y', 'missing/x/y', '', false],
+    ['real/file/below', 'real/file/below', 'real/file', false],
+    ['new/../real', 'real', 'real', true],
+  ])('%s is %s', (path, want, existing, exists) => {
+    const found = locate(root, path);
+    expect([found.path, found.existing, found.stats !== undefined]).toEqual([want, existing, exists]);
+  });
+  test('ends on a circle', () => {
+    expect(locate(root, 'loop/x')).toEqual({ path: 'loop/x', existing: '', stats: undefined });
+  });
+  test('can leave the last link alone', () => {
+    expect(locate(root, 'absolute', { followLast: false }).stats?.isSymbolicLink()).toBe(true);
+  });
+});
+
+describe('file digests', () => {
+  test('trusts a stat only when the file had settled before it was hashed', async () => {
+    await using database = await openDatabase({
+      path: join(home, 'digests.db'),
+      migrations: builderMigrations,
+    });
+    const root = join(home, 'digested');
+    mkdirSync(root);
+    writeFileSync(join(root, 'a'), 'one');
+    const digest = () => {
+      const files = createDigestStore(database).open(root);
+      return { files, now: () => files.digest('a', lstatSync(join(root, 'a'), { bigint: true }), signal) };
+    };
+    const young = digest();
+    expect(await young.now()).toBe(hash('sha256', 'one'));
+    await young.files.flush();
+    expect(database.all('SELECT * FROM build_files')).toEqual([]);
+    // Only ctime is young now, and it cannot be set: wait for the clock.
+    await new Promise((resolve) => setTimeout(resolve, 2100));
+    const settled = digest();
+    expect(await settled.now()).toBe(hash('sha256', 'one'));
+    await settled.files.flush();
+    expect(database.all('SELECT * FROM build_files')).toHaveLength(1);
+    await database.write([{ sql: "UPDATE build_files SET digest = 'remembered'" }]);
+    expect(await digest().now()).toBe('remembered');
+    writeFileSync(join(root, 'a'), 'two');
+    expect(await digest().now()).toBe(hash('sha256', 'two'));
+    utimesSync(join(root, 'a'), 1, 1);
+    expect(await digest().now()).toBe(hash('sha256', 'two'));
+  });
+});
+
+describe('a file that changes while it is copied', () => {
+  const select = (tree: ReturnType<typeof treeOf>) =>
+    selectFiles({ tree, sources: ['.'], excludes: [], parents: false, chmod: undefined, place, signal });
+
+  test.each([
+    ['a small one', 'x', 'y'],
+    ['a small one that grows', 'x', 'xx'],
+    ['a large one', 'x'.repeat(3 << 20), 'y'.repeat(3 << 20)],
+    ['a large one that shrinks', 'x'.repeat(3 << 20), 'x'.repeat(2 << 20)],
+    ['one that becomes a link', 'x', undefined],
+  ])('%s is refused', async (name, before, after) => {
+    const tree = treeOf(`changing ${name}`, { 'd/f': before, other: 'o' });
+    const { sources } = await select(tree);
+    const entries = layOut({
+      sources,
+      inline: [],
+      destination: '/to/',
+      ground: { root: undefined },
+      link: false,
+      place,
+    });
+    const request = { tree, entries, owner: undefined, clampToNs: undefined, signal };
+    const written: LayerEntry[] = [];
+    await writeEntries(request, writerTo(written));
+    expect(written.map((entry) => entry.path)).toEqual(['to', 'to/d', 'to/d/f', 'to/other']);
+    if (after === undefined) {
+      rmSync(join(tree.root, 'd/f'));
+      symlinkSync('../other', join(tree.root, 'd/f'));
+    } else writeFileSync(join(tree.root, 'd/f'), after);
+    const error: unknown = await writeEntries(request, writerTo([])).catch((reason: unknown) => reason);
+    expect(builderErrors.contextChanged.is(error)).toBe(true);
+  });
+
+  test('also when a directory above it becomes a link', async () => {
+    const tree = treeOf('swapped', { 'd/f': 'x', 'e/f': 'x' });
+    const { sources } = await select(tree);
+    const entries = layOut({
+      sources,
+      inline: [],
+      destination: '/to/',
+      ground: { root: undefined },
+      link: false,
+      place,
+    });
+    rmSync(join(tree.root, 'd'), { recursive: true });
+    symlinkSync('e', join(tree.root, 'd'));
+    const writing = writeEntries(
+      { tree, entries, owner: undefined, clampToNs: undefined, signal },
+      writerTo([]),
+    );
+    await expect(writing).rejects.toMatchObject({ code: builderErrors.contextChanged.code });
+  });
+});
+
+describe('outline', () => {
+  const given = {
+    buildArgs: { V: '2' },
+    automatic: platformArgs({ os: 'linux', architecture: 'amd64' }, { os: 'linux', architecture: 'arm64' }),
+  };
+  const outlined = (source: string, target?: string) => {
+    const file = parseDockerfile(source);
+    return outline(file, globalScope(file.globalArgs, given, '\\'), target);
+  };
+  test('finds what the target needs, by name, number and image', () => {
+    const found = outlined(
+      'ARG V=1\nARG B=img:$V-$TARGETARCH\nFROM $B AS a\nFROM scratch AS unused\nFROM a AS c\nCOPY --from=other/image:1 /x /\nRUN --mount=from=3,target=/m true\nFROM b\nFROM c\nCOPY --from=0 /y /\n',
+    );
+    expect(found.needed.map(({ index }) => index)).toEqual([0, 2, 4]);
+    expect(found.stages[0]?.base).toEqual({ kind: 'image', reference: 'img:2-arm64', platform: undefined });
+    expect(found.stages[4]?.base).toEqual({ kind: 'stage', stage: 2 });
+    expect(found.images).toEqual(['other/image:1', '3']);
+  });
+  test('the target is a name or a number', () => {
+    const source = 'FROM a AS First\nFROM b\n';
+    expect(outlined(source, 'FIRST').target.index).toBe(0);
+    expect(outlined(source, '1').target.index).toBe(1);
+    expect(() => outlined(source, 'frist')).toThrow(/could not be found/u);
+  });
+});
+
+describe('build cache', () => {
+  test('keeps results, aliases and steps; layers that are gone are no hit', async () => {
+    await using database = await openDatabase({
+      path: join(home, 'cache.db'),
+      migrations: builderMigrations,
+    });
+    const layers = new Set<string>(['sha256:1', 'sha256:2']);
+    const open = () =>
+      createBuildCache({ database, hasLayer: (diffId) => layers.has(diffId), hold: () => Promise.resolve() });
+    const cache = open();
+    const result = { layers: ['sha256:1', 'sha256:2'], own: 'sha256:2', size: 5, created: 'then' } as never;
+    await cache.store({ key: 'k', aliases: ['a'], result });
+    await cache.alias('b', 'k');
+    cache.remember('step', 'k', { parts: [{ kind: 'file', name: 'x', value: 'ü' }], inputs: [] });
+    await cache.flush();
+    const again = open();
+    for (const key of ['k', 'a', 'b']) expect(again.lookup(key)).toEqual({ result, canonicalKey: 'k' });
+    expect(again.previous('step')?.inputs().parts[0]?.value).toBe('ü');
+    layers.delete('sha256:1');
+    expect(again.lookup('k')).toBeUndefined();
+  });
+});
+
+test('a gate lets many in together, or one alone', async () => {
+  const gate = createGate();
+  const log: string[] = [];
+  const work = (name: string) => async () => {
+    log.push(`+${name}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    log.push(`-${name}`);
+  };
+  const first = [gate.shared(work('a')), gate.shared(work('b'))];
+  await Promise.resolve();
+  const alone = gate.alone(work('x'));
+  await Promise.all([...first, alone, gate.shared(work('c'))]);
+  expect(log).toEqual(['+a', '+b', '-a', '-b', '+x', '-x', '+c', '-c']);
+});
+
+test('the tail of an output is its last lines', () => {
+  const tail = createOutputTail();
+  for (let line = 1; line <= 100; line += 1) tail.add(Buffer.from(`line ${line}\n`));
+  expect(tail.text().split('\n')).toHaveLength(20);
+  expect(tail.text().endsWith('line 100')).toBe(true);
+});
