@@ -1,8 +1,7 @@
 import { toLadeError } from '#errors';
-import { parseCommandLine, USAGE } from './command-line.ts';
-import { serveDaemon } from './serve.ts';
+import { becomeLean } from './lean-process.ts';
 
-/** Exit codes: 1 for what went wrong, 2 for arguments that make no sense. */
+/** Exit codes: 2 for arguments that make no sense, 1 for everything else that went wrong. */
 const report = (thrown: unknown): void => {
   const error = toLadeError(thrown);
   const hint = error.hint === undefined ? '' : `\n${error.hint}`;
@@ -10,10 +9,12 @@ const report = (thrown: unknown): void => {
   process.exitCode = error.code.startsWith('DAEMON_') ? 2 : 1;
 };
 
+becomeLean();
 try {
+  const { parseCommandLine, USAGE } = await import('./command-line.ts');
   const options = parseCommandLine(process.argv.slice(2), process.env);
   if (options.help) process.stdout.write(USAGE);
-  else await serveDaemon(options);
+  else await (await import('./serve.ts')).serveDaemon(options);
 } catch (error) {
   report(error);
 }
