@@ -1,11 +1,10 @@
 import type { SecureContext } from 'node:tls';
-import type * as UndiciModule from 'undici';
+import type { Dispatcher } from 'undici';
 import type { Transport } from './node-transport.ts';
 import { proxyFor } from './proxy.ts';
 import type { HttpClientOptions } from './types.ts';
 
-type Undici = typeof UndiciModule;
-type Dispatcher = UndiciModule.Dispatcher;
+type Undici = typeof import('./undici-exports.ts');
 
 const commonOptions = (options: HttpClientOptions) => ({
   headersTimeout: options.timeouts?.headersMs ?? 0,
@@ -44,7 +43,7 @@ export const createUndiciTransport = (options: HttpClientOptions, trust: () => S
 
   return {
     request: async ({ method, url, headers, body, signal }) => {
-      loading ??= import('undici');
+      loading ??= import('./undici-exports.ts');
       const undici = await loading;
       const {
         statusCode,

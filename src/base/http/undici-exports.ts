@@ -1,0 +1,6 @@
+/**
+ * What this room uses of undici, loaded with the first request over the network.
+ *
+ * A file of its own because undici is CommonJS: a bundler keeps its names for a static import, not for `import()`.
+ */
+export { Agent, ProxyAgent, request } from 'undici';
