@@ -3,7 +3,7 @@ import { mkdir, rm, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RuntimeContext } from './context.ts';
 import { runtimeErrors } from './errors.ts';
-import { processFailure, runProgram } from './oci-program.ts';
+import { creationFailure, runProgram } from './oci-program.ts';
 import { readPidFile, signalProcess } from './processes.ts';
 import { encodeSpec } from './to-runtime-spec.ts';
 import type { ExitStatus, RunOptions } from './types.ts';
@@ -53,7 +53,7 @@ export const runForeground = async (context: RuntimeContext, options: RunOptions
     const exitCode = await closed(child);
     if (aborted()) throw runtimeErrors.cancelled({ id: options.id });
     if (readPidFile(join(bundle, 'pid')) === undefined) {
-      throw processFailure(options.id, await failureText(bundle), runtimeErrors.createFailed);
+      throw creationFailure(context, options.id, await failureText(bundle));
     }
     return { exitCode, finishedAt: new Date(), oomKilled: false };
   } catch (error) {

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { startConmon } from './conmon.ts';
 import { pathsOf, type RuntimeContext } from './context.ts';
 import { runtimeErrors } from './errors.ts';
-import { processFailure, runProgram } from './oci-program.ts';
+import { creationFailure, processFailure, runProgram } from './oci-program.ts';
 import type { ContainerPaths } from './paths.ts';
 import { openSession } from './session.ts';
 import { encodeSpec } from './to-runtime-spec.ts';
@@ -81,9 +81,6 @@ const createArguments = (context: RuntimeContext, options: CreateOptions): reado
   ];
 };
 
-const unusable = (context: RuntimeContext, text: string): boolean =>
-  context.name === 'crun' && /cgroup/i.test(text) && !/memory|pids|cpu/i.test(text);
-
 /** Makes the container under a new conmon; on failure its bundle and what the runtime made are removed. */
 export const createMonitored = async (
   context: RuntimeContext,
@@ -96,10 +93,7 @@ export const createMonitored = async (
     const run = await startConmon({ conmon: context.conmon, args: createArguments(context, options) });
     run.release();
     if (run.started.data > 0) return { pid: run.started.data };
-    const text = run.started.message ?? '';
-    if (unusable(context, text))
-      throw runtimeErrors.runtimeUnusable({ name: context.name, text: text.trim() });
-    throw processFailure(options.id, text, runtimeErrors.createFailed);
+    throw creationFailure(context, options.id, run.started.message ?? '');
   } catch (error) {
     await runProgram(context.program, ['--root', context.paths.state, 'delete', '--force', options.id]);
     await rm(paths.bundle, { recursive: true, force: true });

@@ -47,6 +47,15 @@ export const processFailure = (
   return make({ id, text: message });
 };
 
+/** Debian's crun refuses a machine whose control groups are half version 1; nothing but another runtime helps. */
+const REFUSES_MACHINE = /cgroups in hybrid mode not supported|cgroup.*not supported/;
+
+/** Why a container could not be made. */
+export const creationFailure = (runtime: { readonly name: string }, id: string, text: string): LadeError =>
+  REFUSES_MACHINE.test(text)
+    ? runtimeErrors.runtimeUnusable({ name: runtime.name, text: messageOf(text) })
+    : processFailure(id, text, runtimeErrors.createFailed);
+
 export interface ProgramResult {
   readonly exitCode: number;
   readonly stdout: string;

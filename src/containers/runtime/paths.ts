@@ -23,7 +23,8 @@ export interface ContainerPaths {
   readonly oom: string;
   readonly runtimeLog: string;
   readonly execFifo: string;
-  readonly stateFile: string;
+  /** Where the OCI runtime keeps its state of the container. */
+  readonly stateDirectory: string;
   readonly exitFile: string;
 }
 
@@ -50,7 +51,7 @@ export const containerPaths = (paths: RuntimePaths, id: string): ContainerPaths 
     oom: join(bundle, 'oom'),
     runtimeLog: join(bundle, 'log.json'),
     execFifo: join(paths.state, id, 'exec.fifo'),
-    stateFile: join(paths.state, id, 'state.json'),
+    stateDirectory: join(paths.state, id),
     exitFile: join(paths.exits, id),
   };
 };

@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { destroyGroups } from './cgroup.ts';
 import { pathsOf, type RuntimeContext } from './context.ts';
@@ -24,9 +23,9 @@ const killInit = async (state: StateFile): Promise<boolean> => {
 };
 
 /** What `runc delete` does, without its 10 ms: control groups and the state directory. */
-const forgetState = async (state: StateFile, stateFile: string, version: 'v1' | 'v2'): Promise<void> => {
+const forgetState = async (state: StateFile, directory: string, version: 'v1' | 'v2'): Promise<void> => {
   await destroyGroups(state.cgroupPaths, version);
-  await rm(dirname(stateFile), { recursive: true, force: true });
+  await rm(directory, { recursive: true, force: true });
 };
 
 const askRuntime = (context: RuntimeContext, id: string): Promise<unknown> =>
@@ -43,18 +42,20 @@ export const removeContainer = async (
   thaw: () => Promise<void>,
 ): Promise<void> => {
   const paths = pathsOf(context, id);
-  const state = readStateFile(paths.stateFile);
+  const state = readStateFile(paths.stateDirectory);
   if (state !== undefined) {
     await thaw();
     const dead = await killInit(state);
     if (dead)
-      await forgetState(state, paths.stateFile, context.host.cgroup).catch(() => askRuntime(context, id));
+      await forgetState(state, paths.stateDirectory, context.host.cgroup).catch(() =>
+        askRuntime(context, id),
+      );
     else await askRuntime(context, id);
   }
   const monitor = readPidFile(paths.conmonPidFile);
   if (monitor !== undefined && !(await gone(() => monitorArgumentsOf(monitor, id) !== undefined)))
     signalProcess(monitor, 'SIGKILL');
   await rm(paths.bundle, { recursive: true, force: true });
-  await rm(join(context.paths.state, id), { recursive: true, force: true });
+  await rm(paths.stateDirectory, { recursive: true, force: true });
   context.exits.remove(id);
 };

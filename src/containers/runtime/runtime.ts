@@ -64,7 +64,7 @@ const stateOf = (context: RuntimeContext, id: string): RuntimeState => {
   const paths = pathsOf(context, id);
   const exit = exitOf(context, id);
   if (exit !== undefined) return { kind: 'exited', exit };
-  const state = readStateFile(paths.stateFile);
+  const state = readStateFile(paths.stateDirectory);
   if (state === undefined && !existsSync(paths.bundle)) throw runtimeErrors.containerNotFound({ id });
   if (state === undefined) return { kind: 'lost' };
   const { pid } = state;
@@ -76,7 +76,7 @@ const stateOf = (context: RuntimeContext, id: string): RuntimeState => {
 };
 
 const liveState = (context: RuntimeContext, id: string): StateFile => {
-  const state = readStateFile(pathsOf(context, id).stateFile);
+  const state = readStateFile(pathsOf(context, id).stateDirectory);
   if (state === undefined || !isAlive(state.pid, state.startTime)) throw runtimeErrors.notRunning({ id });
   return state;
 };
@@ -181,7 +181,7 @@ export const createRuntime = (options: RuntimeOptions): Runtime => {
     list: () => readdirSync(join(context.paths.run, 'b')),
     delete: (id) =>
       removeContainer(context, id, async () => {
-        const state = readStateFile(pathsOf(context, id).stateFile);
+        const state = readStateFile(pathsOf(context, id).stateDirectory);
         if (state !== undefined && isFrozen(groupsOf(context, state))) await control(context, 'resume', id);
       }),
     run: async (run) => {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
-/** The part of runc's and crun's state.json that Lade reads. */
+/** The part of a runtime's own state that Lade reads. */
 export interface StateFile {
   readonly pid: number;
   /** Clock ticks since boot; undefined where the runtime does not say. */
@@ -9,20 +10,48 @@ export interface StateFile {
   readonly cgroupPaths: readonly string[];
 }
 
-interface RawState {
+interface RuncState {
   readonly init_process_pid?: number;
   readonly init_process_start?: number;
   readonly cgroup_paths?: Readonly<Record<string, string>>;
 }
 
-/** State of a container as the OCI runtime keeps it; undefined when it knows none (or writes another form). */
-export const readStateFile = (path: string): StateFile | undefined => {
-  if (!existsSync(path)) return undefined;
-  const raw = JSON.parse(readFileSync(path, 'utf8')) as RawState;
-  if (raw.init_process_pid === undefined) return undefined;
-  return {
-    pid: raw.init_process_pid,
-    startTime: raw.init_process_start === undefined ? undefined : String(raw.init_process_start),
-    cgroupPaths: [...new Set(Object.values(raw.cgroup_paths ?? {}))].filter((path) => path !== ''),
-  };
+interface CrunStatus {
+  readonly pid?: number;
+  readonly 'process-start-time'?: number;
+  readonly 'cgroup-path'?: string;
+}
+
+const fromRunc = (state: RuncState): StateFile | undefined =>
+  state.init_process_pid === undefined
+    ? undefined
+    : {
+        pid: state.init_process_pid,
+        startTime: state.init_process_start === undefined ? undefined : String(state.init_process_start),
+        cgroupPaths: [...new Set(Object.values(state.cgroup_paths ?? {}))].filter((path) => path !== ''),
+      };
+
+const fromCrun = (status: CrunStatus): StateFile | undefined =>
+  status.pid === undefined
+    ? undefined
+    : {
+        pid: status.pid,
+        startTime:
+          status['process-start-time'] === undefined ? undefined : String(status['process-start-time']),
+        cgroupPaths:
+          status['cgroup-path'] === undefined ? [] : [join('/sys/fs/cgroup', status['cgroup-path'])],
+      };
+
+const readJson = (path: string): unknown =>
+  existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
+
+/**
+ * State of a container as its runtime keeps it in its directory: `state.json` of runc, `status` of crun. Undefined when
+ * the runtime knows no such container.
+ */
+export const readStateFile = (directory: string): StateFile | undefined => {
+  const runc = readJson(join(directory, 'state.json'));
+  if (runc !== undefined) return fromRunc(runc as RuncState);
+  const crun = readJson(join(directory, 'status'));
+  return crun === undefined ? undefined : fromCrun(crun as CrunStatus);
 };
