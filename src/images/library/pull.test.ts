@@ -219,7 +219,7 @@ describe('platforms', () => {
 describe('kill -9', () => {
   test('in the middle of a pull: the next start is clean and the retry succeeds', async () => {
     const image = await addImage(registry, name, three);
-    const child = fileURLToPath(new URL('testing/pull-for-ever.ts', import.meta.url));
+    const child = fileURLToPath(new URL('testing/pull-for-ever.main.ts', import.meta.url));
     for (const lines of [2, 5, 9, 14, 19, 30]) {
       registry.faults.set(image.layers[1]!, [{ kind: 'slow', ms: 20 }]);
       const process_ = spawn(process.execPath, [child, join(scratch.path, 'root'), reference()], {

@@ -360,7 +360,7 @@ describe('image records', () => {
 });
 
 describe('kill -9', () => {
-  const churn = fileURLToPath(new URL('testing/churn.ts', import.meta.url));
+  const churn = fileURLToPath(new URL('testing/churn.main.ts', import.meta.url));
 
   /** Runs until `lines` were told, then a little longer; what was told by then. */
   const runAndKill = async (lines: number, delayMs: number): Promise<readonly string[]> => {
