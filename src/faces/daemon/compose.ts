@@ -10,10 +10,9 @@ import { createLibrary, type Library } from '#library';
 import { networkMigrations, openNetworks, type NetworkEvent, type Networks } from '#network';
 import { createRuntime, type Runtime } from '#runtime';
 import { openImageStore, openRoot, type Root } from '#store';
-import { buildDefaultsFrom } from './build-defaults.ts';
+import { buildDefaultsFrom, hasLocalProxy } from './build-defaults.ts';
 import { createEventLog, nowNs, type EventLog } from './event-log.ts';
 import type { BuildDefaults } from './build-request.ts';
-import { connectSteps } from './step-network.ts';
 import { engineId } from './identity.ts';
 import type { DaemonParts } from './types.ts';
 
@@ -97,7 +96,7 @@ const lazyBuilder = (rooms: Rooms, { proxies }: BuildDefaults): (() => Promise<B
         library,
         layers,
         runtime,
-        connect: connectSteps(networks, proxies),
+        networks: hasLocalProxy(proxies) ? undefined : networks,
       }),
     );
     return builder;
