@@ -40,14 +40,14 @@ const hostOf = (reference: string): string | undefined => {
   }
 };
 
-export interface ImageRequest {
+interface ImageRequest {
   readonly reference: string;
   readonly platform: Platform;
   /** The platform was asked for: another one is not good enough. */
   readonly strict: boolean;
 }
 
-export interface BaseImageDependencies {
+interface BaseImageDependencies {
   readonly library: Pick<Library, 'resolve' | 'pull'>;
   readonly request: Pick<BuildRequest, 'pull' | 'auth' | 'signal'>;
   readonly emit: Emit<BuildEvent>;

@@ -557,4 +557,41 @@ describe.skipIf(!isRoot)('builder (needs root and /bin/busybox)', () => {
     const again = await build(path);
     expect(reasonsOf(again.events, 'RUN')).toEqual([{ kind: 'evicted' }]);
   });
+
+  test('two builds at once share nothing but the cache', async () => {
+    const path = contextOf({ Dockerfile: 'FROM busybox\nCOPY a /a\nRUN sleep 0.1; cat /a\n', a: 'a' });
+    const [first, second] = await Promise.all([build(path), build(path)]);
+    expect(second.config.rootfs.diffIds).toHaveLength(first.config.rootfs.diffIds.length);
+    expect((await build(path)).steps.cached).toBe(2);
+  });
+
+  test('what a killed process left is gone with the first build', async () => {
+    mkdirSync(join(shop.root.path, 'builds/context-dead'), { recursive: true });
+    const snapshot = await shop.layers.createSnapshot({
+      id: 'build-dead',
+      layers: [shop.busybox],
+      kind: 'build',
+    });
+    await snapshot.mount();
+    await shop
+      .reopen()
+      .build(
+        { context: { kind: 'directory', path: contextOf({ Dockerfile: 'FROM busybox' }) } },
+        () => undefined,
+      );
+    expect(shop.layers.snapshots()).toEqual([]);
+    expect(readdirSync(join(shop.root.path, 'builds'))).toEqual([]);
+  });
+
+  test('a pattern with * does not look into directories below', async () => {
+    const path = contextOf({
+      Dockerfile: 'FROM busybox\nCOPY m*/*.js *.js /to/\n',
+      'm1/a.js': 'a',
+      'm1/deep/b.js': 'b',
+      'm2/c.js': 'c',
+      'top.js': 't',
+    });
+    const { config } = await build(path);
+    await look(config, (root) => expect(readdirSync(join(root, 'to'))).toEqual(['a.js', 'c.js', 'top.js']));
+  });
 });

@@ -137,9 +137,13 @@ const findBases = async (draft: Draft): Promise<Bases> => {
   const byStage = await findStageBases(draft);
   const dependencies = { library: tools.library, request, emit };
   const images = await Promise.all(
-    stages.images.map(async (reference) => {
+    Array.from(stages.images, async ([reference, range]) => {
       const strict = request.platform !== undefined;
-      return [reference, await findBaseImage(dependencies, { reference, platform, strict })] as const;
+      try {
+        return [reference, await findBaseImage(dependencies, { reference, platform, strict })] as const;
+      } catch (error) {
+        throw baseFailure(draft, reference, range, error);
+      }
     }),
   );
   return { byStage, byReference: new Map(images) };

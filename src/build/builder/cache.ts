@@ -15,7 +15,7 @@ export interface StepResult {
   readonly created: string;
 }
 
-export interface CacheDependencies {
+interface CacheDependencies {
   readonly database: Database;
   readonly hasLayer: (diffId: DiffId) => boolean;
   /** Keeps a layer alive as long as the cache row `key` exists. */

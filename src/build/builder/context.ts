@@ -19,7 +19,7 @@ export interface OpenContext extends AsyncDisposable {
   readonly scope: string;
 }
 
-export interface ContextDependencies {
+interface ContextDependencies {
   /** Where archives are written while they are built. */
   readonly scratch: string;
   readonly digests: DigestStore;

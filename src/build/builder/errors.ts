@@ -109,15 +109,15 @@ export const builderErrors = defineErrors('builder', {
       `process "${p.command}" did not complete successfully: exit code: ${p.exitCode}${tail(p.output)}${at(p)}`,
     hint: 'the last lines of its output are above; correct the command and build again',
   },
+  hostCaUnreadable: {
+    kind: 'failed-precondition',
+    message: (p: { readonly path: string }) =>
+      `the certificate bundle for build steps cannot be read: ${p.path}`,
+    hint: 'name a file that exists with --host-ca, or unset NODE_EXTRA_CA_CERTS and SSL_CERT_FILE of the daemon',
+  },
   missingSecret: {
     kind: 'not-found',
     message: (p: Place & { readonly id: string }) => `secret ${p.id} is required but was not given${at(p)}`,
     hint: (p: { readonly id: string }) => `give it with --secret id=${p.id},src=FILE`,
-  },
-  wrongPlatform: {
-    kind: 'unsupported',
-    message: (p: { readonly wanted: string; readonly host: string }) =>
-      `cannot run ${p.wanted} binaries on this machine (${p.host})`,
-    hint: 'build for the platform of this machine, or use only FROM, COPY and metadata instructions',
   },
 });

@@ -24,7 +24,8 @@ export interface TreeEntry {
   readonly stats: BigIntStats;
 }
 
-export const EVERYTHING: PatternMatcher = createPatternMatcher([]);
+/** Matches nothing. */
+const NOTHING: PatternMatcher = createPatternMatcher([]);
 
 /** Longest time without giving other work a turn, in milliseconds. */
 const TURN = 5;
@@ -61,6 +62,8 @@ interface Walk {
   /** Patterns against names that count from the walked directory. */
   readonly excludes: PatternMatcher;
   readonly base: string;
+  /** Names below `base` at most; deeper ones are looked at only to decide about an ignored directory. */
+  readonly depth: number;
   readonly turn: () => Promise<void>;
   readonly found: TreeEntry[];
 }
@@ -88,6 +91,8 @@ const visitDirectory = async (
 ): Promise<void> => {
   const at = walk.found.length;
   if (states.wanted) walk.found.push(entry);
+  const level = entry.name.slice(walk.base === '' ? 0 : walk.base.length + 1).split('/').length;
+  if (states.wanted && level >= walk.depth) return;
   await walkChildren(walk, entry.name, states);
   if (!states.wanted && walk.found.length > at) walk.found.splice(at, 0, entry);
 };
@@ -112,13 +117,14 @@ const walkChildren = async (walk: Walk, directory: string, states: States): Prom
   }
 };
 
-/** Everything below a directory that is neither ignored nor excluded; parents first, names in byte order. */
+/** Everything below a directory that is neither ignored nor excluded; parents first, names in byte order. `depth` limits how far down. */
 export const walkTree = async (
   tree: FileTree,
   directory: string,
-  excludes: PatternMatcher,
+  options: { readonly excludes?: PatternMatcher; readonly depth?: number } = {},
 ): Promise<readonly TreeEntry[]> => {
-  const walk: Walk = { tree, excludes, base: directory, turn: createTurns(), found: [] };
+  const { excludes = NOTHING, depth = Number.POSITIVE_INFINITY } = options;
+  const walk: Walk = { tree, excludes, base: directory, depth, turn: createTurns(), found: [] };
   await walkChildren(walk, directory, {
     ignored: stateOf(tree.ignore?.matcher, directory),
     excluded: undefined,

@@ -11,7 +11,7 @@ export interface StageResult {
   readonly results: ReadonlyMap<number, StepResult>;
 }
 
-export interface FinishOptions {
+interface FinishOptions {
   /** RFC 3339; instead of the times at which steps were carried out (SOURCE_DATE_EPOCH). */
   readonly epoch: string | undefined;
   readonly labels: Readonly<Record<string, string>>;

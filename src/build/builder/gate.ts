@@ -1,5 +1,5 @@
 /** Lets many work side by side, or one alone. */
-export interface Gate {
+interface Gate {
   /** Works beside other `shared` work; waits for work that is alone or waits to be. */
   shared<T>(work: () => Promise<T>): Promise<T>;
   /** Waits for everything that began before, and holds up what comes later. */

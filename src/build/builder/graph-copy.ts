@@ -14,6 +14,7 @@ import {
   type Site,
 } from './graph-site.ts';
 import type { CopyOperation } from './operations.ts';
+import { isNumericOwner } from './owner.ts';
 import { runCopy } from './run-copy.ts';
 import type { Selection } from './select-files.ts';
 import { partsOf } from './step-parts.ts';
@@ -37,7 +38,7 @@ export const copyVertex = (assembly: Assembly, site: Site, operation: CopyOperat
   const { input } = assembly;
   const origin = originVertex(assembly, operation.origin);
   // A name in --chown needs the account files of what is below.
-  const alone = operation.link && (operation.chown === undefined || /^[\d:]*$/u.test(operation.chown));
+  const alone = operation.link && (operation.chown === undefined || isNumericOwner(operation.chown));
   const copying: CopyOperation = { ...operation, link: alone };
   const inputs = [
     ...(alone ? [] : [byKey(site.below)]),

@@ -17,7 +17,7 @@ import { selectFiles, type Selection } from './select-files.ts';
 import type { BuildStep } from './types.ts';
 
 /** One step that touches files, as a vertex; its place in the file and in progress. */
-export interface GraphStep {
+interface GraphStep {
   readonly step: BuildStep;
   readonly stage: number;
   /** Index in the stage; -1 for FROM. */

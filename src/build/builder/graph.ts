@@ -19,7 +19,7 @@ import type { PlannedStage } from './plan.ts';
 import { runWorkdir } from './run-copy.ts';
 import { partsOf } from './step-parts.ts';
 
-export type { BuildVertex, Graph, GraphInput } from './graph-site.ts';
+export type { Graph } from './graph-site.ts';
 
 const operationVertex = (assembly: Assembly, site: Site, step: PlannedStep): BuildVertex => {
   const { operation } = step;

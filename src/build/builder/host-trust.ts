@@ -1,5 +1,6 @@
 import { constants, accessSync } from 'node:fs';
 import type { MountInput } from '#runtime';
+import { builderErrors } from './errors.ts';
 
 /** Where RUN steps find the host's CA bundle. */
 export const HOST_CA_TARGET = '/run/lade/host-ca.pem';
@@ -13,7 +14,7 @@ export const HOST_CA_VARIABLES: readonly string[] = [
   'GIT_SSL_CAINFO',
 ];
 
-export interface HostTrust {
+interface HostTrust {
   readonly mounts: readonly MountInput[];
   readonly env: ReadonlyMap<string, string>;
 }
@@ -26,7 +27,11 @@ const NOTHING: HostTrust = { mounts: [], env: new Map() };
  */
 export const hostTrust = (path: string | undefined, own: ReadonlyMap<string, string>): HostTrust => {
   if (path === undefined) return NOTHING;
-  accessSync(path, constants.R_OK);
+  try {
+    accessSync(path, constants.R_OK);
+  } catch (error) {
+    throw builderErrors.hostCaUnreadable({ path }, error);
+  }
   const names = HOST_CA_VARIABLES.filter((name) => !own.has(name));
   return {
     mounts: [{ kind: 'bind', source: path, target: HOST_CA_TARGET, readonly: true }],

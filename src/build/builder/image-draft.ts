@@ -26,12 +26,6 @@ export const envOf = (config: ContainerConfig): Map<string, string> => {
   return env;
 };
 
-/** The configuration with `changes` instead of its own fields. */
-export const withConfig = (config: ContainerConfig, changes: ContainerConfig): ContainerConfig => ({
-  ...config,
-  ...changes,
-});
-
 /** The command as the image holds it: `shell` before a shell form. */
 export const commandOf = (
   command:

@@ -87,7 +87,7 @@ export const locateOn = (ground: Ground, path: string) =>
       }
     : locate(ground.root, path);
 
-export interface LayoutRequest {
+interface LayoutRequest {
   readonly sources: readonly SelectedSource[];
   readonly inline: readonly { readonly name: string; readonly content: string }[];
   readonly destination: string;

@@ -3,7 +3,7 @@ import { fsPath } from '#tar';
 import { locate, partsOf } from './resolve-in-root.ts';
 
 /** Places that something is mounted at while a step runs. */
-export interface MountPoints {
+interface MountPoints {
   /** After the step: the absolute paths that are only there because something was mounted. */
   traces(): readonly string[];
 }

@@ -13,7 +13,7 @@ import type { FileOrigin } from './operations.ts';
 import type { GlobalScope } from './variables.ts';
 
 /** What a stage starts from. */
-export type StageBase =
+type StageBase =
   | { readonly kind: 'scratch' }
   | { readonly kind: 'stage'; readonly stage: number }
   | { readonly kind: 'image'; readonly reference: string; readonly platform: string | undefined };
@@ -32,8 +32,8 @@ export interface Outline {
   readonly target: OutlinedStage;
   /** The stages that the target needs, itself included, in the order of the file. */
   readonly needed: readonly OutlinedStage[];
-  /** Images that COPY --from and --mount=from name. */
-  readonly images: readonly string[];
+  /** Images that COPY --from and --mount=from name, and where they do. */
+  readonly images: ReadonlyMap<string, SourceRange>;
 }
 
 /** File, line and excerpt of a place, as errors want them. */
@@ -108,18 +108,20 @@ export const outline = (file: Dockerfile, globals: GlobalScope, wanted: string |
   }));
   const target = findTarget(stages, wanted) ?? unknownTarget(stages, wanted ?? '');
   const needed = new Set<number>();
-  const images = new Set<string>();
+  const images = new Map<string, SourceRange>();
   const need = (index: number): void => {
     const stage = stages[index];
     if (stage === undefined || needed.has(index)) return;
     needed.add(index);
     if (stage.base.kind === 'stage') need(stage.base.stage);
-    for (const name of stage.stage.instructions.flatMap((each) => originNames(each, globals))) {
-      const origin = originOf(file.stages, index, name);
-      if (origin.kind === 'stage') need(origin.stage);
-      else if (origin.kind === 'image') images.add(origin.reference);
+    for (const instruction of stage.stage.instructions) {
+      for (const name of originNames(instruction, globals)) {
+        const origin = originOf(file.stages, index, name);
+        if (origin.kind === 'stage') need(origin.stage);
+        else if (origin.kind === 'image') images.set(origin.reference, instruction.range);
+      }
     }
   };
   need(target.index);
-  return { stages, target, needed: stages.filter(({ index }) => needed.has(index)), images: [...images] };
+  return { stages, target, needed: stages.filter(({ index }) => needed.has(index)), images };
 };

@@ -1,5 +1,5 @@
 /** Keeps the last lines of what a process writes, for its error message. */
-export interface OutputTail {
+interface OutputTail {
   add(data: Uint8Array): void;
   /** The last lines without the newline at the end. */
   text(): string;

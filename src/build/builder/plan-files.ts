@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import {
   heredocText,
+  parseHeredocWord,
   parseRunMount,
   expandWord,
   type AddInstruction,
@@ -60,7 +61,7 @@ const commandOfRun = (state: StageState, instruction: RunInstruction): RunComman
   if (command.form === 'exec') return { args: command.args };
   const [first] = heredocs;
   if (first === undefined) return { args: withShell(state, command.text) };
-  if (/^\d*<<-?\s*\S+$/u.test(command.text.trim()) && heredocs.length === 1)
+  if (parseHeredocWord(command.text.trim()) !== undefined && heredocs.length === 1)
     return heredocCommand(state, first);
   const bodies = heredocs.map((heredoc) => `\n${heredoc.content}${heredoc.name}`);
   return { args: withShell(state, command.text + bodies.join('')), summary: summaryOf(first.content) };

@@ -12,7 +12,7 @@ import { badInstruction, expandIn, located, valueIn, type StageState } from './s
 import { givenValue } from './variables.ts';
 
 /** What an instruction does to the configuration, and how history shows it. */
-export interface MetadataChange {
+interface MetadataChange {
   readonly config?: ContainerConfig | undefined;
   readonly createdBy: string;
 }
@@ -20,10 +20,7 @@ export interface MetadataChange {
 type Of<K extends StageInstruction['kind']> = StageInstruction & { readonly kind: K };
 
 /** The instructions that change only the configuration. */
-export type MetadataInstruction = Exclude<
-  StageInstruction,
-  Of<'run'> | Of<'copy'> | Of<'add'> | Of<'workdir'>
->;
+type MetadataInstruction = Exclude<StageInstruction, Of<'run'> | Of<'copy'> | Of<'add'> | Of<'workdir'>>;
 
 const argValue = (state: StageState, name: string, value: Word | undefined): string | undefined => {
   const { buildArgs, globals, automatic } = state.input;

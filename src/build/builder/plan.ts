@@ -37,7 +37,7 @@ const triggersOf = (state: StageState): readonly StageInstruction[] => {
 };
 
 /** Plans one stage on top of `base`. */
-export const planStage = (
+const planStage = (
   input: PlanInput,
   outlined: OutlinedStage,
   base: { readonly config: ImageConfig; readonly below: PlannedStage | undefined },

@@ -73,7 +73,7 @@ export const numberSteps = (planned: Iterable<PlannedStage>): StepTable => {
   return { at, total };
 };
 
-export interface ProgressInput {
+interface ProgressInput {
   readonly planned: ReadonlyMap<number, PlannedStage>;
   readonly table: StepTable;
   readonly emit: Emit<BuildEvent>;

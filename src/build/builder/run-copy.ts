@@ -43,7 +43,7 @@ const ownerOf = (ground: Ground, text: string | undefined, place: StepPlace): Ow
   }
 };
 
-export interface CopyRequest {
+interface CopyRequest {
   readonly operation: CopyOperation;
   readonly selection: Selection;
   readonly tree: FileTree;
@@ -105,7 +105,7 @@ export const runCopy = async (tools: StepTools, request: CopyRequest): Promise<L
   );
 };
 
-export interface WorkdirRequest {
+interface WorkdirRequest {
   readonly operation: WorkdirOperation;
   readonly below: readonly DiffId[];
   readonly place: StepPlace;

@@ -67,7 +67,7 @@ export interface MountRequest {
   readonly place: StepPlace;
 }
 
-export interface StepMounts extends AsyncDisposable {
+interface StepMounts extends AsyncDisposable {
   readonly mounts: readonly MountInput[];
   readonly env: ReadonlyMap<string, string>;
 }

@@ -32,7 +32,7 @@ export interface RunSurroundings {
   readonly shmSizeBytes: number | undefined;
 }
 
-export interface RunRequest {
+interface RunRequest {
   readonly operation: RunOperation;
   readonly below: readonly DiffId[];
   readonly bindLayers: MountRequest['bindLayers'];

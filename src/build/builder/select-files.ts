@@ -40,7 +40,7 @@ export interface Selection {
   readonly parts: readonly KeyPart[];
 }
 
-export interface SelectRequest {
+interface SelectRequest {
   readonly tree: FileTree;
   readonly sources: readonly string[];
   readonly excludes: readonly string[];
@@ -87,7 +87,7 @@ const matchWild = async (request: SelectRequest, word: string): Promise<readonly
   const matcher = createPatternMatcher([parents ? rest : rest.replaceAll(/\*{2,}/gu, '*')]);
   const depth = rest.includes('**') && parents ? Number.POSITIVE_INFINITY : pieces.length - fixed.length;
   const prefix = start.path === '' ? 0 : start.path.length + 1;
-  const all = await walkTree(tree, start.path, createPatternMatcher([]));
+  const all = await walkTree(tree, start.path, { depth });
   const matches: TreeEntry[] = [];
   for (const entry of all) {
     const inside = entry.name.slice(prefix);
@@ -107,7 +107,7 @@ const resolveWord = async (request: SelectRequest, word: string): Promise<readon
   const entry = { name: path, stats };
   if (!isIgnored(tree, name) && !isIgnored(tree, path)) return [entry];
   // An ignored directory may still hold files that a later pattern takes back.
-  const holds = stats.isDirectory() && (await walkTree(tree, path, createPatternMatcher([]))).length > 0;
+  const holds = stats.isDirectory() && (await walkTree(tree, path)).length > 0;
   return holds ? [entry] : missing(request, word);
 };
 
@@ -159,7 +159,7 @@ const selectOne = async (request: SelectRequest, word: string, entry: TreeEntry)
   const excludes = createPatternMatcher(request.excludes);
   const isDirectory = entry.stats.isDirectory();
   const prefix = parents ? parentPath(word, entry) : '';
-  const below = isDirectory ? await walkTree(tree, entry.name, excludes) : [];
+  const below = isDirectory ? await walkTree(tree, entry.name, { excludes }) : [];
   const entries = [...(prefix === '' ? [] : await parentEntries(request, entry, prefix))];
   const turn = createTurns();
   for (const each of [entry, ...below]) {

@@ -8,7 +8,7 @@ import { fsPath, readTar, type TarItem } from '#tar';
 import { builderErrors } from './errors.ts';
 
 /** A context that arrived as an archive, written to a private directory. */
-export interface Spooled {
+interface Spooled {
   /** Hex sha256 of every file, by name. */
   readonly digests: ReadonlyMap<string, string>;
 }
@@ -130,7 +130,7 @@ const plain = async (stream: Readable): Promise<Readable> => {
   return output;
 };
 
-export interface SpoolRequest {
+interface SpoolRequest {
   readonly stream: Readable;
   /** An empty private directory. */
   readonly root: string;

@@ -201,7 +201,7 @@ describe('outline', () => {
     expect(found.needed.map(({ index }) => index)).toEqual([0, 2, 4]);
     expect(found.stages[0]?.base).toEqual({ kind: 'image', reference: 'img:2-arm64', platform: undefined });
     expect(found.stages[4]?.base).toEqual({ kind: 'stage', stage: 2 });
-    expect(found.images).toEqual(['other/image:1', '3']);
+    expect([...found.images.keys()]).toEqual(['other/image:1', '3']);
   });
   test('the target is a name or a number', () => {
     const source = 'FROM a AS First\nFROM b\n';

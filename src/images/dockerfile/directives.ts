@@ -7,7 +7,7 @@ const FORM = /^([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$/u;
 const isDirectiveName = (name: string): name is Directive['name'] => NAMES.has(name);
 
 /** What one line means to the directive block at the top of a Dockerfile. */
-export type DirectiveLine =
+type DirectiveLine =
   | { readonly kind: 'directive'; readonly name: Directive['name']; readonly value: string }
   | { readonly kind: 'duplicate'; readonly name: Directive['name'] }
   | { readonly kind: 'end' };

@@ -3,7 +3,7 @@ import { didYouMean } from './suggest.ts';
 import type { Statement, Word } from './types.ts';
 
 /** The form of a flag's value. `list` flags may be repeated. */
-export type FlagForm = 'boolean' | 'text' | 'list';
+type FlagForm = 'boolean' | 'text' | 'list';
 
 export interface Flags {
   /** Undefined when the flag is not written. */

@@ -4,7 +4,7 @@ export { parseDockerfile, parseTrigger, type ParseOptions } from './parse.ts';
 export { parseStatements, type Statements } from './statements.ts';
 export { parseRunMount } from './run-mount.ts';
 export { detectSyntax } from './directives.ts';
-export { heredocText } from './heredocs.ts';
+export { heredocText, parseHeredocWord } from './heredocs.ts';
 export { excerpt } from './source-text.ts';
 export { closest, didYouMean } from './suggest.ts';
 export { expandWord, type ExpandOptions, type Expansion, type Variables } from './shell-words.ts';

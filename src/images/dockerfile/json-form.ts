@@ -2,7 +2,7 @@ import { isSpace } from './source-text.ts';
 import type { Span } from './spans.ts';
 
 /** What the text is as a JSON array of strings. */
-export type JsonForm =
+type JsonForm =
   | { readonly kind: 'strings'; readonly items: readonly Span[] }
   /** No JSON array: the text is for the shell. */
   | { readonly kind: 'other' }
