@@ -146,8 +146,12 @@ export const attach = async (context: Context, request: AttachRequest): Promise<
   const network = findNetwork(context, named.id);
   const entered = enter(context, network, request);
   try {
-    const record = network.driver === 'bridge' ? await connectCable(context, entered) : entered;
-    await context.database.write([saveEndpoint(record)]);
+    // The record is written while the kernel is busy; published ports are added to it when they are known.
+    const [record] = await Promise.all([
+      network.driver === 'bridge' ? connectCable(context, entered) : entered,
+      context.database.write([saveEndpoint(entered)]),
+    ]);
+    if (record !== entered) await context.database.write([saveEndpoint(record)]);
     if (network.driver === 'bridge') passLater(context);
     const { containerId } = record;
     context.emit({ kind: 'connected', network: networkView(context, network), containerId });

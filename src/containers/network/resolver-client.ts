@@ -79,12 +79,16 @@ const greet = async (socket: Socket): Promise<Connection> => {
     const number = sequence;
     socket.ref();
     const failures = await new Promise<readonly string[] | undefined>((resolve) => {
-      waiting.set(number, resolve);
-      if (socket.destroyed) resolve(undefined);
+      const late = setTimeout(() => socket.destroy(), PATIENCE_MS);
+      waiting.set(number, (answer) => {
+        clearTimeout(late);
+        resolve(answer);
+      });
+      if (socket.destroyed) waiting.get(number)?.(undefined);
       else socket.write(`${JSON.stringify({ sequence: number, state })}\n`);
     });
     socket.unref();
-    if (failures === undefined) throw networkErrors.resolverFailed({ reason: 'it closed the connection' });
+    if (failures === undefined) throw networkErrors.resolverFailed({ reason: 'it did not answer' });
     return failures;
   };
   return { socket, protocol: await greeted.promise, send };

@@ -29,6 +29,8 @@ interface Process {
   readonly served: Map<string, Served>;
   readonly hostServers: () => readonly string[];
   daemons: number;
+  /** States are applied one after the other. */
+  applying: Promise<void>;
 }
 
 const responder =
@@ -50,22 +52,23 @@ const stopServing = (self: Process, id: string): void => {
   self.served.delete(id);
 };
 
-const serve = (self: Process, sandbox: Sandbox): string | undefined => {
+const serve = async (self: Process, sandbox: Sandbox): Promise<string | undefined> => {
   const { id, netnsPath } = sandbox;
   if (self.served.has(id)) return undefined;
   try {
-    self.served.set(id, { netnsPath, server: serveSandbox(netnsPath, responder(self, id)) });
+    self.served.set(id, { netnsPath, server: await serveSandbox(netnsPath, responder(self, id)) });
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
 };
 
-const apply = (self: Process, state: ResolverState): readonly string[] => {
+const apply = async (self: Process, state: ResolverState): Promise<readonly string[]> => {
   self.state = state;
   const wanted = new Set(state.sandboxes.map((sandbox) => `${sandbox.id} ${sandbox.netnsPath}`));
   for (const [id, { netnsPath }] of self.served) if (!wanted.has(`${id} ${netnsPath}`)) stopServing(self, id);
-  return state.sandboxes.map((sandbox) => serve(self, sandbox)).filter((failure) => failure !== undefined);
+  const failures = await Promise.all(state.sandboxes.map((sandbox) => serve(self, sandbox)));
+  return failures.filter((failure) => failure !== undefined);
 };
 
 const talk = (self: Process, socket: Socket, onEmpty: () => void): void => {
@@ -75,9 +78,11 @@ const talk = (self: Process, socket: Socket, onEmpty: () => void): void => {
   socket.on('close', () => void (self.daemons -= 1));
   createInterface(socket).on('line', (line) => {
     const { sequence, state } = JSON.parse(line) as StateMessage;
-    const failures = apply(self, state);
-    if (state.sandboxes.length === 0) onEmpty();
-    send({ kind: 'applied', sequence, failures });
+    self.applying = self.applying.then(async () => {
+      const failures = await apply(self, state);
+      if (state.sandboxes.length === 0) onEmpty();
+      send({ kind: 'applied', sequence, failures });
+    });
   });
   send({ kind: 'hello', protocol: RESOLVER_PROTOCOL });
 };
@@ -100,6 +105,7 @@ export const runResolver = (directory: string): void => {
     served: new Map(),
     hostServers: createServerList(() => self.state.resolvConfPath),
     daemons: 0,
+    applying: Promise.resolve(),
   };
   rmSync(path, { force: true });
   const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
