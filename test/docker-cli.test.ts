@@ -43,6 +43,12 @@ afterAll(async () => {
   scratch[Symbol.dispose]();
 });
 
+/** Runs a docker command in a terminal of its own; `script` types end-of-file at once unless its input stays open. */
+const inTerminal = async (command: string): Promise<string> => {
+  const env = { ...process.env, DOCKER_HOST: `unix://${machine.socket}` };
+  return (await mustRun('sh', ['-c', `sleep 2 | script -qec '${command}' /dev/null`], { env })).stdout;
+};
+
 const waitFor = async (what: () => Promise<boolean>): Promise<void> => {
   const deadline = Date.now() + 15_000;
   while (!(await what())) {
@@ -131,11 +137,7 @@ describe('run', () => {
   });
 
   test('-it gives a terminal', async () => {
-    const env = { ...process.env, DOCKER_HOST: `unix://${machine.socket}` };
-    const typed = await mustRun('script', ['-qec', 'docker run --rm -it test/busybox tty', '/dev/null'], {
-      env,
-    });
-    expect(typed.stdout).toContain('/dev/pts/0');
+    expect(await inTerminal('docker run --rm -it test/busybox tty')).toContain('/dev/pts/0');
   });
 
   test('-v binds a host directory and keeps a named volume', async () => {
@@ -187,10 +189,7 @@ describe('a service', () => {
     expect(await out('ps', '-s', '--format', '{{.Size}}')).toMatch(/virtual/);
     expect(await out('exec', 'web', 'cat', '/srv/www/built.txt')).toBe('built');
     expect((await machine.tryDocker(['exec', 'web', 'sh', '-c', 'exit 3'])).code).toBe(3);
-    const env = { ...process.env, DOCKER_HOST: `unix://${machine.socket}` };
-    expect(
-      (await mustRun('script', ['-qec', 'docker exec -it web tty', '/dev/null'], { env })).stdout,
-    ).toContain('/dev/pts/');
+    expect(await inTerminal('docker exec -it web tty')).toContain('/dev/pts/');
     writeFileSync(scratch.join('extra.txt'), 'from outside\n');
     await docker('cp', scratch.join('extra.txt'), 'web:/srv/www/extra.txt');
     expect((await mustRun('curl', ['-sf', `http://127.0.0.1:${port}/extra.txt`])).stdout).toBe(

@@ -4,7 +4,7 @@ import { mustRun, run, startService, type Finished, type RunOptions, type Servic
 import type { Scratch } from './scratch.ts';
 
 export const project = join(import.meta.dirname, '..', '..');
-export const LADE = join(project, 'bin', 'lade');
+export const LADE = process.env['LADE_TEST_BIN'] ?? join(project, 'bin', 'lade');
 
 /** The docker command on the PATH (set-up unpacks Debian's where the machine has none). */
 const DOCKER = 'docker';
