@@ -72,8 +72,13 @@ const compressOnce = async (
   await options.lease.protect('layer', diffId);
   await using ingest = await store.blobs.ingest({ ref: `compress ${diffId}`, lease: options.lease });
   if (ingest.offset > 0) await ingest.restart();
-  await compressInto(ingest, layers.tarPath(diffId), options.signal);
-  const info = await ingest.commit();
+  const info = await compressInto(ingest, layers.tarPath(diffId), options.signal).then(
+    () => ingest.commit(),
+    async (error: unknown) => {
+      await ingest.abort();
+      throw error;
+    },
+  );
   const blob = { ...info, mediaType: MEDIA_TYPES.ociLayerGzip };
   await store.images.linkLayerBlob(diffId, blob);
   return blob;

@@ -6,7 +6,7 @@ import {
   type Descriptor,
   type ImageManifest,
 } from '#oci';
-import type { ImageRecord, Lease } from '#store';
+import type { ImageRecord, Lease, NewImage } from '#store';
 import type { Context } from './context.ts';
 import { describedBy } from './create-image.ts';
 
@@ -41,6 +41,20 @@ export const manifestsOf = async (
 export const isWhole = (context: Context, { manifest }: StoredManifest): boolean =>
   manifest.layers.every((layer) => context.store.blobs.stat(layer.digest) !== undefined);
 
+/** Lets an image keep more blobs and manifests than it has. */
+export const keepWith = async (
+  context: Context,
+  record: ImageRecord,
+  more: Pick<NewImage, 'manifests' | 'blobs'>,
+): Promise<void> => {
+  await context.store.images.put({
+    id: record.id,
+    ...describedBy(context.lookup.config(record.id)),
+    layers: record.diffIds.map((diffId, index) => ({ diffId, size: record.layerSizes[index] ?? 0 })),
+    ...more,
+  });
+};
+
 /** Writes a manifest over layers that are stored as blobs, and records it with the image. */
 export const giveManifest = async (
   context: Context,
@@ -48,7 +62,7 @@ export const giveManifest = async (
   layers: readonly Descriptor[],
   lease: Lease,
 ): Promise<StoredManifest> => {
-  const { store, lookup } = context;
+  const { store } = context;
   const size = store.blobs.stat(record.id)?.size ?? 0;
   const bytes = encodeImageManifest({
     mediaType: MEDIA_TYPES.ociManifest,
@@ -59,10 +73,7 @@ export const giveManifest = async (
   const descriptor: Descriptor = { mediaType: MEDIA_TYPES.ociManifest, digest: info.digest, size: info.size };
   const parsed = parseManifest(bytes);
   if (parsed.kind !== 'image') throw new TypeError('an image manifest was written as something else');
-  await store.images.put({
-    id: record.id,
-    ...describedBy(lookup.config(record.id)),
-    layers: record.diffIds.map((diffId, index) => ({ diffId, size: record.layerSizes[index] ?? 0 })),
+  await keepWith(context, record, {
     manifests: [{ digest: info.digest, mediaType: descriptor.mediaType }],
     blobs: layers.map((layer) => layer.digest),
   });

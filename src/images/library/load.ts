@@ -140,8 +140,8 @@ export const loadImages = async (
     return views;
   } catch (error) {
     stream.destroy();
+    // The caller learns what went wrong first, not what the clearing up met.
+    await context.collect().catch(() => undefined);
     throw error;
-  } finally {
-    await context.collect();
   }
 };

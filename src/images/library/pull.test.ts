@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { toLadeError } from '#errors';
 import { MEDIA_TYPES, encodeIndex, hexOf, parseDigest, sha256Of, type Digest } from '#oci';
+import { MS, mount, umount } from '#sys';
 import { makeScratch, noise, openLibrary, type Opened, type Scratch } from './testing.ts';
 import { addImage, startFakeRegistry, type FakeRegistry } from './testing/fake-registry.ts';
 
@@ -169,6 +171,34 @@ describe('faults', () => {
   });
 });
 
+describe.skipIf(process.getuid?.() !== 0)('a full disk (needs root for a small tmpfs)', () => {
+  const root = (): string => join(scratch.path, 'root');
+  beforeEach(() => {
+    mkdirSync(root());
+    mount('tmpfs', root(), 'tmpfs', 0, 'size=9m');
+  });
+  afterEach(() => umount(root(), { detach: true }));
+
+  test('is one clear error and leaves nothing; with room the retry succeeds', async () => {
+    await addImage(registry, name, three);
+    await addImage(registry, { repository: 'small', tag: '1' }, [{ small: noise(100_000, 4) }]);
+    await using opened = await open();
+    await expect(opened.library.pull({ reference: reference() })).rejects.toSatisfy((error: unknown) => {
+      expect(toLadeError(error)).toMatchObject({
+        kind: 'unavailable',
+        hint: expect.stringContaining('free space') as string,
+      });
+      return true;
+    });
+    await opened.library.collect();
+    expect(left()).toEqual([]);
+    expect((await opened.library.pull({ reference: `${registry.host}/small:1` })).tags).toHaveLength(1);
+    await opened.library.remove(`${registry.host}/small:1`);
+    mount('tmpfs', root(), 'tmpfs', MS.REMOUNT, 'size=40m');
+    await opened.library.pull({ reference: reference() });
+  });
+});
+
 describe('platforms', () => {
   const index = async (): Promise<Digest> => {
     const amd = await addImage(registry, { repository: 'some/app', tag: 'own' }, [{ a: 'own' }]);
@@ -220,7 +250,7 @@ describe('kill -9', () => {
   test('in the middle of a pull: the next start is clean and the retry succeeds', async () => {
     const image = await addImage(registry, name, three);
     const child = fileURLToPath(new URL('testing/pull-for-ever.main.ts', import.meta.url));
-    for (const lines of [2, 5, 9, 14, 19, 30]) {
+    for (const lines of [2, 7, 12, 19, 30]) {
       registry.faults.set(image.layers[1]!, [{ kind: 'slow', ms: 20 }]);
       const process_ = spawn(process.execPath, [child, join(scratch.path, 'root'), reference()], {
         stdio: ['ignore', 'pipe', 'inherit'],

@@ -10,6 +10,7 @@ import {
   type Reference,
 } from '#oci';
 import type { ImageRecord, Lease } from '#store';
+import { allOrAbort } from './all-or-abort.ts';
 import { announce, type Context } from './context.ts';
 import { describedBy } from './create-image.ts';
 import { isTransient, RESUME_MS } from './downloads.ts';
@@ -17,25 +18,6 @@ import { fetchImage, type RemoteImage } from './fetch-image.ts';
 import { fetchLayer, type LayerFetch } from './fetch-layer.ts';
 import { storedReference } from './lookup.ts';
 import type { ImageView, LibraryEvent, PullRequest } from './types.ts';
-
-/** Runs all; when one fails the others are stopped, and the first failure is thrown once all have ended. */
-const allOrAbort = async (
-  tasks: readonly ((signal: AbortSignal) => Promise<unknown>)[],
-  outer: AbortSignal | undefined,
-): Promise<void> => {
-  const controller = new AbortController();
-  const signal = outer === undefined ? controller.signal : AbortSignal.any([outer, controller.signal]);
-  let failure: { readonly error: unknown } | undefined;
-  await Promise.all(
-    tasks.map((task) =>
-      task(signal).catch((error: unknown) => {
-        failure ??= { error };
-        controller.abort(error);
-      }),
-    ),
-  );
-  if (failure !== undefined) throw failure.error;
-};
 
 /** Each layer once, although an image may have one several times. */
 const distinctLayers = (image: RemoteImage) => {
@@ -106,6 +88,12 @@ const pullUnder = async (context: Context, { reference, request, lease, emit }: 
   return context.lookup.view(stored);
 };
 
+/** After a failure; the caller learns what went wrong first, not what this met. */
+const clearUp = async (context: Context, lease: Lease): Promise<void> => {
+  await lease[Symbol.asyncDispose]();
+  await context.collect();
+};
+
 /**
  * `docker pull`. What arrived before a failure that may pass is kept for a day and taken up by the next pull; after
  * any other failure nothing is left.
@@ -125,8 +113,7 @@ export const pullImage = async (
     return view;
   } catch (error) {
     if (isTransient(error)) lease.detach();
-    await lease[Symbol.asyncDispose]();
-    await context.collect();
+    await clearUp(context, lease).catch(() => undefined);
     throw error;
   }
 };

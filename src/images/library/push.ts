@@ -1,6 +1,7 @@
 import type { RemoteRepository } from '#distribution';
 import type { Emit } from '#events';
 import {
+  MEDIA_TYPES,
   canonicalString,
   familiarString,
   isForeignLayer,
@@ -14,10 +15,11 @@ import {
   type Reference,
 } from '#oci';
 import type { ImageRecord, Lease } from '#store';
+import { allOrAbort } from './all-or-abort.ts';
 import { compressedLayer } from './compress-layer.ts';
 import { announce, type Context } from './context.ts';
 import { libraryErrors } from './errors.ts';
-import { giveManifest, isWhole, manifestsOf, type StoredManifest } from './image-manifest.ts';
+import { giveManifest, isWhole, keepWith, manifestsOf, type StoredManifest } from './image-manifest.ts';
 import { createLimit, type Limit } from './limit.ts';
 import { layerProgress, type LayerProgress } from './progress.ts';
 import type { LibraryEvent, PushRequest } from './types.ts';
@@ -119,32 +121,39 @@ const sendKnown = async (context: Context, push: Push, stored: StoredManifest): 
     ]),
   );
   for (const digest of layers.keys()) await push.lease.protect('blob', digest);
-  await Promise.all([
-    sendConfig(context, push, stored.manifest.config),
-    ...[...layers.values()].map(async ({ layer, diffId }) => {
-      if (diffId !== undefined && !isForeignLayer(layer.mediaType))
-        await sendLayer(context, push, diffId, layer);
-    }),
-  ]);
+  const tasks = [...layers.values()].map(
+    ({ layer, diffId }) =>
+      async (signal: AbortSignal): Promise<void> => {
+        if (diffId === undefined || isForeignLayer(layer.mediaType)) return;
+        await sendLayer(context, { ...push, signal }, diffId, layer);
+      },
+  );
+  const config = (signal: AbortSignal) => sendConfig(context, { ...push, signal }, stored.manifest.config);
+  await allOrAbort([config, ...tasks], push.signal);
   return stored;
 };
 
-/** Compresses what never was, sends each layer as soon as it is compressed, then writes the manifest. */
-const sendNew = async (context: Context, push: Push): Promise<StoredManifest> => {
+/** Compresses a layer that never was, keeps that with the image whatever comes, and sends it. */
+const sendCompressed = async (context: Context, push: Push, diffId: DiffId): Promise<Descriptor> => {
   const { record, lease, signal } = push;
-  const sent = new Map<DiffId, Promise<Descriptor>>();
-  const send = async (diffId: DiffId): Promise<Descriptor> => {
-    const blob = await push.compressions(() => compressedLayer(context, diffId, { lease, signal }));
-    const descriptor = { mediaType: blob.mediaType, digest: blob.digest, size: blob.size };
-    await sendLayer(context, push, diffId, descriptor);
-    return descriptor;
-  };
-  for (const diffId of new Set(record.diffIds)) sent.set(diffId, send(diffId));
-  const config = { mediaType: '', digest: record.id, size: context.store.blobs.stat(record.id)?.size ?? 0 };
-  const outcome = await Promise.allSettled([sendConfig(context, push, config), ...sent.values()]);
-  const failed = outcome.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-  const layers = await Promise.all(record.diffIds.map((diffId) => sent.get(diffId) ?? send(diffId)));
+  const blob = await push.compressions(() => compressedLayer(context, diffId, { lease, signal }));
+  await keepWith(context, record, { blobs: [blob.digest] });
+  const descriptor = { mediaType: blob.mediaType, digest: blob.digest, size: blob.size };
+  await sendLayer(context, push, diffId, descriptor);
+  return descriptor;
+};
+
+/** Sends each layer as soon as it is compressed, then writes the manifest. */
+const sendNew = async (context: Context, push: Push): Promise<StoredManifest> => {
+  const { record, lease } = push;
+  const sent = new Map<DiffId, Descriptor>();
+  const size = context.store.blobs.stat(record.id)?.size ?? 0;
+  const config = { mediaType: MEDIA_TYPES.ociConfig, digest: record.id, size };
+  const tasks = [...new Set(record.diffIds)].map((diffId) => async (signal: AbortSignal): Promise<void> => {
+    sent.set(diffId, await sendCompressed(context, { ...push, signal }, diffId));
+  });
+  await allOrAbort([(signal) => sendConfig(context, { ...push, signal }, config), ...tasks], push.signal);
+  const layers = record.diffIds.map((diffId) => sent.get(diffId)).filter((layer) => layer !== undefined);
   return giveManifest(context, record, layers, lease);
 };
 
