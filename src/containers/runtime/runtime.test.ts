@@ -199,6 +199,16 @@ describe.skipIf(!isRoot)('a container under conmon', () => {
     await runtime.delete(id);
   });
 
+  test('has a terminal without standard input; killed for memory, it says so', async () => {
+    const id = await make({ ...shell('tty && echo yes'), terminal: true });
+    await runtime.start(id);
+    await runtime.waitExit(id);
+    expect(await logText(id)).toContain('yes');
+    const hungry = await make(shell('tail /dev/zero'), { resources: { memoryBytes: 8 * 1024 * 1024 } });
+    await runtime.start(hungry);
+    expect(await runtime.waitExit(hungry)).toMatchObject({ exitCode: 137, oomKilled: true });
+  });
+
   test('is bounded by its resources and limits', async () => {
     const id = await make(shell('ulimit -n; sleep 100'), {
       resources: { memoryBytes: 32 * 1024 * 1024, nanoCpus: 5e8, pids: 10 },

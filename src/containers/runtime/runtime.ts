@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, rmdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { cgroupsByController, isFrozen, processesIn, statsOf } from './cgroup.ts';
 import { pathsOf, type RuntimeContext } from './context.ts';
@@ -146,6 +146,21 @@ const sweepForeground = async (context: RuntimeContext): Promise<void> => {
   if (left.length > 0) await rm(join(context.paths.foreground, '.bundles'), { recursive: true, force: true });
 };
 
+/** Removes the directories below /run where nothing is kept in them. */
+const removeEmptyDirectories = async (context: RuntimeContext): Promise<void> => {
+  const { run, state, foreground } = context.paths;
+  for (const directory of [
+    join(foreground, '.bundles'),
+    foreground,
+    state,
+    join(run, 'b'),
+    join(run, 'e'),
+    run,
+  ]) {
+    await rmdir(directory).catch(() => undefined);
+  }
+};
+
 /**
  * Opens the runtime of one root: Debian's runc (or crun) under conmon.
  *
@@ -191,6 +206,7 @@ export const createRuntime = (options: RuntimeOptions): Runtime => {
     [Symbol.asyncDispose]: async () => {
       await swept;
       context.exits[Symbol.dispose]();
+      await removeEmptyDirectories(context);
     },
   };
 };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { HostFacts } from './types.ts';
 
 const APPLETS =
-  'sh cat echo sleep env ls id ps stty head wc true false kill mount df dd seq touch mkdir rm ln chmod grep stat tail hostname ip wget nc sync';
+  'sh cat echo sleep env ls id ps stty head wc true false kill mount df dd seq touch mkdir rm ln chmod grep stat tail hostname ip wget nc sync tty';
 
 /** Writes a small root file system of a static busybox into `directory`, for tests. */
 export const makeBusyboxRoot = (directory: string): void => {

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isLadeError } from '#errors';
+import { isLadeError, toLadeError } from '#errors';
 import type { RuntimeState } from '#runtime';
 import type { Container } from './container.ts';
 import { filesOf, type EngineContext } from './context.ts';
@@ -62,9 +62,15 @@ const recoverOne = async (context: EngineContext, container: Container): Promise
   }
 };
 
-/** Removes what belongs to no container: of one whose creation or removal was cut off. */
-const sweepOrphans = async (context: EngineContext): Promise<void> => {
-  const known = new Set(context.containers.list().map(({ id }) => id));
+/** One container that cannot be brought in line does not keep the others from it; it can only be removed. */
+const giveUp = (context: EngineContext, container: Container, error: unknown): Promise<void> =>
+  context.containers.save(container, { state: { kind: 'dead', error: toLadeError(error).message } });
+
+/**
+ * Removes what belongs to no container: of one whose creation or removal was cut off. `known` are those that had a
+ * record when recovery began; whoever removed one since takes its things away too.
+ */
+const sweepOrphans = async (context: EngineContext, known: ReadonlySet<string>): Promise<void> => {
   for (const id of context.runtime.list()) if (!known.has(id)) await context.runtime.delete(id);
   const orphans = context.layers.snapshots().filter(({ id, kind }) => kind === 'container' && !known.has(id));
   for (const snapshot of orphans) await snapshot.remove();
@@ -89,8 +95,11 @@ const startByPolicy = async (context: EngineContext): Promise<void> => {
  * watched again, ends are noted with their exit codes, leftovers are removed, policies start what they want.
  */
 export const recover = async (context: EngineContext): Promise<void> => {
-  for (const container of context.containers.list()) await recoverOne(context, container);
-  await sweepOrphans(context);
+  const found = context.containers.list();
+  for (const container of found) {
+    await recoverOne(context, container).catch((error: unknown) => giveUp(context, container, error));
+  }
+  await sweepOrphans(context, new Set(found.map(({ id }) => id)));
   const running = context.containers.list().filter(({ record }) => isLive(record));
   await context.networks.sweep(new Set(running.map(({ id }) => id)));
   await startByPolicy(context);

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { importBusybox, mountsBelow, openRooms, type Rooms } from './rooms.testing.ts';
+import { importBusybox, mountsBelow, openRooms, type Rooms } from './testing/rooms.ts';
 
 const isRoot = process.getuid?.() === 0;
 const IMAGE = 'busybox:rooms';
@@ -42,7 +42,7 @@ const logsOf = async (rooms: Rooms, id: string): Promise<string> => {
 /** Runs a script in a process of its own that has every room open, until it prints a line. */
 const inOtherProcess = async (script: string): Promise<{ child: ChildProcess; line: string }> => {
   const code = `
-    import { openRooms, importBusybox } from '${new URL('./rooms.testing.ts', import.meta.url).pathname}';
+    import { openRooms, importBusybox } from '${new URL('./testing/rooms.ts', import.meta.url).pathname}';
     const rooms = await openRooms(${JSON.stringify(path)});
     const { containers } = rooms.engine;
     const IMAGE = ${JSON.stringify(IMAGE)};
@@ -148,6 +148,25 @@ describe.skipIf(!isRoot)('the engine on the real rooms', () => {
     expect(await logsOf(rooms, kept)).toBe('one\ntwo\n');
     expect(await gone.result).toEqual({ exitCode: 42 });
     await containers.remove(kept);
+  });
+
+  test('a container with --rm that ended while no daemon was there goes when the next one opens', async () => {
+    const { child, line: id } = await inOtherProcess(`
+      await importBusybox(rooms.library, IMAGE);
+      const config = { Image: IMAGE, Cmd: ['sleep', '0.3'] };
+      const { id } = await containers.create({ config, hostConfig: { AutoRemove: true } });
+      await containers.start(id);
+      console.log(id);
+    `);
+    await killed(child);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    {
+      await using rooms = await openRooms(path);
+      await expect(rooms.engine.containers.inspect(id)).rejects.toMatchObject({ kind: 'not-found' });
+    }
+    await using rooms = await openRooms(path);
+    expect(rooms.layers.snapshots()).toEqual([]);
+    await rooms.library.remove(IMAGE);
   });
 
   test.each(['create', 'start', 'remove'])('a kill in the middle of %s leaves a clean root', async (step) => {
