@@ -34,12 +34,6 @@ const HEADER = 16;
 const aligned = (length: number): number => (length + 3) & ~3;
 
 /** rtnetlink is native-endian; every architecture this runs on is little-endian. */
-export const u16 = (value: number): Buffer => {
-  const buffer = Buffer.alloc(2);
-  buffer.writeUInt16LE(value);
-  return buffer;
-};
-
 export const u32 = (value: number): Buffer => {
   const buffer = Buffer.alloc(4);
   buffer.writeUInt32LE(value >>> 0);

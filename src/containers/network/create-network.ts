@@ -98,18 +98,16 @@ export const removeNetwork = async (context: Context, nameOrId: string): Promise
   const containers = endpointsOf(context, id).map((endpoint) => endpoint.containerName);
   if (containers.length > 0) throw networkErrors.networkInUse({ name, id, containers });
   await context.making.get(id)?.catch(() => undefined);
-  const network = networkView(context, record);
+  // Making the bridge settles its device.
+  const settled = context.networks.get(id) ?? record;
+  const network = networkView(context, settled);
   context.networks.delete(id);
   await context.database.write([deleteNetwork(id)]);
-  await dropBridge(context, findRecordDevice(context, record));
+  await dropBridge(context, settled);
   await Promise.all([context.firewall.apply(), context.firewall.passForward()]);
   context.emit({ kind: 'network-removed', network });
   return network;
 };
-
-/** The device is settled when the bridge is made; the record in hand may be older. */
-const findRecordDevice = (context: Context, record: NetworkRecord): NetworkRecord =>
-  context.networks.get(record.id) ?? record;
 
 interface Predefined {
   readonly name: string;
