@@ -9,7 +9,8 @@ import { layersMigrations, openLayerStore, type LayerStore } from '#layers';
 import { createLibrary, type Library } from '#library';
 import { networkMigrations, openNetworks, type NetworkEvent, type Networks } from '#network';
 import { createRuntime, type Runtime } from '#runtime';
-import { openImageStore, openRoot, type Root } from '#store';
+import { openImageStore, openRoot, type ImageStore, type Root } from '#store';
+import { createSystem } from '#system';
 import { buildDefaultsFrom, hasLocalProxy } from './build-defaults.ts';
 import { createEventLog, nowNs, type EventLog } from './event-log.ts';
 import type { BuildDefaults } from './build-request.ts';
@@ -51,6 +52,7 @@ const isLive = (runtime: Runtime, containerId: string): boolean =>
   runtime.list().includes(containerId) && ['running', 'paused'].includes(runtime.state(containerId).kind);
 
 interface Rooms {
+  readonly store: ImageStore;
   readonly root: Root;
   readonly layers: LayerStore;
   readonly library: Library;
@@ -81,7 +83,7 @@ const openRooms = async (
   const engine = stack.use(
     await createEngine({ root, library, layers, runtime, networks, emit: events.emit }),
   );
-  return { root, layers, library, runtime, networks, engine };
+  return { root, store, layers, library, runtime, networks, engine };
 };
 
 /** The builder with all that only it needs, loaded by the first build. */
@@ -111,7 +113,20 @@ export const composeDaemon = async (options: ComposeOptions): Promise<DaemonPart
   await using stack = new AsyncDisposableStack();
   const events = createEventLog();
   const rooms = await openRooms(options, events, stack);
+  const { store, layers, library, networks, engine } = rooms;
   const buildDefaults = buildDefaultsFrom(options.hostCa, process.env);
+  const builder = lazyBuilder(rooms, buildDefaults);
+  const { containers, volumes } = engine;
+  const system = createSystem({
+    store,
+    layers,
+    library,
+    containers,
+    volumes,
+    counts: () => engine.counts(),
+    networks,
+    buildCache: builder,
+  });
   const opened = stack.move();
   return {
     ...rooms,
@@ -122,7 +137,8 @@ export const composeDaemon = async (options: ComposeOptions): Promise<DaemonPart
     events,
     buildDefaults,
     addresses: options.addresses,
-    builder: lazyBuilder(rooms, buildDefaults),
+    builder,
+    system,
     registryClient: registryClientFor,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };

@@ -6,6 +6,7 @@ import type { LayerStore } from '#layers';
 import type { Library } from '#library';
 import type { Networks } from '#network';
 import type { Runtime } from '#runtime';
+import type { System } from '#system';
 import type { BuildDefaults } from './build-request.ts';
 import type { EventLog } from './event-log.ts';
 
@@ -21,6 +22,7 @@ export interface DaemonParts extends AsyncDisposable {
   readonly layers: LayerStore;
   readonly networks: Networks;
   readonly runtime: Runtime;
+  readonly system: System;
   readonly events: EventLog;
   readonly buildDefaults: BuildDefaults;
   /** Where the daemon listens. */

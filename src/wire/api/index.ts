@@ -36,6 +36,7 @@ export type {
   ImageInspectAnswer,
   ImageSummaryAnswer,
   InfoAnswer,
+  CheckLine,
   LadeInfoAnswer,
   NetworkAnswer,
   ProgressLine,
@@ -63,4 +64,5 @@ export type {
   VolumeCreateOptions,
   VolumeInspect,
 } from '#engine';
+export type { CheckFinding, CheckReport, DiskUsage, PruneReport, UsageLine } from '#system';
 export type { HistoryItem as HistoryAnswer } from '#library';

@@ -1,5 +1,6 @@
 import type { ContainerSummary, VolumeInspect } from '#engine';
 import type { ImageInspect, ImageSummary } from '#library';
+import type { CheckReport } from '#system';
 
 /** GET /version. */
 export interface VersionAnswer {
@@ -172,3 +173,8 @@ export interface LadeInfoAnswer {
    * may name build contexts by path. */
   readonly machineId: string;
 }
+
+/** One line of POST /lade/v1/system/check; the last one is the report or Docker's error line. */
+export type CheckLine =
+  | { readonly kind: 'progress'; readonly done: number; readonly total: number }
+  | { readonly kind: 'report'; readonly report: CheckReport };

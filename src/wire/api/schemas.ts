@@ -209,6 +209,12 @@ export const bodySchemas = {
     serveraddress: text,
     identitytoken: text,
   }),
+  /** POST /lade/v1/system/prune. */
+  ladePrune: z.strictObject({
+    all: flag,
+    volumes: flag,
+    filters: z.optional(z.record(z.string(), z.array(z.string()))),
+  }),
   /** POST /lade/v1/build: the context lies on the daemon's machine and is read in place. */
   ladeBuild: z.strictObject({
     contextPath: z.string(),

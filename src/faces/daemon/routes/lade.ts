@@ -1,10 +1,10 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { Hono, type Context } from 'hono';
-import { LADE_VERSION, encodeBuildLine, type LadeInfoAnswer } from '#api';
+import { LADE_VERSION, encodeBuildLine, type CheckLine, type LadeInfoAnswer } from '#api';
 import { toLadeError } from '#errors';
 import { answered, requestSignal } from '#http';
 import { authLookup, fromLadeBody } from '../build-request.ts';
-import { jsonLines } from '../json-lines.ts';
+import { jsonLines, streamProgress } from '../json-lines.ts';
 import { body } from '../request.ts';
 import type { DaemonParts } from '../types.ts';
 
@@ -42,10 +42,27 @@ const build = async (c: Context, parts: DaemonParts): Promise<Response> => {
   return answered();
 };
 
+/** POST /lade/v1/system/check: reads everything again; progress, then the report. */
+const check = (c: Context, { system }: DaemonParts): Promise<Response> =>
+  streamProgress(c, async (lines) => {
+    const write = (line: CheckLine): void => lines.write(line);
+    lines.begin();
+    const report = await system.check({
+      signal: requestSignal(c),
+      onProgress: (done, total) => write({ kind: 'progress', done, total }),
+    });
+    write({ kind: 'report', report });
+  });
+
 /** Lade's own calls. */
 export const ladeRoutes = (parts: DaemonParts): Hono => {
   const app = new Hono();
   app.get('/lade/v1/info', (c) => c.json(info(parts)));
   app.post('/lade/v1/build', (c) => build(c, parts));
+  app.get('/lade/v1/system/df', async (c) => c.json(await parts.system.diskUsage()));
+  app.post('/lade/v1/system/prune', async (c) =>
+    c.json(await parts.system.prune(await body(c, 'ladePrune'))),
+  );
+  app.post('/lade/v1/system/check', (c) => check(c, parts));
   return app;
 };
