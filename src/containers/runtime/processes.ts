@@ -14,10 +14,8 @@ const statFields = (pid: number): readonly string[] | undefined => {
   return text?.slice(text.lastIndexOf(')') + 2).split(' ');
 };
 
+/** When the process began, in clock ticks since boot: with the ID it names one process for good. */
 const STARTTIME = 19;
-
-/** When a process began, in clock ticks since boot: with the ID it names one process for good. */
-export const startTimeOf = (pid: number): string | undefined => statFields(pid)?.[STARTTIME];
 
 /** Whether `pid` is a process that runs (a zombie does not), and the same one when its start time is given. */
 export const isAlive = (pid: number, startTime?: string): boolean => {

@@ -8,7 +8,7 @@ import { checkConfig, checkHostConfig, warningsOf } from './host-config.ts';
 import { mergeConfig } from './merge-config.ts';
 import { planMounts, type MountWish } from './mount-plan.ts';
 import { generateName, isValidName } from './names.ts';
-import { modeOf, wantedNetworks } from './networking.ts';
+import { hostnameOf, modeOf, networkOwner, wantedNetworks } from './networking.ts';
 import { portRequestsOf } from './published-ports.ts';
 import type { EngineImage } from './ports.ts';
 import type { ContainerRecord } from './record.ts';
@@ -47,6 +47,14 @@ const withDefaults = (host: HostConfig): HostConfig => ({
   CgroupnsMode: host.CgroupnsMode ?? '',
   Runtime: host.Runtime || 'runc',
 });
+
+/** A container that shares another's network has its name too. */
+const withSharedName = (context: EngineContext, record: ContainerRecord): ContainerRecord => {
+  const owner = networkOwner(context, record);
+  return owner === undefined
+    ? record
+    : { ...record, config: { ...record.config, Hostname: hostnameOf(owner.record) } };
+};
 
 /** Finds every fault that can be found before anything is made. */
 const checkRecord = (context: EngineContext, record: ContainerRecord): void => {
@@ -136,7 +144,7 @@ export const create = async (
   const id = newId();
   const name = reserveName(context, options.name, id);
   try {
-    const record = recordOf(options, { id, name, image, host });
+    const record = withSharedName(context, recordOf(options, { id, name, image, host }));
     checkRecord(context, record);
     const from = inheritedMounts(host, (other) => context.containers.find(other).record);
     const wishes = planMounts(record.config, host, from);

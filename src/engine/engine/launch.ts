@@ -2,8 +2,8 @@ import { toRuntimeSpec, type TerminalSize } from '#runtime';
 import type { Container } from './container.ts';
 import { filesOf, snapshotOf, type EngineContext } from './context.ts';
 import { makeMountTargets } from './mount-targets.ts';
-import { connectNetworks, disconnectNetworks } from './networking.ts';
-import { ownFileMounts, writeOwnFiles } from './own-files.ts';
+import { connectNetworks, disconnectNetworks, openNetwork } from './networking.ts';
+import { makeOwnFiles, ownFileMounts, writeOwnFiles } from './own-files.ts';
 import { toSpecInput } from './spec-input.ts';
 
 const consoleSizeOf = (container: Container, given: TerminalSize | undefined): TerminalSize | undefined => {
@@ -18,14 +18,13 @@ const createProcess = async (
 ): Promise<number> => {
   const { runtime } = context;
   const { record } = container;
-  const network = await connectNetworks(context, record);
+  const network = openNetwork(context, record);
+  makeOwnFiles(context, record);
   const rootfs = await given.mounted;
-  writeOwnFiles(context, record);
-  const ownFiles = ownFileMounts(context, record);
   const input = toSpecInput(record, {
     rootfs,
     network,
-    ownFiles,
+    ownFiles: ownFileMounts(context, record),
     consoleSize: consoleSizeOf(container, given.consoleSize),
     host: runtime.host,
   });
@@ -40,8 +39,15 @@ const createProcess = async (
   return pid;
 };
 
+/** Both to their end, so that a failure of one leaves nothing of the other under way. */
+const together = async <A, B>(first: Promise<A>, second: Promise<B>): Promise<readonly [A, B]> => {
+  await Promise.allSettled([first, second]);
+  return [await first, await second];
+};
+
 /**
- * Makes and starts the container's process: root, network, files, process, attachments, go.
+ * Makes and starts the container's process: root, namespace, files, process, attachments, go. Addresses and ports are
+ * made while the runtime makes the process, which takes longer.
  *
  * On failure nothing of it is left.
  */
@@ -50,9 +56,12 @@ export const launch = async (
   container: Container,
   consoleSize: TerminalSize | undefined,
 ): Promise<number> => {
+  const { record } = container;
   const mounted = snapshotOf(context, container).mount();
   try {
-    const pid = await createProcess(context, container, { consoleSize, mounted });
+    const created = createProcess(context, container, { consoleSize, mounted });
+    const [pid] = await together(created, connectNetworks(context, record));
+    writeOwnFiles(context, record);
     for (const attach of container.beforeStart) await attach();
     container.beforeStart.clear();
     await context.runtime.start(container.id);
@@ -60,7 +69,7 @@ export const launch = async (
   } catch (error) {
     await mounted.catch(() => undefined);
     await context.runtime.delete(container.id);
-    await disconnectNetworks(context, container.record);
+    await disconnectNetworks(context, record);
     throw error;
   }
 };

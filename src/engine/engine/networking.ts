@@ -77,29 +77,22 @@ const sharedNamespace = (context: EngineContext, record: ContainerRecord): strin
   return `/proc/${state.pid}/ns/net`;
 };
 
-/**
- * Gives the container its network before its process is made: namespace, addresses, published ports. On failure it
- * has none of them.
- */
-export const connectNetworks = async (
-  context: EngineContext,
-  record: ContainerRecord,
-): Promise<NetworkInput> => {
-  const mode = modeOf(record.hostConfig);
+/** The network that the container's process is made in: its namespace is there, its addresses may come later. */
+export const openNetwork = (context: EngineContext, record: ContainerRecord): NetworkInput => {
   const shared = sharedNamespace(context, record);
   if (shared !== undefined) return { kind: 'path', path: shared };
-  const netnsPath = mode.kind === 'host' ? '' : context.networks.createNamespace(record.id);
-  try {
-    let withPorts = true;
-    for (const [network, request] of Object.entries(record.networks)) {
-      await attachOne(context, record, network, { netnsPath, withPorts, request });
-      withPorts = false;
-    }
-  } catch (error) {
-    await disconnectNetworks(context, record);
-    throw error;
+  if (modeOf(record.hostConfig).kind === 'host') return { kind: 'host' };
+  return { kind: 'path', path: context.networks.createNamespace(record.id) };
+};
+
+/** Gives the container its addresses, published ports and names; to be done before its process starts. */
+export const connectNetworks = async (context: EngineContext, record: ContainerRecord): Promise<void> => {
+  const netnsPath = record.hostConfig.NetworkMode === 'host' ? '' : context.networks.namespacePath(record.id);
+  let withPorts = true;
+  for (const [network, request] of Object.entries(record.networks)) {
+    await attachOne(context, record, network, { netnsPath, withPorts, request });
+    withPorts = false;
   }
-  return mode.kind === 'host' ? { kind: 'host' } : { kind: 'path', path: netnsPath };
 };
 
 /** Takes all of it back; idempotent. */

@@ -4,6 +4,13 @@ import { filesOf, type EngineContext } from './context.ts';
 import { endpointsOf, hostnameOf, networkOwner } from './networking.ts';
 import type { ContainerRecord } from './record.ts';
 
+/** Makes the container's own files, still empty, so that they can be mounted. */
+export const makeOwnFiles = (context: EngineContext, record: ContainerRecord): void => {
+  const files = filesOf(context, record.id);
+  mkdirSync(files.directory, { recursive: true, mode: 0o710 });
+  for (const path of [files.hostname, files.hosts, files.resolvConf]) writeFileSync(path, '', { flag: 'a' });
+};
+
 /** Writes /etc/hostname, /etc/hosts and /etc/resolv.conf of a container that is about to start. */
 export const writeOwnFiles = (context: EngineContext, record: ContainerRecord): void => {
   const files = filesOf(context, record.id);
@@ -16,7 +23,6 @@ export const writeOwnFiles = (context: EngineContext, record: ContainerRecord): 
     DnsOptions: dnsOptions,
     ExtraHosts: extraHosts,
   } = record.hostConfig;
-  mkdirSync(files.directory, { recursive: true, mode: 0o710 });
   writeFileSync(files.hostname, `${hostname}\n`);
   writeFileSync(
     files.hosts,

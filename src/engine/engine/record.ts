@@ -62,6 +62,3 @@ export const statusWord = (
   record: ContainerRecord,
 ): 'created' | 'running' | 'paused' | 'restarting' | 'exited' | 'dead' =>
   record.state.kind === 'exited' && record.state.restarting ? 'restarting' : record.state.kind;
-
-/** What Docker calls a container in messages: its name. */
-export const shortIdOf = (record: ContainerRecord): string => record.id.slice(0, 12);

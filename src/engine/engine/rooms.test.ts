@@ -124,6 +124,29 @@ describe.skipIf(!isRoot)('the engine on the real rooms', () => {
     expect(existsSync(`/sys/fs/cgroup/pids/lade/${id}`)).toBe(false);
   });
 
+  test('an occupied port is a conflict that leaves nothing; the container can start when it is free', async () => {
+    await using rooms = await openRooms(path);
+    const { containers } = rooms.engine;
+    await importBusybox(rooms.library, IMAGE);
+    const make = async (port: string): Promise<string> => {
+      const config = { Image: IMAGE, Cmd: ['sleep', '100'] };
+      const PortBindings = { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: port }] };
+      return (await containers.create({ config, hostConfig: { PortBindings } })).id;
+    };
+    const first = await make('');
+    await containers.start(first);
+    const port = (await containers.inspect(first)).NetworkSettings.Ports['80/tcp']?.[0]?.HostPort ?? '';
+    const second = await make(port);
+    await expect(containers.start(second)).rejects.toMatchObject({ kind: 'conflict' });
+    expect(rooms.runtime.list()).toEqual([first]);
+    expect(rooms.networks.endpoints(second)).toEqual([]);
+    expect((await containers.inspect(second)).State).toMatchObject({ Status: 'created', ExitCode: 128 });
+    await containers.remove(first, { force: true });
+    await containers.start(second);
+    expect((await containers.inspect(second)).State.Running).toBe(true);
+    await containers.remove(second, { force: true });
+  });
+
   test('a container survives a killed daemon: output, exit code, network, --rm', async () => {
     const { child, line } = await inOtherProcess(`
       await importBusybox(rooms.library, IMAGE);

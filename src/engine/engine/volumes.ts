@@ -11,7 +11,7 @@ import type { VolumeRecord } from './volume-table.ts';
 import type { VolumeCreateOptions, VolumeInspect } from './wire-types.ts';
 
 /** Docker tells anonymous volumes by this label. */
-export const ANONYMOUS_LABEL = 'com.docker.volume.anonymous';
+const ANONYMOUS_LABEL = 'com.docker.volume.anonymous';
 
 export const newAnonymousName = (): string => randomBytes(32).toString('hex');
 
