@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { pino, destination } from 'pino';
+import { pino, destination, type Logger } from 'pino';
 import { startHttpServer } from '#http';
 import { createDaemonApp } from './app.ts';
 import type { DaemonOptions } from './command-line.ts';
@@ -15,11 +15,17 @@ const stopSignal = (): Promise<NodeJS.Signals> =>
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, resolve);
   });
 
+/** A promise that nobody awaited must not take the daemon, and with it every attached client, down. */
+const surviveStrayRejections = (log: Logger): void => {
+  process.on('unhandledRejection', (error) => log.error({ err: error }, 'a failure that nobody handled'));
+};
+
 /** Runs the daemon until SIGTERM or SIGINT; containers go on running after it. */
 export const serveDaemon = async (options: DaemonOptions): Promise<void> => {
   const log = pino({ level: options.logLevel, base: null }, destination({ dest: 2, sync: true }));
   if (options.hostCa !== undefined && !existsSync(options.hostCa))
     throw daemonErrors.hostCaUnreadable({ path: options.hostCa });
+  surviveStrayRejections(log);
   const listen = options.hosts.map(parseListenAddress);
   const stopped = stopSignal();
   const bound: string[] = [];
