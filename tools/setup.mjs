@@ -54,12 +54,11 @@ const installModules = () => {
     .digest('hex');
   const stamp = join(project, 'node_modules', '.lade-lock');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
-  say('setup: npm packages (npm ci)');
-  const result = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: project,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  if (result.status !== 0) fail('setup: npm ci failed; see its message above', result.status ?? 1);
+  say('setup: npm packages (npm install)');
+  // Not `npm ci`: it refuses a lock file without the other platforms' binaries, which not every mirror carries.
+  const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
+  const result = spawnSync('npm', args, { cwd: project, stdio: ['ignore', 'ignore', 'inherit'] });
+  if (result.status !== 0) fail('setup: npm install failed; see its message above', result.status ?? 1);
   writeFileSync(stamp, lock);
 };
 

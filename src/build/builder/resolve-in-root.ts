@@ -2,7 +2,7 @@ import { lstatSync, readlinkSync, type BigIntStats } from 'node:fs';
 import { decodeName, fsPath } from '#tar';
 
 /** Where a path leads inside a root, with all symbolic links followed. */
-interface Located {
+export interface Located {
   /** Names from the root, none of them a link; those that do not exist come last. */
   readonly path: string;
   /** What is there; undefined when it does not exist. */
