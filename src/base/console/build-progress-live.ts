@@ -1,4 +1,3 @@
-import { stripVTControlCharacters } from 'node:util';
 import {
   stepTitle,
   type BuildProgress,
@@ -52,9 +51,12 @@ const stepOf = (live: Live, step: BuildStepView): LiveStep => {
   return made;
 };
 
+// Importing node:util costs every command some milliseconds, whether it builds or not.
+const stripEscapes = (text: string): string =>
+  process.getBuiltinModule('node:util').stripVTControlCharacters(text);
+
 /** What a line of output looks like without its escape sequences and overwritten parts. */
-const cleanLine = (text: string): string =>
-  visible(stripVTControlCharacters(text).split('\r').findLast(Boolean) ?? '');
+const cleanLine = (text: string): string => visible(stripEscapes(text).split('\r').findLast(Boolean) ?? '');
 
 const addLog = (step: LiveStep, data: Uint8Array): void => {
   const lines = (step.held + Buffer.from(data).toString()).split('\n');

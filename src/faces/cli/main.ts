@@ -5,13 +5,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 1);
 });
 
-const [verb, ...rest] = process.argv.slice(2);
-if (verb === 'daemon') {
+const start = async (argv: readonly string[]): Promise<void> => {
+  const [verb, ...rest] = argv;
+  const serves = verb === 'registry' && rest[0] === 'serve';
+  if (verb !== 'daemon' && !serves) process.exit(await dispatch(argv));
   const { becomeProgram } = await import('./programs.ts');
-  await becomeProgram('daemon', rest);
-} else if (verb === 'registry' && rest[0] === 'serve') {
-  const { becomeProgram } = await import('./programs.ts');
-  await becomeProgram('registryd', rest.slice(1));
-} else {
-  process.exit(await dispatch(process.argv.slice(2)));
-}
+  await (serves ? becomeProgram('registryd', rest.slice(1)) : becomeProgram('daemon', rest));
+};
+
+void start(process.argv.slice(2));

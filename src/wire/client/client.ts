@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import { streams } from './builtins.ts';
 import { answerError, clientErrors } from './errors.ts';
 import { exchange, type Exchange } from './exchange.ts';
 import { jsonLines } from './json-lines.ts';
@@ -77,7 +77,7 @@ export const createDockerClient = (options: { readonly host: DaemonHost }): Dock
     },
     async stream(request): Promise<ClientAnswer> {
       const answer = await succeed(host, request);
-      const body = Readable.from(bodyOf(answer, request), { objectMode: false });
+      const body = streams().Readable.from(bodyOf(answer, request), { objectMode: false });
       body.once('close', () => answer.socket.destroy());
       return { ...answer.head, body };
     },

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
+import { fileSystem } from './builtins.ts';
 import { clientErrors } from './errors.ts';
 import { formatHost } from './host.ts';
 import type { DaemonHost, TlsFiles } from './types.ts';
@@ -16,7 +16,7 @@ const openTls = async (
 ): Promise<Socket> => {
   const { connect } = await import('node:tls');
   const read = (path: string | undefined): Buffer | undefined =>
-    path === undefined ? undefined : readFileSync(path);
+    path === undefined ? undefined : fileSystem().readFileSync(path);
   return connect({
     ...address,
     servername: address.host,

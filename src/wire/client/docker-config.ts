@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileSystem } from './builtins.ts';
 import { clientErrors } from './errors.ts';
 
 /** What is stored for one registry in config.json. */
@@ -36,7 +36,7 @@ export const configFolder = (env: NodeJS.ProcessEnv): string =>
 export const readDockerConfig = (folder: string): DockerConfig => {
   const path = join(folder, 'config.json');
   try {
-    const parsed: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    const parsed: unknown = JSON.parse(fileSystem().readFileSync(path, 'utf8'));
     if (typeof parsed === 'object' && parsed !== null) return parsed as DockerConfig;
     throw clientErrors.configInvalid({ path, problem: 'it is no JSON object' });
   } catch (error) {
@@ -48,6 +48,7 @@ export const readDockerConfig = (folder: string): DockerConfig => {
 
 /** Replaces config.json in one step, readable by its owner only. */
 export const writeDockerConfig = (folder: string, config: DockerConfig): void => {
+  const { mkdirSync, renameSync, writeFileSync } = fileSystem();
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, 'config.json');
   const temporary = `${path}.${process.pid}`;
