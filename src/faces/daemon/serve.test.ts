@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -28,6 +29,8 @@ beforeAll(async () => {
 
 afterAll(() => {
   if (daemon.exitCode === null) daemon.kill('SIGKILL');
+  const runHash = createHash('sha256').update(join(root(), 'runtime')).digest('hex').slice(0, 8);
+  rmSync(join('/run/lade', runHash), { recursive: true, force: true });
   rmSync(directory, { recursive: true });
 });
 
