@@ -3,7 +3,6 @@ import type { Descriptor, Digest } from '#oci';
 import type { RemoteRepository } from '#distribution';
 import type { GrowingFile } from '#layers';
 import type { BlobInfo, ImageStore, Ingest, Lease } from '#store';
-import { libraryErrors } from './errors.ts';
 import { createLimit } from './limit.ts';
 
 /** How long a partial download waits to be taken up again. */
@@ -32,6 +31,8 @@ export interface Downloads {
   fetch(request: DownloadRequest): Download;
   /** Whether a new transfer would have to wait. */
   busy(): boolean;
+  /** Resolves when no transfer uses this repository any more; others may wait for what it began. */
+  released(repository: RemoteRepository): Promise<void>;
 }
 
 /** Whether the same request may succeed later, so that what has come is worth keeping. */
@@ -101,6 +102,10 @@ interface Transfer {
   readonly growth: Growth;
 }
 
+/** Whether what came is worth keeping after this failure; after an abort its reason decides. */
+const worthKeeping = ({ signal }: Transfer, error: unknown): boolean =>
+  isTransient(signal.aborted ? signal.reason : error);
+
 const receive = async (ingest: Ingest, transfer: Transfer): Promise<void> => {
   const { descriptor, repository, signal, growth } = transfer;
   const { digest, size } = descriptor;
@@ -130,13 +135,14 @@ const receiveVerified = async (
       transfer.growth.end();
       return await ingest.commit();
     } catch (error) {
-      if (!isTransient(error)) await ingest.abort();
+      if (!worthKeeping(transfer, error)) await ingest.abort();
       if (!resumed || !isLadeError(error, 'corrupt')) throw error;
     }
   }
 };
 
 interface Job {
+  readonly repository: RemoteRepository;
   readonly download: Download;
   readonly growth: Growth;
   readonly controller: AbortController;
@@ -154,7 +160,7 @@ const run = async (store: Blobs, transfer: Transfer, started: (path: string) => 
     transfer.signal.throwIfAborted();
     return await receiveVerified(open, transfer, started);
   } catch (error) {
-    if (isTransient(error)) lease.detach();
+    if (worthKeeping(transfer, error)) lease.detach();
     transfer.growth.fail(error);
     throw error;
   } finally {
@@ -164,18 +170,31 @@ const run = async (store: Blobs, transfer: Transfer, started: (path: string) => 
 
 const observe = (promise: Promise<unknown>): void => void promise.catch(() => undefined);
 
-const abortable = <T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
+/**
+ * The outcome for one who waits. Who gives up while others wait is told at once; the last one to do so is told when
+ * the transfer has cleared up.
+ */
+const outcome = async <T>(job: Job, promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
   if (signal === undefined) return promise;
   const aborted = Promise.withResolvers<never>();
   observe(aborted.promise);
-  const give = (): void => aborted.reject(signal.reason);
-  if (signal.aborted) give();
+  const give = (): void => {
+    if (!job.controller.signal.aborted) aborted.reject(signal.reason);
+  };
   signal.addEventListener('abort', give, { once: true });
-  return Promise.race([promise, aborted.promise]).finally(() => signal.removeEventListener('abort', give));
+  if (signal.aborted) give();
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error;
+  } finally {
+    signal.removeEventListener('abort', give);
+  }
 };
 
 export const createDownloads = (store: Blobs): Downloads => {
   const jobs = new Map<Digest, Job>();
+  const all = new Set<Job>();
   const limit = createLimit(PARALLEL);
 
   const begin = (request: DownloadRequest, before: Promise<unknown>): Job => {
@@ -187,9 +206,19 @@ export const createDownloads = (store: Blobs): Downloads => {
     const transfer: Transfer = { descriptor, repository, signal: controller.signal, growth };
     const started = (path: string): void => first.resolve({ path, growing: growth });
     const finished = before.then(() => limit(() => run(store, transfer, started)));
-    const job: Job = { download: { started: first.promise, finished }, growth, controller, users: 0 };
+    const job: Job = {
+      repository,
+      download: { started: first.promise, finished },
+      growth,
+      controller,
+      users: 0,
+    };
     jobs.set(descriptor.digest, job);
-    const end = (): void => void (jobs.get(descriptor.digest) === job && jobs.delete(descriptor.digest));
+    all.add(job);
+    const end = (): void => {
+      all.delete(job);
+      if (jobs.get(descriptor.digest) === job) jobs.delete(descriptor.digest);
+    };
     observe(finished.catch((error: unknown) => first.reject(error)).finally(end));
     return job;
   };
@@ -204,24 +233,25 @@ export const createDownloads = (store: Blobs): Downloads => {
     );
   };
 
-  const leave = (job: Job): void => {
+  const leave = (job: Job, reason: unknown): void => {
     job.users -= 1;
-    if (job.users === 0) job.controller.abort(libraryErrors.downloadCancelled({}));
+    if (job.users === 0) job.controller.abort(reason);
   };
 
   const join = (job: Job, { signal, onProgress }: DownloadRequest): Download => {
     job.users += 1;
     const done = new AbortController();
-    signal?.addEventListener('abort', () => leave(job), { once: true, signal: done.signal });
-    if (signal?.aborted === true) leave(job);
+    const giveUp = (): void => leave(job, signal?.reason);
+    signal?.addEventListener('abort', giveUp, { once: true, signal: done.signal });
+    if (signal?.aborted === true) giveUp();
     const listener = (current: number): void => onProgress?.(current);
     job.growth.listeners.add(listener);
     const end = (): void => {
       done.abort();
       job.growth.listeners.delete(listener);
     };
-    const started = abortable(job.download.started, signal);
-    const finished = abortable(job.download.finished, signal).finally(end);
+    const started = outcome(job, job.download.started, signal);
+    const finished = outcome(job, job.download.finished, signal).finally(end);
     observe(started);
     observe(finished);
     return { started, finished };
@@ -230,5 +260,9 @@ export const createDownloads = (store: Blobs): Downloads => {
   return {
     fetch: (request) => join(joinable(request), request),
     busy: () => limit.busy(),
+    async released(repository) {
+      const own = [...all].filter((job) => job.repository === repository);
+      await Promise.allSettled(own.map((job) => job.download.finished));
+    },
   };
 };

@@ -77,10 +77,6 @@ export const libraryErrors = defineErrors('library', {
     message: (p: { name: string; value: string }) => `invalid filter '${p.name}=[${p.value}]'`,
     hint: 'see `lade images --help` for the values it takes',
   },
-  downloadCancelled: {
-    kind: 'cancelled',
-    message: () => 'the download was cancelled',
-  },
   layerMissing: {
     kind: 'failed-precondition',
     message: (p: { diffId: string }) => `layer ${p.diffId} is not in the store`,

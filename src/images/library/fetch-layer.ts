@@ -1,4 +1,5 @@
 import type { RemoteRepository } from '#distribution';
+import { toLadeError } from '#errors';
 import type { Emit } from '#events';
 import type { LayerInfo, LayerSource } from '#layers';
 import { layerCompression, shortId, type Descriptor, type DiffId } from '#oci';
@@ -26,7 +27,7 @@ export interface LayerToFetch {
   readonly below: readonly DiffId[];
 }
 
-const unpack = (
+const unpackOnce = (
   context: Context,
   layer: LayerToFetch,
   source: LayerSource,
@@ -38,6 +39,16 @@ const unpack = (
     lease: fetch.lease,
     signal: fetch.signal,
   });
+
+/** Unpacks; once more when another, who unpacked the same and was joined, gave up. */
+const unpack: typeof unpackOnce = async (context, layer, source, fetch) => {
+  try {
+    return await unpackOnce(context, layer, source, fetch);
+  } catch (error) {
+    if (toLadeError(error).kind !== 'cancelled' || fetch.signal?.aborted === true) throw error;
+    return unpackOnce(context, layer, source, fetch);
+  }
+};
 
 const unpackWhole = (context: Context, layer: LayerToFetch, fetch: LayerFetch): Promise<LayerInfo> =>
   unpack(
@@ -78,7 +89,12 @@ const transfer = async (
   });
   const unpacking =
     descriptor.size < FOLLOW_BYTES ? undefined : unpackGrowing(context, layer, download, fetch);
-  await download.finished;
+  try {
+    await download.finished;
+  } catch (error) {
+    await unpacking;
+    throw error;
+  }
   progress.state('Verifying Checksum');
   progress.state('Download complete');
   progress.count('Extracting', descriptor.size, descriptor.size);

@@ -1,3 +1,4 @@
+import type { RemoteRepository } from '#distribution';
 import type { Emit } from '#events';
 import {
   asImageId,
@@ -73,10 +74,24 @@ interface Pull {
   readonly emit: Emit<LibraryEvent>;
 }
 
-const pullUnder = async (context: Context, { reference, request, lease, emit }: Pull): Promise<ImageView> => {
-  const { platform, signal } = request;
-  await using client = context.registryClientFor(request.auth);
+/** Uses a client for one pull; a transfer that others wait for keeps it beyond that. */
+const withRepository = async <T>(
+  context: Context,
+  { reference, request }: Pull,
+  use: (repository: RemoteRepository) => Promise<T>,
+): Promise<T> => {
+  const client = context.registryClientFor(request.auth);
   const repository = client.repository(reference);
+  try {
+    return await use(repository);
+  } finally {
+    void context.downloads.released(repository).then(() => client[Symbol.asyncDispose]());
+  }
+};
+
+const pullFrom = async (context: Context, pull: Pull, repository: RemoteRepository): Promise<ImageView> => {
+  const { reference, request, lease, emit } = pull;
+  const { platform, signal } = request;
   emit({ kind: 'status', message: `Pulling from ${reference.path}`, id: reference.tag ?? reference.digest });
   const image = await fetchImage(context, { repository, lease, platform, signal });
   const before = context.store.images.byReference(storedReference(reference));
@@ -107,7 +122,8 @@ export const pullImage = async (
   const shown = familiarString(reference);
   const lease = await context.store.leases.create({ label: `pull ${shown}`, ttlMs: RESUME_MS });
   try {
-    const view = await pullUnder(context, { reference, request, lease, emit });
+    const pull = { reference, request, lease, emit };
+    const view = await withRepository(context, pull, (repository) => pullFrom(context, pull, repository));
     announce(context, 'pull', shown, shown);
     await lease[Symbol.asyncDispose]();
     return view;

@@ -65,7 +65,7 @@ export interface ImageEvent {
 export interface LibraryDependencies {
   readonly store: ImageStore;
   readonly layers: LayerStore;
-  /** A client for one operation, which disposes it. */
+  /** A client for one operation, which disposes it, after its end when others wait for what it transfers. */
   readonly registryClientFor: (auth: Credentials | undefined) => RegistryClient;
   readonly emit?: Emit<ImageEvent> | undefined;
   /** Whether the container that holds an image runs; a stopped one lets go of its image when forced. */
