@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createWorkerPool, followFile, hashFile, workerUrl } from './index.ts';
-import type { SampleRequest } from './testing/sample.worker.ts';
+import type { SampleRequest } from './testing/sample-jobs.ts';
 
 const samplePool = (size: number, options: { idleMs?: number; jobsPerWorker?: number } = {}) =>
   createWorkerPool<SampleRequest, number>({
-    url: workerUrl(import.meta.url, 'testing/sample.worker'),
+    url: workerUrl(import.meta.url, 'testing/sample-jobs'),
     name: 'sample',
     size,
     ...options,

@@ -18,18 +18,10 @@ const endProcess = (): number => process.exit(3);
 const spins = { count: 0 };
 
 serveJobs<SampleRequest, number>(async (request, context) => {
-  switch (request.kind) {
-    case 'echo':
-      return request.value;
-    case 'fail':
-      throw errors.refused({ what: 'it' });
-    case 'exit':
-      return endProcess();
-    case 'sleep':
-      await setTimeout(request.ms);
-      return request.ms;
-    default:
-      while (!context.cancelled()) spins.count++;
-      return spins.count;
-  }
+  if (request.kind === 'echo') return request.value;
+  if (request.kind === 'fail') throw errors.refused({ what: 'it' });
+  if (request.kind === 'exit') return endProcess();
+  if (request.kind === 'sleep') return await setTimeout(request.ms, request.ms);
+  while (!context.cancelled()) spins.count++;
+  return spins.count;
 });
