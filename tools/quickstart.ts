@@ -2,8 +2,8 @@
  * `npm run quickstart`: the main job once, whole, on a private root: make a base image, build the example shop, push it
  * to Lade's own registry, pull it back by running it, look at it, commit it, take it all down.
  */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { baseImage } from './quickstart/base-image.ts';
 import { startProgram, type Program } from './quickstart/program.ts';
 import { createTranscript } from './quickstart/transcript.ts';
@@ -34,7 +34,7 @@ const startServices = async (): Promise<string> => {
     ]),
   );
   const serve = ['registry', 'serve', '--listen', '127.0.0.1:0', '--root', join(root, 'registry')];
-  const registry = await startProgram(lade, serve);
+  const registry = await startProgram(lade, serve, join(root, 'registry.log'));
   programs.push(registry);
   const port = /:(\d+)\b/.exec(registry.readyLine)?.[1];
   if (port === undefined) throw new Error(`the registry did not name its port: ${registry.readyLine}`);
@@ -99,6 +99,12 @@ const commitShop = async (image: string): Promise<void> => {
   lade(['ps', '-a']);
 };
 
+/** The last lines a service wrote, for the reader of a failed run. */
+const showTail = (log: string): void => {
+  const lines = existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n').slice(-5) : [];
+  for (const line of lines) note(`${basename(log)}: ${line}`);
+};
+
 const takeDown = async (): Promise<void> => {
   for (const program of programs.toReversed()) await program.stop();
   rmSync(root, { recursive: true, force: true });
@@ -119,6 +125,9 @@ const main = async (): Promise<void> => {
 
 try {
   await main();
+} catch (error) {
+  for (const name of ['daemon.log', 'registry.log']) showTail(join(root, name));
+  throw error;
 } finally {
   await takeDown();
 }

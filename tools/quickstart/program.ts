@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { openSync } from 'node:fs';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
@@ -11,12 +12,16 @@ export interface Program {
 }
 
 /**
- * Starts `command` and waits for its ready line.
+ * Starts `command` and waits for its ready line; its stderr goes to the file `log`.
  *
- * @throws when it exits before it is ready, or is not ready after 30 s; its stderr goes to ours.
+ * @throws when it exits before it is ready, or is not ready after 30 s.
  */
-export const startProgram = async (command: string, args: readonly string[]): Promise<Program> => {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+export const startProgram = async (
+  command: string,
+  args: readonly string[],
+  log: string,
+): Promise<Program> => {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', openSync(log, 'a')] });
   const exited = once(child, 'exit');
   const lines = createInterface({ input: child.stdout });
   const ready = once(lines, 'line', { signal: AbortSignal.timeout(30_000) }) as Promise<[string]>;
