@@ -46,7 +46,7 @@ interface Details {
 /** What `system df -v` shows, by kind. */
 export const detailRows = (usage: DiskUsageAnswer): Details => ({
   Images: usage.Images.flatMap((image) =>
-    namesOf(image, false)
+    namesOf(image, { digests: false, everyDigest: false })
       .slice(0, 1)
       .map((name) => imageRow(image, name, true)),
   ),

@@ -41,6 +41,7 @@ const run = async (cli: Cli, command: Command, argv: readonly string[]): Promise
 const codeOf = (command: Command, error: unknown): number => {
   if (typeof process.exitCode === 'number' && process.exitCode !== 0) return process.exitCode;
   if (isFlagError(error)) return FLAG_ERROR_CODE;
+  if (cliErrors.argumentCount.is(error)) return 1;
   return command.exitCodeOf?.(error) ?? 1;
 };
 

@@ -139,7 +139,7 @@ export const extractTar = async (stream: Readable, options: ExtractOptions): Pro
     const path = place(parts, entry.path, options.folder);
     bytes += await writeEntry(item, path, options);
     if (entry.kind === 'directory') folders.push(() => finish(path, entry, options.keepOwners));
-    else finish(path, entry, options.keepOwners);
+    else if (entry.kind !== 'hardlink') finish(path, entry, options.keepOwners);
   }
   for (const done of folders.toReversed()) done();
   return bytes;

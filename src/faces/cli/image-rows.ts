@@ -38,8 +38,18 @@ const byRepository = (references: readonly string[], part: 'tag' | 'digest'): Ma
   return found;
 };
 
+export interface NameOptions {
+  /** Tags are shown with their digests. */
+  readonly digests: boolean;
+  /** A name that has only digests gets a line for each of them. */
+  readonly everyDigest: boolean;
+}
+
 /** The lines that one image gets: one for each tag (and digest, where digests are shown). */
-export const namesOf = (image: ImageSummaryAnswer, digests: boolean): readonly ImageName[] => {
+export const namesOf = (
+  image: ImageSummaryAnswer,
+  { digests, everyDigest }: NameOptions,
+): readonly ImageName[] => {
   const tags = byRepository(image.RepoTags, 'tag');
   const digestsOf = byRepository(image.RepoDigests, 'digest');
   const names: ImageName[] = [];
@@ -50,7 +60,7 @@ export const namesOf = (image: ImageSummaryAnswer, digests: boolean): readonly I
       names.push(...(own.length === 0 ? [NONE] : own).map((digest) => ({ repository, tag, digest })));
   }
   for (const [repository, list] of digestsOf) {
-    const shown = digests ? list : [''];
+    const shown = everyDigest ? list : [''];
     names.push(...shown.map((digest) => ({ repository, tag: NONE, digest })));
   }
   return names.length === 0 ? [{ repository: NONE, tag: NONE, digest: NONE }] : names;
@@ -70,5 +80,5 @@ export const imageRow = (image: ImageSummaryAnswer, name: ImageName, truncate: b
   Size: humanSize(image.Size, 3),
   Tag: name.tag,
   UniqueSize: bytesOr(image.Size - image.SharedSize, image.SharedSize === -1),
-  VirtualSize: humanSize(image.VirtualSize ?? image.Size, 3),
+  VirtualSize: humanSize(image.VirtualSize ?? image.Size),
 });

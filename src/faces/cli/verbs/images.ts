@@ -53,7 +53,9 @@ export const command = defineCommand({
     });
     const digests = flags.digests || format.includes('{{.Digest}}');
     const rows = images.flatMap((image) =>
-      namesOf(image, digests).map((name) => imageRow(image, name, !flags['no-trunc'])),
+      namesOf(image, { digests, everyDigest: flags.digests }).map((name) =>
+        imageRow(image, name, !flags['no-trunc']),
+      ),
     );
     cli.out(formatRows(rows, { format, headings: IMAGE_HEADINGS, terminal: cli.stdout.isTTY }));
     return 0;
