@@ -8,7 +8,8 @@ const RETRY_MS = 15;
 const GIVE_UP_MS = 5000;
 
 const tryTake = async (): Promise<Server | undefined> => {
-  const server = createServer();
+  // The name takes connections of anybody on this machine; nobody has anything to say here.
+  const server = createServer((stranger) => stranger.destroy());
   return await new Promise((resolve) => {
     server.once('error', () => resolve(undefined));
     server.listen(NAME, () => resolve(server));

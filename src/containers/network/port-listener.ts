@@ -45,6 +45,8 @@ export const listenTcp = async (host: string, port: number, target: () => Target
     server.once('error', reject);
     server.listen({ host, port, ipv6Only: host.includes(':') }, resolve);
   });
+  // A connection that the kernel could not hand over; the next one may come through.
+  server.on('error', () => undefined);
   const address = server.address();
   return {
     port: typeof address === 'object' && address !== null ? address.port : port,

@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { workerUrl } from '#work';
 import { coalesce } from './coalesce.ts';
 import { networkErrors } from './errors.ts';
+import { onMessage } from './message-lines.ts';
 import {
   RESOLVER_PROTOCOL,
   SOCKET_NAME,
@@ -62,8 +62,7 @@ const connectIn = async (directory: string): Promise<Socket> => {
 const greet = async (socket: Socket): Promise<Connection> => {
   const waiting = new Map<number, (failures: readonly string[] | undefined) => void>();
   const greeted = Promise.withResolvers<number>();
-  createInterface(socket).on('line', (line) => {
-    const message = JSON.parse(line) as ResolverMessage;
+  onMessage<ResolverMessage>(socket, (message) => {
     if (message.kind === 'hello') return greeted.resolve(message.protocol);
     waiting.get(message.sequence)?.(message.failures);
     waiting.delete(message.sequence);

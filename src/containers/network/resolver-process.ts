@@ -1,10 +1,10 @@
 import { closeSync, constants, existsSync, openSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { isNetns } from '#sys';
 import { encodeResponse, parseQuery, RCODE } from './dns-message.ts';
 import { answerLocally } from './dns-zone.ts';
+import { onMessage } from './message-lines.ts';
 import {
   RESOLVER_PROTOCOL,
   SOCKET_NAME,
@@ -76,8 +76,7 @@ const talk = (self: Process, socket: Socket, onEmpty: () => void): void => {
   self.daemons += 1;
   socket.on('error', () => socket.destroy());
   socket.on('close', () => void (self.daemons -= 1));
-  createInterface(socket).on('line', (line) => {
-    const { sequence, state } = JSON.parse(line) as StateMessage;
+  onMessage<StateMessage>(socket, ({ sequence, state }) => {
     self.applying = self.applying.then(async () => {
       const failures = await apply(self, state);
       if (state.sandboxes.length === 0) onEmpty();

@@ -19,6 +19,14 @@ const SYNC_FD = 3;
 const START_FD = 4;
 const ATTACH_FD = 5;
 
+const parseReport = (line: string): ConmonReport => {
+  try {
+    return JSON.parse(line) as ConmonReport;
+  } catch {
+    return { data: -1, message: line };
+  }
+};
+
 /** Reads JSON lines as they come; each `next()` is one report, undefined at the end. */
 const createReportReader = (pipe: Duplex): { next(): Promise<ConmonReport | undefined> } => {
   const lines: ConmonReport[] = [];
@@ -34,14 +42,15 @@ const createReportReader = (pipe: Duplex): { next(): Promise<ConmonReport | unde
     ended = true;
     for (const waiter of waiting.splice(0)) waiter(undefined);
   };
-  pipe.on('data', (chunk: Buffer) => {
-    text += chunk.toString('utf8');
+  pipe.setEncoding('utf8');
+  pipe.on('data', (chunk: string) => {
+    text += chunk;
     for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n')) {
-      deliver(JSON.parse(text.slice(0, at)) as ConmonReport);
+      deliver(parseReport(text.slice(0, at)));
       text = text.slice(at + 1);
     }
   });
-  pipe.once('end', end).once('error', end);
+  pipe.once('end', end).once('error', end).once('close', end);
   return {
     next: () =>
       new Promise((resolve) => {
