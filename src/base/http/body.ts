@@ -1,4 +1,5 @@
-import type { Readable } from 'node:stream';
+import { once } from 'node:events';
+import type { Readable, Writable } from 'node:stream';
 import { httpErrors } from './errors.ts';
 
 /** Reads a whole stream of at most `maxBytes`; fails with HTTP_BODY_TOO_LARGE and destroys it when it is longer. */
@@ -11,4 +12,14 @@ export const collect = async (stream: Readable, maxBytes: number): Promise<Buffe
     chunks.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
   }
   return Buffer.concat(chunks, size);
+};
+
+/** Resolves when `stream` takes bytes again or is closed; leaves no listener behind, whatever it waited for. */
+export const drained = async (stream: Writable): Promise<void> => {
+  if (stream.destroyed || !stream.writableNeedDrain) return;
+  const listening = new AbortController();
+  // Closing ends the wait; what the stream failed with is told to those who write.
+  const waits = ['drain', 'close'].map((event) => once(stream, event, listening).catch(() => undefined));
+  await Promise.race(waits);
+  listening.abort();
 };

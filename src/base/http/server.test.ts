@@ -54,6 +54,11 @@ const sampleApp = (): Hono => {
     );
     return sendStream(c, { status: 200, headers: { 'content-length': 10 } }, source);
   });
+  app.get('/after-end', (c) => {
+    outgoing(c).end('whole');
+    outgoing(c).write('too late');
+    return answered();
+  });
   app.get('/wait', async (c) => {
     await once(requestSignal(c), 'abort');
     aborted.push('wait');
@@ -105,6 +110,14 @@ describe('requests', () => {
     const client = stack.use(createHttpClient({ socketPath: path }));
     const answer = await client.request({ url: '/broken' });
     await expect(text(answer.body)).rejects.toThrow();
+  });
+
+  test('a handler that writes after the end harms nobody', async () => {
+    const { path } = await startUnix();
+    const client = stack.use(createHttpClient({ socketPath: path }));
+    const answer = await client.request({ url: '/after-end' });
+    expect(await text(answer.body).catch(() => 'cut')).toMatch(/^(whole|cut)$/);
+    expect((await client.request({ url: '/images/a/json' })).status).toBe(200);
   });
 
   test('a client that leaves aborts its request only', async () => {

@@ -56,6 +56,7 @@ const answerUpgrade = async (
   socket: Duplex,
 ): Promise<void> => {
   const { request, response } = exchange;
+  response.on('error', () => socket.destroy());
   response.once('finish', () => {
     if (wasHijacked(request)) return;
     response.detachSocket(request.socket);
@@ -80,6 +81,8 @@ const createListening = (address: ListenAddress, listener: Listener): Listening 
   const options = { ...serverOptions, requireHostHeader, shouldUpgradeCallback: wantsUpgrade };
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     nameHost(address, request);
+    // A handler that writes after the end must not end the process.
+    response.on('error', () => response.destroy());
     void listener(request, response);
   };
   const tls = address.kind === 'tcp' ? address.tls : undefined;
@@ -97,6 +100,8 @@ const createListening = (address: ListenAddress, listener: Listener): Listening 
           },
           onRequest,
         );
+  // A connection that the kernel could not hand over; the next one may come through. Errors of listening are awaited.
+  server.on('error', () => undefined);
   const connections = new Set<Duplex>();
   server.on('connection', (socket: Duplex) => {
     connections.add(socket);

@@ -24,7 +24,8 @@ export const jsonLines = (c: Context): JsonLines => {
   };
   const writeText = (json: string): void => {
     begin();
-    if (!response.destroyed) response.write(`${json}\r\n`);
+    // Work that was given up may still report when the answer has ended.
+    if (!response.destroyed && !response.writableEnded) response.write(`${json}\r\n`);
   };
   return {
     begun: () => response.headersSent,

@@ -1,7 +1,7 @@
-import { once } from 'node:events';
 import type { Duplex, Writable } from 'node:stream';
 import { frameHeader } from '#api';
 import type { Attachment } from '#engine';
+import { drained } from '#http';
 import type { OutputChunk } from '#runtime';
 import { peerClosed } from '#sys';
 
@@ -17,7 +17,7 @@ export const pumpOutput = async (
 ): Promise<void> => {
   for await (const chunk of output) {
     if (sink.destroyed) return;
-    if (!sink.write(encodeOutput(chunk, tty))) await Promise.race([once(sink, 'drain'), once(sink, 'close')]);
+    if (!sink.write(encodeOutput(chunk, tty))) await drained(sink);
   }
 };
 

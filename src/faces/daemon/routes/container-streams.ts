@@ -1,7 +1,6 @@
-import { once } from 'node:events';
 import { Hono, type Context } from 'hono';
 import { MULTIPLEXED_STREAM, RAW_STREAM, apiErrors, parseTimestamp, parseWhole } from '#api';
-import { answered, hijack, outgoing, requestSignal, sendStream } from '#http';
+import { answered, drained, hijack, outgoing, requestSignal, sendStream } from '#http';
 import { flag, param, speaks, textOf } from '../request.ts';
 import { jsonLines } from '../json-lines.ts';
 import { pumpOutput, runRawSession } from '../raw-session.ts';
@@ -77,7 +76,7 @@ const stats = async (c: Context, { engine }: DaemonParts): Promise<Response> => 
   for await (const reading of readings) {
     lines.write(reading);
     const response = outgoing(c);
-    if (response.writableNeedDrain) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+    await drained(response);
     if (response.destroyed || !stream) break;
   }
   lines.end();
