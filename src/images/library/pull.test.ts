@@ -26,7 +26,9 @@ const name = { repository: 'some/app', tag: '1' };
 const reference = (): string => `${registry.host}/some/app:1`;
 const open = (): Promise<Opened> => openLibrary(join(scratch.path, 'root'));
 const left = (): readonly string[] =>
-  ['blobs/sha256', 'ingest', 'layers'].flatMap((path) => readdirSync(join(scratch.path, 'root', path)));
+  ['blobs/sha256', 'ingest', 'layers'].flatMap((path) =>
+    readdirSync(join(scratch.path, 'root', path)).map((file) => `${path}/${file}`),
+  );
 const three = [{ a: noise(3 << 20, 1) }, { b: noise(2 << 20, 2) }, { c: 'small' }];
 
 const statuses = (opened: Opened, digest: Digest): readonly string[] => {
