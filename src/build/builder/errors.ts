@@ -115,6 +115,12 @@ export const builderErrors = defineErrors('builder', {
       `the certificate bundle for build steps cannot be read: ${p.path}`,
     hint: 'name a file that exists with --host-ca, or unset NODE_EXTRA_CA_CERTS and SSL_CERT_FILE of the daemon',
   },
+  unpackerMissing: {
+    kind: 'failed-precondition',
+    message: (p: { program: string }) =>
+      `ADD cannot unpack the archive: the program ${p.program} was not found`,
+    hint: 'install it on the machine of the daemon (Debian: xz-utils, bzip2), or pack the archive with gzip or zstd',
+  },
   missingSecret: {
     kind: 'not-found',
     message: (p: Place & { readonly id: string }) => `secret ${p.id} is required but was not given${at(p)}`,

@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
 import { createReadStream, openSync, readSync, closeSync } from 'node:fs';
 import { posix } from 'node:path';
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import type { LayerWriter } from '#layers';
 import { fsPath, readTar, type TarEntry, type TarItem } from '#tar';
+import { builderErrors } from './errors.ts';
 import { partsOf } from './resolve-in-root.ts';
 
 type Packing = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz';
@@ -31,25 +33,35 @@ const headOf = (path: string): Buffer => {
 const packingOf = (head: Buffer): Packing =>
   MAGIC.find(([, magic]) => magic.every((byte, index) => head[index] === byte))?.[0] ?? 'none';
 
+/** Feeds `input` to `output`; whichever ends or fails first takes the other with it. */
+const through = <T extends Duplex>(input: Readable, output: T): T => {
+  // The reader of `output` learns of a failure; nobody waits here.
+  pipeline(input, output).catch(() => undefined);
+  return output;
+};
+
+/** Standard output of a program that unpacks `input`; destroying it ends both. */
 const program = (name: string, input: Readable): Readable => {
   const child = spawn(name, ['-dc'], { stdio: ['pipe', 'pipe', 'ignore'] });
-  child.on('error', (error) => child.stdout.destroy(error));
-  child.stdin.on('error', () => undefined);
+  const output = child.stdout;
+  child.on('error', (error: NodeJS.ErrnoException) =>
+    output.destroy(error.code === 'ENOENT' ? builderErrors.unpackerMissing({ program: name }, error) : error),
+  );
   child.on('close', (code) => {
-    if (code !== 0) child.stdout.destroy(new Error(`${name} ended with ${code}`));
+    if (code !== 0) output.destroy(new Error(`${name} ended with ${code}`));
   });
-  return input.pipe(child.stdin) && child.stdout;
+  output.once('close', () => input.destroy());
+  pipeline(input, child.stdin).catch((error: NodeJS.ErrnoException) => {
+    // A program that stops reading says why by its exit code.
+    if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') output.destroy(error);
+  });
+  return output;
 };
 
 const unpacked = (packing: Packing, input: Readable): Readable => {
-  const forward = <T extends Readable>(output: T): T => {
-    input.on('error', (error) => output.destroy(error));
-    return output;
-  };
-  if (packing === 'gzip') return forward(input.pipe(createGunzip({ chunkSize: 1 << 18 })));
-  if (packing === 'zstd') return forward(input.pipe(createZstdDecompress()));
-  if (packing === 'none') return input;
-  return forward(program(packing, input));
+  if (packing === 'gzip') return through(input, createGunzip({ chunkSize: 1 << 18 }));
+  if (packing === 'zstd') return through(input, createZstdDecompress());
+  return packing === 'none' ? input : program(packing, input);
 };
 
 const open = (path: string): Readable =>
@@ -59,7 +71,8 @@ const open = (path: string): Readable =>
 const firstEntry = async (stream: Readable): Promise<TarEntry | undefined> => {
   try {
     for await (const { entry } of readTar(stream)) return entry;
-  } catch {
+  } catch (error) {
+    if (builderErrors.unpackerMissing.is(error)) throw error;
     return undefined;
   } finally {
     stream.destroy();
