@@ -3,8 +3,9 @@ import type { Dispatcher } from 'undici';
 import type { Transport } from './node-transport.ts';
 import { proxyFor } from './proxy.ts';
 import type { HttpClientOptions } from './types.ts';
+import type * as undiciExports from './undici-exports.ts';
 
-type Undici = typeof import('./undici-exports.ts');
+type Undici = typeof undiciExports;
 
 const commonOptions = (options: HttpClientOptions) => ({
   headersTimeout: options.timeouts?.headersMs ?? 0,
