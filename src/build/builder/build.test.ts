@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -476,6 +477,59 @@ describe.skipIf(!isRoot)('builder (needs root and /bin/busybox)', () => {
       'COPY',
       'ENV',
       'RUN',
+    ]);
+  });
+
+  test('ONBUILD triggers of a stage run in the stages on top of it', async () => {
+    const path = contextOf({
+      Dockerfile: 'FROM busybox AS base\nONBUILD RUN echo once >> /trigger\nFROM base AS mid\nFROM mid\n',
+    });
+    const { config } = await build(path);
+    expect(config.config.OnBuild).toBeUndefined();
+    await look(config, (root) => expect(readFileSync(join(root, 'trigger'), 'utf8')).toBe('once\n'));
+  });
+
+  test('the directory that COPY names gives its content only: a new destination is 0755', async () => {
+    const path = contextOf({
+      Dockerfile: [
+        'FROM busybox AS one',
+        'COPY --chown=app s /own',
+        'COPY --chmod=640 s /deep/mode/',
+        'RUN mkdir -m 700 /there',
+        'COPY s /there',
+        'COPY --link --chown=7 s /linked',
+        'FROM busybox',
+        'COPY --from=one /own /from',
+        'COPY --from=one /there /deep /linked /many/',
+        'COPY --from=one / /all',
+      ].join('\n'),
+      's/f': 'f',
+    });
+    chmodSync(join(path, 's'), 0o1700);
+    const { config } = await build(path);
+    await look(config, (root) => {
+      const about = (name: string): string => {
+        const { mode, uid } = statSync(join(root, name));
+        return `${(mode & 0o7777).toString(8)} ${uid}`;
+      };
+      expect(['all/own', 'all/deep/mode', 'all/there', 'all/linked'].map(about)).toEqual([
+        '755 1000',
+        '755 0',
+        '700 0',
+        '755 7',
+      ]);
+      expect(['from', 'many', 'many/mode'].map(about)).toEqual(['755 0', '755 0', '755 0']);
+    });
+  });
+
+  test('a base without PATH gets one', async () => {
+    const { config } = await build(contextOf({ Dockerfile: 'FROM scratch\nCOPY a /\n', a: '' }));
+    await shop.library.createImage({ config: { ...config, config: { Env: ['A=1'] } }, tags: ['pathless'] });
+    const built = await build(contextOf({ Dockerfile: 'FROM pathless\nENV B=2\n' }));
+    expect(built.config.config.Env).toEqual([
+      'A=1',
+      'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      'B=2',
     ]);
   });
 

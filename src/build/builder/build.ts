@@ -22,7 +22,7 @@ import type { OpenContext } from './context.ts';
 import { builderErrors } from './errors.ts';
 import { finishImage, type StageResult } from './finish-image.ts';
 import { toGraph, type Graph } from './graph.ts';
-import { scratchConfig } from './image-draft.ts';
+import { scratchConfig, withPath } from './image-draft.ts';
 import { outline, placeOf, type Outline } from './outline.ts';
 import { planStages, type PlannedStage } from './plan.ts';
 import { proxyArgs } from './plan-files.ts';
@@ -161,7 +161,8 @@ const makePlan = (draft: Draft, bases: Bases): Plan => {
   const warn = (message: string, range: SourceRange): void => emit({ kind: 'warning', message, range });
   const input = { file, buildArgs, globals, automatic, warn, consumed };
   const planned = planStages(input, draft.outline, ({ index }) => {
-    return bases.byStage.get(index)?.config ?? scratchConfig(platform);
+    const base = bases.byStage.get(index)?.config;
+    return base === undefined ? scratchConfig(platform) : withPath(base);
   });
   const unused = Object.keys(buildArgs).filter(
     (name) => !consumed.has(name) && !PROXY_NAMES.has(name) && !BUILD_NAMES.has(name),

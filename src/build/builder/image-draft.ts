@@ -16,6 +16,15 @@ export const scratchConfig = (platform: Platform): ImageConfig => ({
   history: [],
 });
 
+/** The configuration of a base image, with a PATH where it has none: programs in it are found by their names. */
+export const withPath = (image: ImageConfig): ImageConfig =>
+  envOf(image.config).has('PATH')
+    ? image
+    : {
+        ...image,
+        config: { ...image.config, Env: [...(image.config.Env ?? []), `PATH=${DEFAULT_PATH}`] },
+      };
+
 /** Environment of a configuration, in its order. */
 export const envOf = (config: ContainerConfig): Map<string, string> => {
   const env = new Map<string, string>();

@@ -40,6 +40,14 @@ const xattrsAt = (path: string): ReadonlyMap<string, Buffer> => {
   return found;
 };
 
+const newDirectory = (path: string): PlacedEntry => ({
+  kind: 'directory',
+  path,
+  mode: NEW_DIRECTORY_MODE,
+  owner: 'new',
+  mtimeNs: 0n,
+});
+
 const existingDirectory = (root: string, path: string, stats: BigIntStats): PlacedEntry => ({
   kind: 'directory',
   path,
@@ -66,9 +74,7 @@ const statOn = (ground: Ground, path: string): BigIntStats | undefined =>
 export const directoriesTo = (ground: Ground, path: string, place: Place): readonly PlacedEntry[] =>
   prefixes(path).map((prefix): PlacedEntry => {
     const stats = statOn(ground, prefix);
-    if (stats === undefined || ground.root === undefined) {
-      return { kind: 'directory', path: prefix, mode: NEW_DIRECTORY_MODE, owner: 'new', mtimeNs: 0n };
-    }
+    if (stats === undefined || ground.root === undefined) return newDirectory(prefix);
     if (!stats.isDirectory()) {
       throw builderErrors.copyConflict({ problem: `cannot copy to non-directory: /${prefix}`, ...place });
     }
@@ -142,9 +148,11 @@ export const layOut = (request: LayoutRequest): readonly PlacedEntry[] => {
     for (const entry of source.entries) {
       const path = source.kind === 'file' ? single(source.baseName) : join(target.path, entry.relative);
       const isDirectory = entry.stats.isDirectory();
-      // The directory that a source names only gives its attributes to a destination that is not there yet.
-      const known = path === target.path && isDirectory && target.stats !== undefined;
-      if (known || path === '') continue;
+      if (path === target.path && isDirectory) {
+        // A directory means its content: what it is itself never shows.
+        if (link && path !== '') put(newDirectory(path));
+        continue;
+      }
       checkConflict(request, path, isDirectory);
       put({ kind: 'selected', path, entry });
     }

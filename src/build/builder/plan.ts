@@ -28,7 +28,7 @@ const planInstruction = (state: StageState, instruction: StageInstruction): Plan
   return { name: createdBy, createdBy, range: instruction.range, operation: undefined };
 };
 
-/** ONBUILD triggers of the base image; they run before the stage's own instructions. */
+/** ONBUILD triggers of the base, be it an image or a stage; they run before the stage's own instructions. */
 const triggersOf = (state: StageState): readonly StageInstruction[] => {
   const { range } = state.stage.from;
   const triggers = state.config.OnBuild ?? [];
@@ -53,8 +53,7 @@ const planStage = (
     cmdSet: false,
     steps: [],
   };
-  const triggers = below === undefined ? triggersOf(state) : [];
-  for (const instruction of [...triggers, ...outlined.stage.instructions]) {
+  for (const instruction of [...triggersOf(state), ...outlined.stage.instructions]) {
     state.steps.push(planInstruction(state, instruction));
   }
   return {
