@@ -5,13 +5,15 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { build } from 'esbuild';
 
 const project = join(import.meta.dirname, '..');
-const dist = join(project, 'dist');
-const stamp = join(dist, '.sources');
+const finished = join(project, 'dist');
+/** Built beside and renamed, so that a failed build leaves the last good one in place. */
+const dist = `${finished}.new`;
+const stamp = join(finished, '.sources');
 
 interface Package {
   readonly imports: Readonly<Record<string, string>>;
@@ -40,7 +42,10 @@ const sourcesHash = (): string => {
 
 const compile = (): void => {
   const tsc = join(project, 'node_modules', '.bin', 'tsc');
-  const result = spawnSync(tsc, ['-p', 'tsconfig.build.json'], { cwd: project, stdio: 'inherit' });
+  const result = spawnSync(tsc, ['-p', 'tsconfig.build.json', '--outDir', dist], {
+    cwd: project,
+    stdio: 'inherit',
+  });
   if (result.status !== 0) throw new Error('tsc failed');
 };
 
@@ -95,5 +100,7 @@ if (!(process.argv.includes('--if-stale') && fresh)) {
   compile();
   writeImports();
   await bundle();
-  writeFileSync(stamp, hash);
+  writeFileSync(join(dist, '.sources'), hash);
+  rmSync(finished, { recursive: true, force: true });
+  renameSync(dist, finished);
 }

@@ -24,15 +24,8 @@ const startServices = async (): Promise<string> => {
   const hostCa = process.env['NODE_EXTRA_CA_CERTS'] ?? process.env['SSL_CERT_FILE'];
   note(`everything lives under ${root} and is gone at the end`);
   if (hostCa !== undefined) note(`build steps may read the host's certificates (${hostCa})`);
-  programs.push(
-    await startProgram(lade, [
-      'daemon',
-      '--host',
-      `unix://${root}/lade.sock`,
-      '--root',
-      join(root, 'engine'),
-    ]),
-  );
+  const daemon = ['daemon', '--host', `unix://${root}/lade.sock`, '--root', join(root, 'engine')];
+  programs.push(await startProgram(lade, daemon, join(root, 'daemon.log')));
   const serve = ['registry', 'serve', '--listen', '127.0.0.1:0', '--root', join(root, 'registry')];
   const registry = await startProgram(lade, serve, join(root, 'registry.log'));
   programs.push(registry);

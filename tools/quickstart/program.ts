@@ -23,6 +23,7 @@ export const startProgram = async (
 ): Promise<Program> => {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', openSync(log, 'a')] });
   const exited = once(child, 'exit');
+  if (child.stdout === null) throw new Error('no standard output');
   const lines = createInterface({ input: child.stdout });
   const ready = once(lines, 'line', { signal: AbortSignal.timeout(30_000) }) as Promise<[string]>;
   const early = exited.then(([code]) => {
