@@ -10,18 +10,27 @@ export const DAEMON_LOG = '/var/log/lade/daemon.log';
 const READY_WITHIN_MS = 30_000;
 const POLL_MS = 25;
 
-const untilReady = async (path: string, ended: () => number | undefined): Promise<void> => {
+interface Started {
+  /** Its exit code, once it has ended. */
+  ended(): number | undefined;
+  /** A daemon that never became ready must not stay behind. */
+  giveUp(): void;
+}
+
+const untilReady = async (path: string, started: Started): Promise<void> => {
   const deadline = performance.now() + READY_WITHIN_MS;
   while ((await probe(path)) !== 'open') {
-    const code = ended();
+    const code = started.ended();
     if (code !== undefined) throw cliErrors.daemonNotStarted({ problem: `it ended with exit code ${code}` });
-    if (performance.now() > deadline)
+    if (performance.now() > deadline) {
+      started.giveUp();
       throw cliErrors.daemonNotStarted({ problem: 'it took longer than 30 s' });
+    }
     await sleep(POLL_MS);
   }
 };
 
-const startDetached = (): (() => number | undefined) => {
+const startDetached = (): Started => {
   mkdirSync(dirname(DAEMON_LOG), { recursive: true });
   const log = openSync(DAEMON_LOG, 'a', 0o640);
   const child = spawn(process.execPath, [programPath('daemon')], {
@@ -34,7 +43,7 @@ const startDetached = (): (() => number | undefined) => {
   child.once('error', () => (code = 127));
   child.once('exit', (status) => (code = status ?? 1));
   child.unref();
-  return () => code;
+  return { ended: () => code, giveUp: () => void child.kill('SIGKILL') };
 };
 
 /**

@@ -34,7 +34,7 @@ export const transfer = async (
   const progress = createTransferProgress({
     write: (text) => void output.write(text),
     live: output.isTTY,
-    columns: () => output.columns,
+    columns: () => output.columns || 80,
   });
   const signal = request.signal ?? cli.signal;
   for await (const line of client.lines<ProgressLine>({ ...request, signal })) {
