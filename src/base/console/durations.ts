@@ -1,49 +1,15 @@
+import { parseDuration } from '#units';
 import { consoleErrors } from './errors.ts';
-
-const NANOS: Readonly<Record<string, number>> = {
-  ns: 1,
-  us: 1e3,
-  µs: 1e3,
-  μs: 1e3,
-  ms: 1e6,
-  s: 1e9,
-  m: 60e9,
-  h: 3600e9,
-};
 
 /**
  * Nanoseconds of a Go duration such as `1h2m3.5s`.
  *
  * @throws CONSOLE_DURATION_INVALID
  */
-export const parseDuration = (text: string): number => {
-  if (/^[-+]?0$/.test(text)) return 0;
-  const match = /^([-+]?)((?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/.exec(text);
-  if (match === null) throw consoleErrors.durationInvalid({ text });
-  let total = 0;
-  for (const [, value, unit] of text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g))
-    total += Number(value) * (NANOS[unit ?? ''] ?? 0);
-  return Math.round(match[1] === '-' ? -total : total);
-};
-
-const plural = (count: number, unit: string): string => `${count} ${unit}`;
-
-/** Docker's rough age of `ms` milliseconds: `Less than a second`, `3 minutes`, `About an hour`, `2 weeks`. */
-export const humanDuration = (ms: number): string => {
-  const seconds = Math.trunc(ms / 1000);
-  if (seconds < 1) return 'Less than a second';
-  if (seconds === 1) return '1 second';
-  if (seconds < 60) return plural(seconds, 'seconds');
-  const minutes = Math.trunc(seconds / 60);
-  if (minutes === 1) return 'About a minute';
-  if (minutes < 60) return plural(minutes, 'minutes');
-  const hours = Math.round(seconds / 3600);
-  if (hours === 1) return 'About an hour';
-  if (hours < 48) return plural(hours, 'hours');
-  if (hours < 24 * 7 * 2) return plural(Math.trunc(hours / 24), 'days');
-  if (hours < 24 * 30 * 2) return plural(Math.trunc(hours / 24 / 7), 'weeks');
-  if (hours < 24 * 365 * 2) return plural(Math.trunc(hours / 24 / 30), 'months');
-  return plural(Math.trunc(hours / 24 / 365), 'years');
+export const requireDuration = (text: string): number => {
+  const nanoseconds = parseDuration(text);
+  if (nanoseconds === undefined) throw consoleErrors.durationInvalid({ text });
+  return nanoseconds;
 };
 
 const two = (value: number): string => String(value).padStart(2, '0');

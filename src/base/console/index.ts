@@ -8,7 +8,7 @@ export { goQuote, goString } from './go-format.ts';
 export { formatRows, type Row, type RowsOptions } from './rows.ts';
 export { alignColumns, type TableOptions } from './table.ts';
 export { binarySize, humanSize, parseBytes } from './sizes.ts';
-export { ansicTime, goTime, goTimeOf, humanDuration, localRfc3339, parseDuration } from './durations.ts';
+export { ansicTime, goTime, goTimeOf, localRfc3339, requireDuration } from './durations.ts';
 export { ellipsis, shortId, visible } from './visible.ts';
 export {
   createTransferProgress,

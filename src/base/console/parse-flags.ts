@@ -1,5 +1,5 @@
 import { consoleErrors } from './errors.ts';
-import { parseDuration } from './durations.ts';
+import { requireDuration } from './durations.ts';
 import type { FlagSpec, FlagTable, FlagValues } from './flags.ts';
 import { parseBytes } from './sizes.ts';
 import { nearest } from './suggest.ts';
@@ -56,7 +56,7 @@ const convert = (spec: FlagSpec, text: string): Scalar => {
     case 'bytes':
       return parseBytes(text);
     case 'duration':
-      return parseDuration(text);
+      return requireDuration(text);
     case 'string':
     case 'list':
       return text;

@@ -1,3 +1,4 @@
+import { parseInstant } from '#units';
 import { engineErrors } from './errors.ts';
 import type { Filters } from './types.ts';
 
@@ -26,17 +27,8 @@ export const hasLabels = (
 export const isBefore = (timeMs: number, until: readonly string[] | undefined): boolean =>
   (until ?? []).every((text) => timeMs < untilMs(text));
 
-const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, ms: 1 };
-
 const untilMs = (text: string): number => {
-  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
-  if (parts.length > 0 && parts.map(([part]) => part).join('') === text) {
-    return (
-      Date.now() - parts.reduce((sum, [, value, unit]) => sum + Number(value) * (UNIT_MS[unit ?? ''] ?? 0), 0)
-    );
-  }
-  const time = Date.parse(text);
-  if (Number.isNaN(time)) throw engineErrors.invalidFilter({ name: `until=${text}` });
+  const time = parseInstant(text);
+  if (time === undefined) throw engineErrors.invalidFilter({ name: `until=${text}` });
   return time;
 };

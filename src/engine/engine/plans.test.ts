@@ -11,7 +11,6 @@ import type { ContainerRecord } from './record.ts';
 import { parseSecurityOptions } from './security-options.ts';
 import { signalNumber } from './signals.ts';
 import { parseNetDev } from './stats.ts';
-import { humanDuration } from './status-text.ts';
 import { selectProcesses } from './top.ts';
 
 describe('mergeConfig', () => {
@@ -205,20 +204,6 @@ test('names', () => {
     taken.add(name);
   }
   expect(taken.size).toBe(200);
-});
-
-test('durations in Docker’s words', () => {
-  expect([0.4, 1, 30, 90, 300, 3600, 7200, 86_400 * 3, 86_400 * 20].map(humanDuration)).toEqual([
-    'Less than a second',
-    '1 second',
-    '30 seconds',
-    'About a minute',
-    '5 minutes',
-    'About an hour',
-    '2 hours',
-    '3 days',
-    '2 weeks',
-  ]);
 });
 
 test('until', () => {

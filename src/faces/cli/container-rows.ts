@@ -1,5 +1,6 @@
 import type { ContainerSummary } from '#api';
-import { ellipsis, goQuote, goTime, humanDuration, humanSize, shortId, type Row } from '#console';
+import { ellipsis, goQuote, goTime, humanSize, shortId, type Row } from '#console';
+import { humanDuration } from '#units';
 import { familiarName, splitReference } from './image-names.ts';
 import { formatPorts } from './ports.ts';
 import { joinLabels } from './text-lists.ts';

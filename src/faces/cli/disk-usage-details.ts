@@ -1,5 +1,6 @@
 import type { BuildCacheAnswer, DiskUsageAnswer } from '#api';
-import { formatRows, goTime, humanDuration, humanSize, shortId, type Row } from '#console';
+import { formatRows, goTime, humanSize, shortId, type Row } from '#console';
+import { humanDuration } from '#units';
 import { CONTAINER_HEADINGS, containerRow } from './container-rows.ts';
 import { cacheBytes } from './disk-usage.ts';
 import { IMAGE_HEADINGS, imageRow, namesOf } from './image-rows.ts';

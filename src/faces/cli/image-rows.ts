@@ -1,5 +1,6 @@
 import type { ImageSummaryAnswer } from '#api';
-import { goTime, humanDuration, humanSize, shortId, type Row } from '#console';
+import { goTime, humanSize, shortId, type Row } from '#console';
+import { humanDuration } from '#units';
 import { familiarName, splitReference } from './image-names.ts';
 
 export const IMAGE_TABLE = 'table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}';

@@ -1,4 +1,4 @@
-import { parseDuration } from '#console';
+import { requireDuration } from '#console';
 import { cliErrors } from './errors.ts';
 
 const fraction = (digits: string): string => digits.padEnd(9, '0').slice(0, 9);
@@ -25,7 +25,7 @@ export const toTimestamp = (text: string | undefined): string | undefined => {
   const date = fromDate(text);
   if (date !== undefined) return date;
   try {
-    const millis = Date.now() - parseDuration(text) / 1e6;
+    const millis = Date.now() - requireDuration(text) / 1e6;
     return `${Math.trunc(millis / 1000)}.${fraction(String(Math.trunc(millis % 1000)).padStart(3, '0'))}`;
   } catch (error) {
     const advice = 'write a unix time, a date such as 2026-01-31T12:00:00, or a duration such as 10m';

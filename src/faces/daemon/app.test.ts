@@ -248,3 +248,17 @@ describe('long answers', () => {
     expect((await served.ask('GET', '/containers/c/logs')).status).toBe(400);
   });
 });
+
+test('prune of networks takes a duration before now', async () => {
+  const hours = (count: number) => ({ created: new Date(Date.now() - count * 3_600_000), labels: {} });
+  const networks = [
+    { name: 'old', ...hours(30) },
+    { name: 'new', ...hours(1) },
+  ];
+  const prune = async (test: (network: object) => boolean) => networks.filter(test);
+  await using served = await serveParts({ networks: { prune } } as object);
+  const filtered = (until: string) =>
+    served.ask('POST', `/networks/prune?filters=${encodeURIComponent(JSON.stringify({ until: [until] }))}`);
+  expect(JSON.parse((await filtered('24h')).text)).toEqual({ NetworksDeleted: ['old'] });
+  expect((await filtered('yesterday')).status).toBe(400);
+});

@@ -1,6 +1,7 @@
 import type { Context } from 'hono';
 import {
   API_VERSION,
+  apiErrors,
   compareApiVersions,
   parseBody,
   parseFilters,
@@ -10,6 +11,7 @@ import {
   type Filters,
 } from '#api';
 import { incoming, readBody } from '#http';
+import { parseInstant } from '#units';
 
 const MAX_BODY = 16 * 1024 * 1024;
 const VERSION_PREFIX = /^\/v(\d+\.\d+)(?=\/|$)/;
@@ -38,6 +40,14 @@ export const textOf = (c: Context, name: string): string | undefined => {
 };
 
 export const filtersOf = (c: Context): Filters => parseFilters(c.req.query('filters'));
+
+/** Milliseconds since 1970 that a filter names: a time, or a duration before now. */
+export const instantOf = (name: string, text: string | undefined): number | undefined => {
+  if (text === undefined) return undefined;
+  const ms = parseInstant(text);
+  if (ms !== undefined) return ms;
+  throw apiErrors.parameterInvalid({ name, value: text, expected: 'a time, or a duration such as 24h' });
+};
 
 /** A part of the path, decoded; routes guarantee that it is there. */
 export const param = (c: Context, name: string): string => c.req.param(name) ?? '';

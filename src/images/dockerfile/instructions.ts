@@ -1,4 +1,4 @@
-import { parseDuration } from './duration.ts';
+import { parseDuration } from '#units';
 import { InstructionFault } from './faults.ts';
 import { readFlags, type Flags } from './flags.ts';
 import { parseHeredocWord } from './heredocs.ts';

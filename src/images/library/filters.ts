@@ -1,5 +1,6 @@
 import { familiarName, familiarString, parseReference } from '#oci';
 import type { ImageRecord } from '#store';
+import { parseInstant } from '#units';
 import { libraryErrors } from './errors.ts';
 import type { Lookup } from './lookup.ts';
 
@@ -35,22 +36,12 @@ export const labelsFit = (labels: Readonly<Record<string, string>>, filters: Fil
 export const createdAt = (record: Pick<ImageRecord, 'created'>): number =>
   record.created === undefined ? 0 : Date.parse(record.created);
 
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-const durationMs = (text: string): number | undefined => {
-  if (!/^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/.test(text)) return undefined;
-  const parts = text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g);
-  return [...parts].reduce((sum, [, value, unit = 's']) => sum + Number(value) * (unitMs[unit] ?? 0), 0);
-};
-
-/** The instant of `until`: a duration ago, seconds since the epoch, or a time. */
+/** Milliseconds since 1970 that the filter `until` names. */
 export const untilFilter = (filters: Filters, now: number): number | undefined => {
   const value = filters['until']?.at(-1);
   if (value === undefined) return undefined;
-  const duration = durationMs(value);
-  if (duration !== undefined) return now - duration;
-  const instant = /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1000 : Date.parse(value);
-  if (Number.isNaN(instant)) throw libraryErrors.invalidFilterValue({ name: 'until', value });
+  const instant = parseInstant(value, now);
+  if (instant === undefined) throw libraryErrors.invalidFilterValue({ name: 'until', value });
   return instant;
 };
 

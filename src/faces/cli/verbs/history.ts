@@ -1,14 +1,6 @@
 import type { HistoryAnswer } from '#api';
-import {
-  ellipsis,
-  flagTable,
-  formatRows,
-  humanDuration,
-  humanSize,
-  localRfc3339,
-  shortId,
-  type Row,
-} from '#console';
+import { ellipsis, flagTable, formatRows, humanSize, localRfc3339, shortId, type Row } from '#console';
+import { humanDuration } from '#units';
 import { defineCommand } from '../command.ts';
 import { imagePath } from '../paths.ts';
 

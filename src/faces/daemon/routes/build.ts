@@ -1,5 +1,5 @@
 import { Hono, type Context } from 'hono';
-import { parseFilters, parseTimestamp } from '#api';
+import { parseFilters } from '#api';
 import type { BuildResult } from '#builder';
 import { toLadeError } from '#errors';
 import { answered, incoming, requestSignal } from '#http';
@@ -7,7 +7,7 @@ import { familiarString, parseReference } from '#oci';
 import { fromDockerQuery } from '../build-request.ts';
 import { createClassicOutput } from '../classic-output.ts';
 import { errorLine, jsonLines, type JsonLines } from '../json-lines.ts';
-import { flag, textOf } from '../request.ts';
+import { flag, instantOf, textOf } from '../request.ts';
 import type { DaemonParts } from '../types.ts';
 
 const SHORT_ID = 12;
@@ -57,25 +57,12 @@ const build = async (c: Context, parts: DaemonParts): Promise<Response> => {
   return answered();
 };
 
-const DURATION = /(\d+(?:\.\d+)?)(h|m|s)/g;
-const SECONDS: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1 };
-
-/** Go's `24h`, `1h30m`, or a point in time. */
-const cutOff = (until: string | undefined): Date | undefined => {
-  if (until === undefined) return undefined;
-  const parts = [...until.matchAll(DURATION)];
-  if (parts.length > 0 && parts.map((part) => part[0]).join('') === until) {
-    const seconds = parts.reduce((sum, part) => sum + Number(part[1]) * (SECONDS[part[2] ?? ''] ?? 0), 0);
-    return new Date(Date.now() - seconds * 1000);
-  }
-  const ns = parseTimestamp('until', until);
-  return ns === undefined ? undefined : new Date(Number(ns / 1_000_000n));
-};
-
 const prune = async (c: Context, parts: DaemonParts): Promise<Response> => {
   const filters = parseFilters(textOf(c, 'filters'));
-  const before = cutOff(filters['until']?.[0] ?? filters['unused-for']?.[0]);
-  const { bytes } = await (await parts.builder()).prune(before === undefined ? {} : { before });
+  const before = instantOf('until', filters['until']?.[0] ?? filters['unused-for']?.[0]);
+  const { bytes } = await (
+    await parts.builder()
+  ).prune(before === undefined ? {} : { before: new Date(before) });
   return c.json({ CachesDeleted: null, SpaceReclaimed: bytes });
 };
 

@@ -1,9 +1,9 @@
 import { Hono, type Context } from 'hono';
-import { checkFilters, parseTimestamp, type Body, type Filters } from '#api';
+import { checkFilters, type Body, type Filters } from '#api';
 import type { CreateNetwork, Network } from '#network';
 import { daemonErrors } from '../errors.ts';
 import { hasLabel, NETWORK_FILTERS, networkAnswer, networkMatches } from '../network-view.ts';
-import { body, filtersOf, flag, param } from '../request.ts';
+import { body, filtersOf, flag, instantOf, param } from '../request.ts';
 import type { DaemonParts } from '../types.ts';
 
 const list = (c: Context, { networks }: DaemonParts): Response => {
@@ -38,9 +38,9 @@ const create = async (c: Context, { networks }: DaemonParts): Promise<Response> 
 };
 
 const pruneTest = (filters: Filters): ((network: Network) => boolean) => {
-  const until = parseTimestamp('until', filters['until']?.[0]);
+  const until = instantOf('until', filters['until']?.[0]);
   return (network) =>
-    (until === undefined || BigInt(network.created.getTime()) * 1_000_000n < until) &&
+    (until === undefined || network.created.getTime() < until) &&
     (filters['label'] ?? []).every((label) => hasLabel(network.labels, label)) &&
     !(filters['label!'] ?? []).some((label) => hasLabel(network.labels, label));
 };

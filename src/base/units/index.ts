@@ -1,0 +1,2 @@
+export { humanDuration, parseDuration } from './durations.ts';
+export { parseInstant } from './instants.ts';
