@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { ExecSession, TerminalSize } from '#runtime';
+import { runtimeErrors, type ExecSession, type TerminalSize } from '#runtime';
 import type { Container } from './container.ts';
 import { emitContainer, snapshotOf, type EngineContext } from './context.ts';
 import type { Execs } from './engine-types.ts';
@@ -72,19 +72,19 @@ const attachmentOf = (exec: Exec, session: ExecSession): Attachment => ({
 
 /** The process did not begin: what Docker says an exec then ended with. */
 const noteFailure = (exec: Exec, error: unknown): void => {
-  const missing = error instanceof Error && /not found|no such file/.test(error.message);
-  exec.state = { kind: 'ended', exitCode: missing ? 127 : 126, pid: 0, endedAt: Date.now() };
+  const exitCode = runtimeErrors.commandNotFound.is(error) ? 127 : 126;
+  exec.state = { kind: 'ended', exitCode, pid: 0, endedAt: Date.now() };
 };
 
 const begin = async (context: EngineContext, exec: Exec, options: ExecStartOptions): Promise<ExecSession> => {
   const { container, config } = exec;
-  const spec = toExecProcess(
-    container.record,
-    { ...config, consoleSize: options.consoleSize ?? exec.size ?? config.consoleSize },
-    { rootfs: snapshotOf(context, container).mergedPath, host: context.runtime.host },
-  );
   exec.state = { kind: 'starting' };
   try {
+    const spec = toExecProcess(
+      container.record,
+      { ...config, consoleSize: options.consoleSize ?? exec.size ?? config.consoleSize },
+      { rootfs: snapshotOf(context, container).mergedPath, host: context.runtime.host },
+    );
     const session = await context.runtime.exec(container.id, {
       process: spec,
       openStdin: config.attachStdin === true && options.detach !== true,
