@@ -2,6 +2,7 @@ export { mount, umount, bindMount, mountFileSystem } from './mount.ts';
 export { lgetXattr, llistXattr, lremoveXattr, lsetXattr } from './xattr.ts';
 export { lutimesNs, mknod } from './inode.ts';
 export { fileLock } from './file-lock.ts';
+export { makeDirectories } from './make-directories.ts';
 export { openInRoot } from './open-in-root.ts';
 export { statfs } from './statfs.ts';
 export { peerClosed } from './peer.ts';

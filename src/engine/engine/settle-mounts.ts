@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import type { Snapshot } from '#layers';
+import { makeDirectories } from '#sys';
 import type { EngineContext } from './context.ts';
 import { copyUp } from './copy-up.ts';
 import { engineErrors } from './errors.ts';
@@ -11,7 +12,7 @@ import { createVolume } from './volumes.ts';
 const settleBind = (wish: MountWish & { readonly kind: 'bind' }): MountRecord => {
   if (!existsSync(wish.source)) {
     if (!wish.createSource) throw engineErrors.bindSourceMissing({ path: wish.source });
-    mkdirSync(wish.source, { recursive: true });
+    makeDirectories(wish.source);
   }
   const { createSource: _, ...record } = wish;
   return record;

@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isLoopbackHost, type ListenAddress } from '#http';
+import { makeDirectories } from '#sys';
 import { daemonErrors } from './errors.ts';
 
 export const DEFAULT_HOST = 'unix:///run/lade/lade.sock';
@@ -13,7 +14,7 @@ const groupId = (name: string): number | undefined => {
 };
 
 const unixAddress = (path: string): ListenAddress => {
-  mkdirSync(dirname(path), { recursive: true });
+  makeDirectories(dirname(path));
   return { kind: 'unix', path, mode: SOCKET_MODE, gid: groupId('lade') };
 };
 

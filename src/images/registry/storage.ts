@@ -1,7 +1,7 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openDatabase } from '#database';
-import { fileLock } from '#sys';
+import { fileLock, makeDirectories } from '#sys';
 import { registryErrors } from './errors.ts';
 import { createFileDriver } from './file-driver.ts';
 import { createMetadata } from './metadata.ts';
@@ -25,7 +25,7 @@ const checkLayout = async (path: string): Promise<void> => {
  * @throws REGISTRY_ROOT_IN_USE, REGISTRY_LAYOUT_UNKNOWN
  */
 export const openRegistryStorage = async (path: string): Promise<RegistryStorage> => {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  makeDirectories(path, 0o700);
   const stack = new AsyncDisposableStack();
   try {
     const lock = fileLock(join(path, 'lock'));

@@ -1,7 +1,7 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { openDatabase, type Migration } from '#database';
-import { fileLock, type FileLock } from '#sys';
+import { fileLock, makeDirectories, type FileLock } from '#sys';
 import { moveDurably, syncDirectory, writeDurably } from './durable.ts';
 import { storeErrors } from './errors.ts';
 import { storeMigrations } from './migrations.ts';
@@ -56,7 +56,7 @@ const allMigrations = (others: readonly Migration[]): readonly Migration[] => [
 export const openRoot = async (options: RootOptions | string): Promise<Root> => {
   const { path: given, migrations = [] } = typeof options === 'string' ? { path: options } : options;
   const path = resolve(given);
-  await mkdir(path, { recursive: true, mode: 0o710 });
+  makeDirectories(path, 0o710);
   const lock = await lockRoot(path);
   try {
     await checkLayout(path);
