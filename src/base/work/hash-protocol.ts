@@ -11,7 +11,8 @@ export const FOLLOW_BYTES = 24;
 export type HashRequest =
   | {
       readonly kind: 'range';
-      readonly path: string;
+      /** Bytes where the name is no text. */
+      readonly path: string | Uint8Array;
       readonly algorithm: HashAlgorithm;
       readonly start: number;
       readonly end: number | undefined;

@@ -60,10 +60,11 @@ const follow = async (
 };
 
 serveJobs<HashRequest, string>(async (request, context) => {
-  const fd = openSync(request.path, 'r');
+  const bytes = Buffer.from(request.path);
+  const path = bytes.toString();
+  const fd = openSync(bytes, 'r');
   try {
     const hash = createHash(request.algorithm);
-    const { path } = request;
     if (request.kind === 'follow')
       return await follow({ path, fd, hash, position: 0 }, new BigInt64Array(request.shared), context);
     const end = request.end ?? fstatSync(fd).size;

@@ -412,6 +412,24 @@ describe.skipIf(!isRoot)('builder (needs root and /bin/busybox)', () => {
     expect(shop.layers.snapshots()).toEqual([]);
   });
 
+  test.each([
+    ['a file that a RUN step mounts', 'RUN --mount=target=/ctx cat /ctx/d/f', 'd/f'],
+    ['a file that appears beside it', 'RUN --mount=source=d,target=/ctx ls /ctx', 'd/new'],
+    ['an archive that is unpacked', 'ADD a.tar /to/', 'a.tar'],
+  ])('%s must not change after its key was made', async (_, step, changed) => {
+    const path = contextOf({ Dockerfile: `FROM busybox\n${step}\n`, 'd/f': 'one' });
+    const pack = (): Buffer => execFileSync('tar', ['-cf', '-', '-C', path, 'd']);
+    writeFileSync(join(path, 'a.tar'), pack());
+    const request = { context: { kind: 'directory', path } as const };
+    const building = shop.builder.build(request, (event) => {
+      if (event.kind !== 'step-started' || event.step.kind !== 'filesystem') return;
+      writeFileSync(join(path, 'd/f'), 'two');
+      writeFileSync(join(path, changed), changed === 'a.tar' ? pack() : 'two');
+    });
+    await expect(building).rejects.toMatchObject({ code: 'BUILDER_CONTEXT_CHANGED' });
+    expect((await build(path)).kinds).toEqual([`run ${step}`]);
+  });
+
   test("the host's certificates and proxies reach RUN and leave no trace", async () => {
     const bundle = join(shop.path, 'bundle.pem');
     writeFileSync(bundle, 'CERTIFICATES\n');

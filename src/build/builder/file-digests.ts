@@ -71,7 +71,7 @@ const load = (database: Database, root: string): Map<string, Entry> => {
 };
 
 const read = async (path: string, size: bigint, signal: AbortSignal): Promise<string> =>
-  size <= INLINE_BYTES ? hash('sha256', await readFile(fsPath(path))) : hashFile(path, { signal });
+  size <= INLINE_BYTES ? hash('sha256', await readFile(fsPath(path))) : hashFile(fsPath(path), { signal });
 
 /** Digests of the files of directories that stay where they are, kept from build to build. */
 export interface DigestStore {

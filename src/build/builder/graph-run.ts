@@ -11,11 +11,12 @@ import {
   type BuildVertex,
   type Site,
 } from './graph-site.ts';
+import { builderErrors } from './errors.ts';
 import type { CopyOperation, FileOrigin, RunOperation } from './operations.ts';
 import { originOf } from './outline.ts';
 import { runCopy } from './run-copy.ts';
 import { runProcess } from './run-process.ts';
-import { selectFiles } from './select-files.ts';
+import { selectFiles, type Selection } from './select-files.ts';
 import { partsOf } from './step-parts.ts';
 
 type BindMount = RunMount & { readonly kind: 'bind' };
@@ -25,10 +26,28 @@ const mountOrigin = (assembly: Assembly, site: Site, mount: BindMount): FileOrig
     ? { kind: 'context' }
     : originOf(assembly.input.file.stages, site.planned.outlined.index, mount.from);
 
+const valuesIn = (parts: readonly KeyPart[], roots: readonly string[]): ReadonlyMap<string, string> =>
+  new Map(
+    parts
+      .filter(({ name }) => roots.some((root) => root === '' || name === root || name.startsWith(`${root}/`)))
+      .map(({ name, value }) => [name, value]),
+  );
+
+/** Refuses a context whose mounted files are no longer what the key was made of. */
+const refuseChanges = (counted: Selection, packed: Selection): void => {
+  const roots = counted.sources.flatMap(({ entries }) => entries.slice(0, 1).map(({ name }) => name));
+  const before = valuesIn(counted.parts, roots);
+  const after = valuesIn(packed.parts, roots);
+  const names = [...before.keys(), ...after.keys()];
+  const path = names.find((name) => before.get(name) !== after.get(name));
+  if (path !== undefined) throw builderErrors.contextChanged({ path });
+};
+
 /** The whole context, packed as a layer: what a bind mount without `from` shows. */
 const packContext = async (
   assembly: Assembly,
   site: Site,
+  counted: Selection,
   signal: AbortSignal,
 ): Promise<readonly DiffId[]> => {
   const operation: CopyOperation = {
@@ -46,6 +65,7 @@ const packContext = async (
   };
   const { context, tools } = assembly.input;
   const selection = await selectionFor(site, operation, context, signal);
+  refuseChanges(counted, selection);
   const request = { operation, selection, tree: context, below: NO_LAYERS, place: site.place, signal };
   const made = await runCopy(tools, request);
   return made === undefined ? NO_LAYERS : [made.diffId];
@@ -58,16 +78,21 @@ export const runVertex = (assembly: Assembly, site: Site, operation: RunOperatio
   const origins = binds.map((mount) => originVertex(assembly, mountOrigin(assembly, site, mount)));
   const sources = origins.filter((vertex) => vertex !== undefined);
   const usesContext = origins.includes(undefined);
+  let counted: Selection = { sources: [], parts: [] };
+  const countContext = async (signal: AbortSignal): Promise<readonly KeyPart[]> => {
+    counted = await contextSelection(assembly, site, binds, signal);
+    return counted.parts;
+  };
   return {
     id: site.id,
     step: site.identity,
     inputs: [byKey(site.below), ...sources.map(byKey)],
     definition: [...site.base, ...site.epoch, ...partsOf(operation, site.platform)],
     ignoreCache: input.noCache,
-    ...(usesContext ? { sources: (signal) => contextParts(assembly, site, binds, signal) } : {}),
+    ...(usesContext ? { sources: countContext } : {}),
     execute: async ({ inputs: results, signal }) => {
       const below = results[0]?.layers ?? NO_LAYERS;
-      const packed = usesContext ? await packContext(assembly, site, signal) : NO_LAYERS;
+      const packed = usesContext ? await packContext(assembly, site, counted, signal) : NO_LAYERS;
       const bindLayers = (mount: BindMount): readonly DiffId[] => {
         const vertex = originVertex(assembly, mountOrigin(assembly, site, mount));
         return vertex === undefined ? packed : (results[1 + sources.indexOf(vertex)]?.layers ?? NO_LAYERS);
@@ -87,12 +112,12 @@ export const runVertex = (assembly: Assembly, site: Site, operation: RunOperatio
 };
 
 /** What counts of the context for a step that mounts it: the files it can see there. */
-const contextParts = async (
+const contextSelection = (
   assembly: Assembly,
   site: Site,
   binds: readonly BindMount[],
   signal: AbortSignal,
-): Promise<readonly KeyPart[]> => {
+): Promise<Selection> => {
   const own = binds.filter((mount) => mount.from === undefined).map((mount) => mount.source);
   const { context } = assembly.input;
   const request = {
@@ -103,5 +128,5 @@ const contextParts = async (
     place: site.place,
     signal,
   };
-  return (await selectFiles({ ...request, sources: own })).parts;
+  return selectFiles({ ...request, sources: own });
 };

@@ -1,8 +1,8 @@
 import { lstatSync, type BigIntStats } from 'node:fs';
 import { posix } from 'node:path';
-import { lgetXattr, llistXattr } from '#sys';
 import { compareNames, fsPath, type TarKind } from '#tar';
 import { builderErrors } from './errors.ts';
+import { xattrsAt, type Xattrs } from './file-xattrs.ts';
 import { locate } from './resolve-in-root.ts';
 import type { SelectedEntry, SelectedSource } from './select-files.ts';
 
@@ -16,7 +16,7 @@ export type PlacedEntry =
       readonly mode: number;
       readonly owner: { readonly uid: number; readonly gid: number } | 'new';
       readonly mtimeNs: bigint;
-      readonly xattrs?: ReadonlyMap<string, Buffer> | undefined;
+      readonly xattrs?: Xattrs | undefined;
     }
   | { readonly kind: 'text'; readonly path: string; readonly content: Buffer; readonly mode: number };
 
@@ -29,16 +29,6 @@ export interface Ground {
 type Place = { readonly file: string; readonly line: number; readonly excerpt: string };
 
 const NEW_DIRECTORY_MODE = 0o755;
-
-const xattrsAt = (path: string): ReadonlyMap<string, Buffer> => {
-  const found = new Map<string, Buffer>();
-  for (const name of llistXattr(path)) {
-    if (name.startsWith('trusted.') || name === 'security.selinux') continue;
-    const value = lgetXattr(path, name);
-    if (value !== undefined) found.set(name, value);
-  }
-  return found;
-};
 
 const newDirectory = (path: string): PlacedEntry => ({
   kind: 'directory',

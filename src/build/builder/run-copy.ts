@@ -1,11 +1,13 @@
 import type { LayerInfo, LayerStore, LayerLease } from '#layers';
 import type { DiffId } from '#oci';
+import { fsPath } from '#tar';
+import { hashFile } from '#work';
 import { builderErrors } from './errors.ts';
-import { hostPath, type FileTree } from './file-tree.ts';
+import { entryAt, hostPath, type FileTree } from './file-tree.ts';
 import { directoriesTo, layOut, locateOn, type Ground, type PlacedEntry } from './layout.ts';
 import type { CopyOperation, WorkdirOperation } from './operations.ts';
 import { resolveOwner } from './owner.ts';
-import type { Selection } from './select-files.ts';
+import type { SelectedEntry, Selection } from './select-files.ts';
 import { addArchive, isArchive } from './unpack-archive.ts';
 import { writeEntries, type Owner } from './write-entries.ts';
 
@@ -68,7 +70,11 @@ const archivesOf = async ({ operation, selection, tree }: CopyRequest): Promise<
 
 interface Layout {
   readonly entries: readonly PlacedEntry[];
-  readonly archives: readonly { readonly path: string; readonly base: string }[];
+  readonly archives: readonly {
+    readonly path: string;
+    readonly base: string;
+    readonly entry: SelectedEntry;
+  }[];
 }
 
 const layoutOf = async (request: CopyRequest, ground: Ground, link: boolean): Promise<Layout> => {
@@ -81,11 +87,22 @@ const layoutOf = async (request: CopyRequest, ground: Ground, link: boolean): Pr
     source.kind === 'file' && packed.has(pathOf(source));
   const sources = selection.sources.filter((source) => !isPacked(source));
   const base = locateOn(link ? { root: undefined } : ground, destination).path;
-  const archives = selection.sources.filter(isPacked).map((source) => ({ path: pathOf(source), base }));
+  const archives = selection.sources.flatMap((source) => {
+    const [entry] = source.entries;
+    return entry !== undefined && isPacked(source) ? [{ path: pathOf(source), base, entry }] : [];
+  });
   const copied = layOut({ sources, inline, destination, ground, link, place });
   const nothing = sources.length + inline.length === 0;
   const above = archives.length > 0 && !link ? directoriesTo(ground, base, place) : [];
   return { entries: nothing ? above : copied, archives };
+};
+
+/** Refuses an archive that is no longer what the key was made of. */
+const checkArchive = async (tree: FileTree, { name, digest, stats }: SelectedEntry, signal: AbortSignal) => {
+  const now = entryAt(tree, name)?.stats;
+  const same = now?.ino === stats.ino && now.ctimeNs === stats.ctimeNs && now.size === stats.size;
+  if (!same || (await hashFile(fsPath(hostPath(tree, name)), { signal })) !== digest)
+    throw builderErrors.contextChanged({ path: name });
 };
 
 /** Carries out COPY or ADD without a snapshot: the layer is written directly. Undefined when nothing matched. */
@@ -99,7 +116,10 @@ export const runCopy = async (tools: StepTools, request: CopyRequest): Promise<L
   return await tools.layers.writeLayer(
     async (writer) => {
       await writeEntries({ tree, entries, owner, clampToNs: tools.clampToNs, signal }, writer);
-      for (const archive of archives) await addArchive(writer, { ...archive, signal });
+      for (const { path, base, entry } of archives) {
+        await addArchive(writer, { path, base, signal });
+        await checkArchive(tree, entry, signal);
+      }
     },
     { signal, lease },
   );

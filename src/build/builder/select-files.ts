@@ -3,10 +3,12 @@ import { createPatternMatcher, didYouMean } from '#dockerfile';
 import type { KeyPart } from '#solver';
 import { builderErrors } from './errors.ts';
 import type { ModeChange } from './file-mode.ts';
+import { xattrsAt, xattrsText, type Xattrs } from './file-xattrs.ts';
 import {
   childrenOf,
   createTurns,
   entryAt,
+  hostPath,
   isIgnored,
   linkTarget,
   walkTree,
@@ -23,6 +25,8 @@ export interface SelectedEntry extends TreeEntry {
   readonly digest: string | undefined;
   readonly linkName: string | undefined;
   readonly mode: number;
+  /** Extended attributes, such as capabilities, where the tree's own attributes mean something. */
+  readonly xattrs: Xattrs | undefined;
 }
 
 /** What one source word, or one match of its wildcard, stands for. */
@@ -125,6 +129,7 @@ const complete = async (
     digest: stats.isFile() ? await tree.digests.digest(name, stats, signal) : undefined,
     linkName: stats.isSymbolicLink() ? linkTarget(tree, name) : undefined,
     mode: chmod === undefined || stats.isSymbolicLink() ? own : chmod(own, stats.isDirectory()),
+    xattrs: tree.keepsOwners ? xattrsAt(hostPath(tree, name)) : undefined,
   };
 };
 
@@ -182,12 +187,14 @@ const kindLetter = (entry: SelectedEntry): string => {
 
 /** What counts of an entry: kind, mode, owner where it means something, content. Never times. */
 const partOf = (tree: FileTree, entry: SelectedEntry): KeyPart => {
-  const { stats, mode, digest, linkName } = entry;
+  const { stats, mode, digest, linkName, xattrs } = entry;
   const owner = tree.keepsOwners ? `${stats.uid}:${stats.gid}` : '';
   const special =
     stats.isCharacterDevice() || stats.isBlockDevice() || stats.isFIFO() ? `${stats.mode}/${stats.rdev}` : '';
   const bits = stats.isSymbolicLink() ? '' : mode.toString(8);
-  const value = [kindLetter(entry), bits, owner, digest ?? linkName ?? special].join(' ');
+  const attributes = xattrsText(xattrs);
+  const about = [kindLetter(entry), bits, owner, ...(attributes === '' ? [] : [attributes])];
+  const value = [...about, digest ?? linkName ?? special].join(' ');
   return { kind: 'file', name: entry.name === '' ? '.' : entry.name, value };
 };
 

@@ -6,6 +6,8 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { parseDockerfile } from '#dockerfile';
 import { openDatabase } from '#database';
 import type { LayerEntry, LayerWriter } from '#layers';
+import { lsetXattr } from '#sys';
+import { decodeName, fsPath } from '#tar';
 import { createBuildCache } from './cache.ts';
 import { builderMigrations, builderErrors } from './index.ts';
 import { createDigestStore, createPlainDigests } from './file-digests.ts';
@@ -129,6 +131,41 @@ describe('file digests', () => {
     utimesSync(join(root, 'a'), 1, 1);
     expect(await digest().now()).toBe(hash('sha256', 'two'));
   });
+});
+
+test('a large file whose name is no text is hashed', async () => {
+  const root = join(home, 'bytes');
+  mkdirSync(root);
+  const bytes = Buffer.alloc(300_000, 7);
+  const name = decodeName(Buffer.from([0x66, 0xff]));
+  writeFileSync(Buffer.concat([Buffer.from(`${root}/f`), Buffer.of(0xff)]), bytes);
+  const stats = lstatSync(fsPath(`${root}/${name}`), { bigint: true });
+  expect(await createPlainDigests(root).digest(name, stats, signal)).toBe(hash('sha256', bytes));
+});
+
+test('extended attributes of an image count and are copied; those of a context are not', async () => {
+  const tree = treeOf('xattrs', { f: 'x' });
+  const select = async (keepsOwners: boolean) => {
+    const selection = await selectFiles({
+      tree: { ...tree, keepsOwners },
+      sources: ['f'],
+      excludes: [],
+      parents: false,
+      chmod: undefined,
+      place,
+      signal,
+    });
+    return { value: selection.parts[0]?.value, xattrs: selection.sources[0]?.entries[0]?.xattrs };
+  };
+  const before = await select(true);
+  const outside = await select(false);
+  lsetXattr(join(tree.root, 'f'), 'user.a', Buffer.from('1'));
+  const one = await select(true);
+  lsetXattr(join(tree.root, 'f'), 'user.a', Buffer.from('2'));
+  const two = await select(true);
+  expect(new Set([before.value, one.value, two.value]).size).toBe(3);
+  expect(two.xattrs).toEqual(new Map([['user.a', Buffer.from('2')]]));
+  expect(await select(false)).toEqual(outside);
 });
 
 describe('a file that changes while it is copied', () => {

@@ -114,6 +114,7 @@ const writeSelected = async (
     mode: entry.mode,
     ...ownerOf(request, entry),
     mtimeNs: clamp(request, entry.stats.mtimeNs),
+    xattrs: entry.xattrs,
   };
   if (kind === 'file') await withFile(request, entry, (source) => writer.add({ ...header, source }));
   else if (kind === 'symlink') await writer.add({ ...header, linkName: entry.linkName });
