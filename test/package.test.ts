@@ -54,6 +54,28 @@ test('the systemd unit is in the package', () => {
   expect(readFileSync(join(packed(), 'docs', 'lade.service'), 'utf8')).toContain('ExecStart=');
 });
 
+test('every room that package.json offers can be imported', async () => {
+  const home = scratch.join('importer');
+  mkdirSync(join(home, 'node_modules'), { recursive: true });
+  await mustRun('ln', ['-s', packed(), join(home, 'node_modules', 'lade')]);
+  const { exports } = JSON.parse(readFileSync(join(packed(), 'package.json'), 'utf8')) as { exports: object };
+  const rooms = Object.keys(exports).filter((name) => !name.endsWith('.json'));
+  expect(rooms.length).toBeGreaterThan(5);
+  const script = rooms.map(
+    (name) => `console.log(Object.keys(await import('lade/${name.slice(2)}')).length);`,
+  );
+  const { stdout } = await mustRun(process.execPath, ['--input-type=module', '-e', script.join('')], {
+    cwd: home,
+  });
+  expect(
+    stdout
+      .trim()
+      .split('\n')
+      .map(Number)
+      .filter((names) => names > 0),
+  ).toHaveLength(rooms.length);
+});
+
 test('the README’s library program runs as it is printed, and type-checks', async () => {
   const readme = readFileSync(join(project, 'README.md'), 'utf8');
   const program = /```ts\n([\s\S]*?)```/.exec(readme)?.[1];
