@@ -256,7 +256,7 @@ test('prune of networks takes a duration before now', async () => {
     { name: 'new', ...hours(1) },
   ];
   const prune = async (test: (network: object) => boolean) => networks.filter(test);
-  await using served = await serveParts({ networks: { prune } } as object);
+  await using served = await serveParts({ networks: { prune } });
   const filtered = (until: string) =>
     served.ask('POST', `/networks/prune?filters=${encodeURIComponent(JSON.stringify({ until: [until] }))}`);
   expect(JSON.parse((await filtered('24h')).text)).toEqual({ NetworksDeleted: ['old'] });
