@@ -1,5 +1,6 @@
 import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { span } from '#events';
 import { startConmon } from './conmon.ts';
 import { pathsOf, type RuntimeContext } from './context.ts';
 import { runtimeErrors } from './errors.ts';
@@ -90,7 +91,9 @@ export const createMonitored = async (
   context.exits.remove(options.id);
   await makeBundle(paths, options);
   try {
-    const run = await startConmon({ conmon: context.conmon, args: createArguments(context, options) });
+    const run = await span('conmon and runtime', options.id, () =>
+      startConmon({ conmon: context.conmon, args: createArguments(context, options) }),
+    );
     run.release();
     if (run.started.data > 0) return { pid: run.started.data };
     throw creationFailure(context, options.id, run.started.message ?? '');

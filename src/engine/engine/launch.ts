@@ -1,4 +1,5 @@
-import { toRuntimeSpec, type TerminalSize } from '#runtime';
+import { span } from '#events';
+import { toRuntimeSpec, type RuntimeSpec, type TerminalSize } from '#runtime';
 import type { Container } from './container.ts';
 import { filesOf, snapshotOf, type EngineContext } from './context.ts';
 import { makeMountTargets } from './mount-targets.ts';
@@ -11,11 +12,12 @@ const consoleSizeOf = (container: Container, given: TerminalSize | undefined): T
   return given ?? (rows > 0 && cols > 0 ? { rows, cols } : undefined);
 };
 
-const createProcess = async (
+/** Makes what the runtime needs, and its specification. The network namespace is there when this returns. */
+const prepare = async (
   context: EngineContext,
   container: Container,
   given: { readonly consoleSize: TerminalSize | undefined; readonly mounted: Promise<string> },
-): Promise<number> => {
+): Promise<RuntimeSpec> => {
   const { runtime } = context;
   const { record } = container;
   const network = openNetwork(context, record);
@@ -29,14 +31,32 @@ const createProcess = async (
     host: runtime.host,
   });
   makeMountTargets(rootfs, input.mounts ?? []);
-  const { pid } = await runtime.create({
-    id: record.id,
-    spec: toRuntimeSpec(input, runtime.host),
-    openStdin: record.config.OpenStdin,
-    stdinOnce: record.config.StdinOnce,
-    logPath: filesOf(context, record.id).log,
-  });
+  return toRuntimeSpec(input, runtime.host);
+};
+
+const createProcess = async (
+  context: EngineContext,
+  { record }: Container,
+  prepared: Promise<RuntimeSpec>,
+): Promise<number> => {
+  const spec = await prepared;
+  const { pid } = await span('create process', record.id, () =>
+    context.runtime.create({
+      id: record.id,
+      spec,
+      openStdin: record.config.OpenStdin,
+      stdinOnce: record.config.StdinOnce,
+      logPath: filesOf(context, record.id).log,
+    }),
+  );
   return pid;
+};
+
+/** Connects the clients that attached before the start, then lets the process run. */
+const letRun = async (context: EngineContext, container: Container): Promise<void> => {
+  for (const attach of container.beforeStart) await attach();
+  container.beforeStart.clear();
+  await context.runtime.start(container.id);
 };
 
 /** Both to their end, so that a failure of one leaves nothing of the other under way. */
@@ -56,15 +76,16 @@ export const launch = async (
   container: Container,
   consoleSize: TerminalSize | undefined,
 ): Promise<number> => {
-  const { record } = container;
-  const mounted = snapshotOf(context, container).mount();
+  const { id, record } = container;
+  const mounted = span('mount root', id, () => snapshotOf(context, container).mount());
   try {
-    const created = createProcess(context, container, { consoleSize, mounted });
-    const [pid] = await together(created, connectNetworks(context, record));
+    const prepared = span('prepare', id, () => prepare(context, container, { consoleSize, mounted }));
+    const [pid] = await together(
+      createProcess(context, container, prepared),
+      span('connect networks', id, () => connectNetworks(context, record)),
+    );
     writeOwnFiles(context, record);
-    for (const attach of container.beforeStart) await attach();
-    container.beforeStart.clear();
-    await context.runtime.start(container.id);
+    await span('let run', id, () => letRun(context, container));
     return pid;
   } catch (error) {
     await mounted.catch(() => undefined);

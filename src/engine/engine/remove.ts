@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { span } from '#events';
 import type { Container } from './container.ts';
 import { emitContainer, filesOf, type EngineContext } from './context.ts';
 import { engineErrors } from './errors.ts';
@@ -29,11 +30,15 @@ export const removeNow = async (
 ): Promise<void> => {
   container.removing = true;
   clearTimeout(container.restart?.timer);
-  await Promise.all([disconnectNetworks(context, container.record), context.runtime.delete(container.id)]);
+  await span('free', container.id, () =>
+    Promise.all([disconnectNetworks(context, container.record), context.runtime.delete(container.id)]),
+  );
   const removed = context.containers.remove(container);
   emitContainer(context, container, 'destroy');
   container.life.emit({ kind: 'removed' });
-  const swept = removed.then(() => sweepAway(context, container, options.volumes));
+  const swept = removed.then(() =>
+    span('sweep away', container.id, () => sweepAway(context, container, options.volumes)),
+  );
   context.background(swept);
   if (container.record.hostConfig.AutoRemove !== true) await swept;
 };

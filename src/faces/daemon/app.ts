@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import { API_VERSION, LADE_VERSION, checkApiVersion, compareApiVersions } from '#api';
+import { span } from '#events';
 import { incoming, outgoing } from '#http';
 import { errorAnswer } from './answer-error.ts';
 import { archiveRoutes } from './routes/archive.ts';
@@ -47,7 +48,7 @@ export const createDaemonApp = (parts: DaemonParts): Hono => {
     for (const [name, value] of Object.entries(standardHeaders(undefined))) response.setHeader(name, value);
     checkVersion(url);
     parts.log.debug({ method: c.req.method, url }, 'request');
-    await next();
+    await span(`${c.req.method} ${c.req.path}`, '', next);
   });
   for (const routes of [
     systemRoutes,

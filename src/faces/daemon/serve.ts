@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { pino, destination, type Logger } from 'pino';
+import { onSpan } from '#events';
 import { startHttpServer } from '#http';
 import { createDaemonApp } from './app.ts';
 import type { DaemonOptions } from './command-line.ts';
@@ -20,12 +21,18 @@ const surviveStrayRejections = (log: Logger): void => {
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'a failure that nobody handled'));
 };
 
+const logSpans = (log: Logger): Disposable | undefined =>
+  log.isLevelEnabled('debug')
+    ? onSpan(({ name, subject, from, to }) => log.debug({ span: name, subject, from, to }))
+    : undefined;
+
 /** Runs the daemon until SIGTERM or SIGINT; containers go on running after it. */
 export const serveDaemon = async (options: DaemonOptions): Promise<void> => {
   const log = pino({ level: options.logLevel, base: null }, destination({ dest: 2, sync: true }));
   if (options.hostCa !== undefined && !existsSync(options.hostCa))
     throw daemonErrors.hostCaUnreadable({ path: options.hostCa });
   surviveStrayRejections(log);
+  using _spans = logSpans(log);
   const listen = options.hosts.map(parseListenAddress);
   const stopped = stopSignal();
   const bound: string[] = [];
