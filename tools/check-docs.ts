@@ -32,13 +32,27 @@ const readCatalogues = async (): Promise<ReadonlyMap<string, readonly DefinedEnt
 const placeholders = (): object =>
   new Proxy({}, { get: (_target, name) => (typeof name === 'symbol' ? () => '‹…›' : placeholder(name)) });
 
+/** Whatever a message does to a parameter, the page shows its name. */
+const TEXT_METHODS: ReadonlySet<string | symbol> = new Set([
+  'toString',
+  'toJSON',
+  'valueOf',
+  'join',
+  'trim',
+  'trimEnd',
+  'slice',
+  'replace',
+  'replaceAll',
+  'toLowerCase',
+  'toISOString',
+]);
+
 /** A stand-in for a parameter: reads as ‹name› wherever the message puts it. */
 const placeholder = (name: string): unknown => {
   const text = `‹${name}›`;
   return new Proxy(() => text, {
     get: (_target, key) => {
-      if (key === Symbol.toPrimitive || key === 'toString' || key === 'valueOf' || key === 'join')
-        return () => text;
+      if (key === Symbol.toPrimitive || TEXT_METHODS.has(key)) return () => text;
       if (key === Symbol.iterator) return [text][Symbol.iterator].bind([text]);
       if (key === 'length') return 1;
       if (key === 'map') return () => [text];
@@ -50,14 +64,16 @@ const placeholder = (name: string): unknown => {
 
 const attempt = (make: () => string): string => {
   try {
-    return make();
+    // A message that is a parameter and nothing else gives back the stand-in.
+    return `${make()}`;
   } catch {
     return '(depends on the case)';
   }
 };
 
 const rowOf = ({ code, entry }: DefinedEntry): string => {
-  const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+  const cell = (text: string): string =>
+    text.replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll('\n', ' ');
   const message = attempt(() => entry.message(placeholders() as never));
   const { hint } = entry;
   const advice = typeof hint === 'function' ? attempt(() => hint(placeholders() as never)) : (hint ?? '');
