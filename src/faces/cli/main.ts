@@ -5,12 +5,24 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 1);
 });
 
+/** How long something that a verb left open may keep the process. */
+const LINGER_MS = 500;
+
+/**
+ * Ends by itself when nothing is left to do. An early `process.exit` can wait for ever: it joins V8's compiler threads,
+ * and one of those may wait for the main thread to collect garbage.
+ */
+const endWith = (code: number): void => {
+  process.exitCode = code;
+  setTimeout(() => process.exit(code), LINGER_MS).unref();
+};
+
 const start = async (argv: readonly string[]): Promise<void> => {
   const [verb, ...rest] = argv;
   const serves = verb === 'registry' && rest[0] === 'serve';
-  if (verb !== 'daemon' && !serves) process.exit(await dispatch(argv));
+  if (verb !== 'daemon' && !serves) return endWith(await dispatch(argv));
   const { becomeProgram } = await import('./programs.ts');
-  await (serves ? becomeProgram('registryd', rest.slice(1)) : becomeProgram('daemon', rest));
+  return await (serves ? becomeProgram('registryd', rest.slice(1)) : becomeProgram('daemon', rest));
 };
 
 void start(process.argv.slice(2));
