@@ -8,6 +8,7 @@ export { statfs } from './statfs.ts';
 export { peerClosed } from './peer.ts';
 export { receiveFd } from './receive-fd.ts';
 export { connectSeqpacket } from './seqpacket.ts';
+export { reapProcess, socketPair, spawnProcess, type ChildRequest } from './spawn.ts';
 export { setWinsize } from './terminal.ts';
 export { createNetns, inNetns, isNetns, removeNetns } from './netns.ts';
 export { openNetnsSocket, type NetnsSocket } from './netns-socket.ts';

@@ -61,12 +61,14 @@ export const libcFunctionAsync = (
 /** Address of a buffer's first byte, for pointers inside structs; valid while the buffer is referenced. */
 export const addressOf = (buffer: Uint8Array): bigint => load().koffi.address(buffer);
 
-/** Error number of the last call that failed, as its name; read it right after the call. */
-export const lastErrno = (): string => {
-  const number = load().koffi.errno();
+/** Name of an error number, such as `ENOENT`. */
+export const errnoName = (number: number): string => {
   const found = Object.entries(constants.errno).find(([, value]) => value === number);
   return found?.[0] ?? (number === 15 ? 'ENOTBLK' : `errno ${number}`);
 };
+
+/** Error number of the last call that failed, as its name; read it right after the call. */
+export const lastErrno = (): string => errnoName(load().koffi.errno());
 
 /** The result of a call on `target` as a number; a negative one is thrown as an error of this room. */
 export const checked = (call: string, target: string, result: number | bigint): number => {

@@ -1,7 +1,6 @@
 import { closeSync } from 'node:fs';
-import { constants } from 'node:os';
 import { callError } from './errors.ts';
-import { checked, libcFunction, libcFunctionAsync } from './libc.ts';
+import { checked, errnoName, libcFunction, libcFunctionAsync } from './libc.ts';
 import {
   NLM_F,
   NLMSG,
@@ -49,9 +48,6 @@ export interface RtnetlinkSocket extends Disposable {
   /** All messages of a dump. */
   dump(request: Request): readonly Message[];
 }
-
-const errnoName = (error: number): string =>
-  Object.entries(constants.errno).find(([, value]) => value === error)?.[0] ?? `errno ${error}`;
 
 const throwIfRefused = (request: Request, message: Message): void => {
   const { error, text } = decodeAcknowledgement(message);
