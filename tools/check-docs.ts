@@ -65,7 +65,7 @@ const placeholder = (name: string): unknown => {
 const attempt = (make: () => string): string => {
   try {
     // A message that is a parameter and nothing else gives back the stand-in.
-    return `${make()}`;
+    return make().toString();
   } catch {
     return '(depends on the case)';
   }
