@@ -1,5 +1,6 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import type { Duplex } from 'node:stream';
+import { closeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { errnoOf, reapProcess, socketPair, spawnProcess } from '#sys';
 import { runtimeErrors } from './errors.ts';
 
 /** What conmon reports on its sync pipe: a process ID, or a negative number with the runtime's message. */
@@ -28,7 +29,7 @@ const parseReport = (line: string): ConmonReport => {
 };
 
 /** Reads JSON lines as they come; each `next()` is one report, undefined at the end. */
-const createReportReader = (pipe: Duplex): { next(): Promise<ConmonReport | undefined> } => {
+const createReportReader = (pipe: Socket): { next(): Promise<ConmonReport | undefined> } => {
   const lines: ConmonReport[] = [];
   const waiting: ((report: ConmonReport | undefined) => void)[] = [];
   let text = '';
@@ -61,16 +62,6 @@ const createReportReader = (pipe: Duplex): { next(): Promise<ConmonReport | unde
   };
 };
 
-const pipeOf = (child: ChildProcess, fd: number): Duplex => child.stdio[fd] as unknown as Duplex;
-
-const spawned = (child: ChildProcess, name: string): Promise<void> =>
-  new Promise((resolve, reject) => {
-    child.once('spawn', resolve);
-    child.once('error', (error: NodeJS.ErrnoException) =>
-      reject(error.code === 'ENOENT' ? runtimeErrors.programMissing({ name }, error) : error),
-    );
-  });
-
 export interface ConmonRun {
   /** Process ID of the container or exec, or what the runtime said when it failed. */
   readonly started: ConmonReport;
@@ -89,6 +80,33 @@ const environmentOf = (attached: boolean): NodeJS.ProcessEnv => ({
   ...(attached ? { _OCI_ATTACHPIPE: String(ATTACH_FD) } : {}),
 });
 
+interface Channels {
+  readonly sync: Socket;
+  readonly start: Socket;
+  readonly attach: Socket | undefined;
+}
+
+/** Starts the program with the far ends of its channels, in the order of their numbers. */
+const spawnConmon = (options: ConmonOptions): { readonly pid: number; readonly channels: Channels } => {
+  const attached = options.beforeStart !== undefined;
+  const [sync, start] = [socketPair(), socketPair()];
+  const attach = attached ? socketPair() : undefined;
+  const pairs = [sync, start, ...(attach === undefined ? [] : [attach])];
+  const pass = pairs.map(([, far]) => far);
+  try {
+    const env = environmentOf(attached);
+    const pid = spawnProcess({ path: options.conmon, args: options.args, env, cwd: '/', pass });
+    const open = ([fd]: readonly [number, number]): Socket => new Socket({ fd });
+    const channels = { sync: open(sync), start: open(start), attach: attach && open(attach) };
+    return { pid, channels };
+  } catch (error) {
+    for (const [near] of pairs) closeSync(near);
+    throw errnoOf(error) === 'ENOENT' ? runtimeErrors.programMissing({ name: options.conmon }, error) : error;
+  } finally {
+    for (const fd of pass) closeSync(fd);
+  }
+};
+
 /**
  * Starts one conmon, which goes on by itself (it forks and leaves this process's session).
  *
@@ -96,31 +114,27 @@ const environmentOf = (attached: boolean): NodeJS.ProcessEnv => ({
  * gets when `beforeStart` has connected to its socket.
  */
 export const startConmon = async (options: ConmonOptions): Promise<ConmonRun> => {
-  const { beforeStart } = options;
-  const attached = beforeStart !== undefined;
-  const child = spawn(options.conmon, options.args, {
-    cwd: '/',
-    stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe', ...(attached ? ['pipe' as const] : [])],
-    env: environmentOf(attached),
-  });
-  await spawned(child, options.conmon);
-  const pipes = [SYNC_FD, START_FD, ...(attached ? [ATTACH_FD] : [])].map((fd) => pipeOf(child, fd));
-  for (const pipe of pipes) pipe.on('error', () => undefined);
+  const { pid, channels } = spawnConmon(options);
+  const { sync, start, attach } = channels;
+  const open = [sync, start, ...(attach === undefined ? [] : [attach])];
+  for (const socket of open) socket.on('error', () => undefined);
   const release = (): void => {
-    for (const pipe of pipes) pipe.destroy();
-    child.unref();
+    for (const socket of open) socket.destroy();
   };
   try {
-    const reports = createReportReader(pipeOf(child, SYNC_FD));
-    pipeOf(child, START_FD).write('\0');
-    if (attached) {
-      const ready = await createReportReader(pipeOf(child, ATTACH_FD)).next();
-      if (ready !== undefined) await beforeStart();
-      pipeOf(child, START_FD).write('\0');
+    const reports = createReportReader(sync);
+    start.write('\0');
+    if (attach !== undefined) {
+      const ready = await createReportReader(attach).next();
+      if (ready !== undefined) await options.beforeStart?.();
+      start.write('\0');
     }
     return { started: (await reports.next()) ?? SILENT, next: () => reports.next(), release };
   } catch (error) {
     release();
     throw error;
+  } finally {
+    // The process that was started has forked and gone by now.
+    reapProcess(pid).catch(() => undefined);
   }
 };
