@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { rmdir } from 'node:fs/promises';
+import { readFileSync, rmdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { signalProcess } from './processes.ts';
@@ -56,10 +55,11 @@ export const isFrozen = (groups: CgroupPaths): boolean =>
     ? read(join(groups['unified'], 'cgroup.freeze')) === '1'
     : ['FROZEN', 'FREEZING'].includes(read(join(groups['freezer'] ?? '', 'freezer.state')));
 
+/** Synchronous: the kernel lets go of what was in a group behind the scenes. */
 const removeGroup = async (path: string): Promise<void> => {
   for (let attempt = 0; ; attempt += 1) {
     try {
-      await rmdir(path);
+      rmdirSync(path);
       return;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
