@@ -7,6 +7,8 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // A condition that comes is seen at once; one second is too short for a machine with two busy cores.
+    expect: { poll: { timeout: 30_000, interval: 25 } },
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'tools/**/*.test.ts'],
   },
 });

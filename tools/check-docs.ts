@@ -64,8 +64,8 @@ const placeholder = (name: string): unknown => {
 
 const attempt = (make: () => string): string => {
   try {
-    // A message that is a parameter and nothing else gives back the stand-in.
-    return make().toString();
+    // A message that is a parameter and nothing else gives back the stand-in; concatenation makes text of it.
+    return ''.concat(make());
   } catch {
     return '(depends on the case)';
   }

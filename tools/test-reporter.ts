@@ -8,12 +8,20 @@ export interface TestCount {
   readonly skipped: readonly { readonly name: string; readonly why: string | undefined }[];
 }
 
+/** Conditions of whole groups stand in their names: `a full disk (needs root)`. */
+const needOf = (name: string): string | undefined => /\((needs [^)]+)\)/.exec(name)?.[1];
+
 const count = (modules: readonly TestModule[]): TestCount => {
   const cases = modules.flatMap((module) => [...module.children.allTests()]);
   const skipped = cases.flatMap((test) => {
     const result = test.result();
     return result.state === 'skipped'
-      ? [{ name: `${test.module.relativeModuleId}: ${test.fullName}`, why: result.note }]
+      ? [
+          {
+            name: `${test.module.relativeModuleId}: ${test.fullName}`,
+            why: result.note ?? needOf(test.fullName),
+          },
+        ]
       : [];
   });
   const broken = modules.filter((module) => module.state() === 'failed' && module.errors().length > 0);

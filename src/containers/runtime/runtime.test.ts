@@ -61,7 +61,7 @@ const logText = async (id: string, options = {}): Promise<string> => {
   return text;
 };
 
-describe.skipIf(!isRoot)('a container under conmon', () => {
+describe.skipIf(!isRoot)('a container under conmon (needs root)', () => {
   test('starts, is heard, ends with its exit code, and leaves nothing', async () => {
     const id = await make(shell('echo out; echo err >&2; exit 3'));
     expect(runtime.state(id).kind).toBe('created');
@@ -148,13 +148,13 @@ describe.skipIf(!isRoot)('a container under conmon', () => {
   });
 
   test('is signalled, paused, resumed; SIGKILL reaches it when paused', async () => {
-    const id = await make(shell('trap "exit 5" TERM; while true; do sleep 0.05; done'));
+    const id = await make(shell('trap "exit 5" TERM; echo ready; while true; do sleep 0.05; done'));
     await runtime.start(id);
     await runtime.pause(id);
     expect(runtime.state(id).kind).toBe('paused');
     await runtime.resume(id);
     expect(runtime.state(id).kind).toBe('running');
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await expect.poll(() => logText(id)).toContain('ready');
     await runtime.kill(id, 'SIGTERM');
     expect((await runtime.waitExit(id)).exitCode).toBe(5);
 
@@ -226,7 +226,7 @@ describe.skipIf(!isRoot)('a container under conmon', () => {
   });
 });
 
-describe.skipIf(!isRoot)('a foreground run', () => {
+describe.skipIf(!isRoot)('a foreground run (needs root)', () => {
   const run = (process: ProcessInput, signal?: AbortSignal) => {
     counter += 1;
     const id = `f${globalThis.process.pid}-${counter}`;
@@ -265,7 +265,7 @@ describe.skipIf(!isRoot)('a foreground run', () => {
   });
 });
 
-describe.skipIf(!isRoot)('another process', () => {
+describe.skipIf(!isRoot)('another process (needs root)', () => {
   test('finds what a killed one began: output and exit code', async () => {
     const script = `
       import { createRuntime, toRuntimeSpec } from '#runtime';

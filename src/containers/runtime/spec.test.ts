@@ -120,7 +120,7 @@ describe('capabilities', () => {
 });
 
 describe('the default seccomp profile', () => {
-  test.skipIf(!existsSync(SPEC_PROFILE))('has the facts of the public one', () => {
+  test.skipIf(!existsSync(SPEC_PROFILE))('has the facts of the public one (needs ../shared/spec)', () => {
     const published = JSON.parse(readFileSync(SPEC_PROFILE, 'utf8')) as typeof defaultSeccompProfile;
     const canonical = (profile: typeof defaultSeccompProfile): unknown => ({
       defaultAction: profile.defaultAction,

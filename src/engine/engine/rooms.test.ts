@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { toLadeError } from '#errors';
 import { importBusybox, mountsBelow, openRooms, type Rooms } from './testing/rooms.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -66,7 +67,7 @@ const killed = (child: ChildProcess): Promise<void> =>
     child.kill('SIGKILL');
   });
 
-describe.skipIf(!isRoot)('the engine on the real rooms', () => {
+describe.skipIf(!isRoot)('the engine on the real rooms (needs root)', () => {
   test('create, start, attach, exec, stop, commit, remove, with a network and a published port', async () => {
     await using rooms = await openRooms(path);
     const { containers, execs } = rooms.engine;
@@ -92,9 +93,7 @@ describe.skipIf(!isRoot)('the engine on the real rooms', () => {
     const inspect = await containers.inspect('web');
     const port = inspect.NetworkSettings.Ports['80/tcp']?.[0]?.HostPort ?? '';
     expect(inspect.NetworkSettings.IPAddress).toMatch(/^\d+\.\d+\.\d+\.\d+$/);
-    await expect
-      .poll(async () => (await fetch(`http://127.0.0.1:${port}/`)).text(), { timeout: 5000 })
-      .toContain('hello');
+    await expect.poll(async () => (await fetch(`http://127.0.0.1:${port}/`)).text()).toContain('hello');
 
     const { id: exec } = await execs.create(id, {
       cmd: ['sh', '-c', 'echo changed > /home/f; cat /etc/hosts'],
@@ -185,7 +184,12 @@ describe.skipIf(!isRoot)('the engine on the real rooms', () => {
     await new Promise((resolve) => setTimeout(resolve, 600));
     {
       await using rooms = await openRooms(path);
-      await expect(rooms.engine.containers.inspect(id)).rejects.toMatchObject({ kind: 'not-found' });
+      const inspected = () =>
+        rooms.engine.containers.inspect(id).then(
+          () => 'there',
+          (error: unknown) => toLadeError(error).kind,
+        );
+      await expect.poll(inspected).toBe('not-found');
     }
     await using rooms = await openRooms(path);
     expect(rooms.layers.snapshots()).toEqual([]);

@@ -143,7 +143,7 @@ describe('the program', () => {
   });
 });
 
-describe.skipIf(!hasSkopeo)(hasSkopeo ? 'skopeo' : 'skipped: skopeo is not installed', () => {
+describe.skipIf(!hasSkopeo)(hasSkopeo ? 'skopeo' : 'skopeo (needs skopeo)', () => {
   const skopeo = async (...args: readonly string[]): Promise<string> =>
     (await run('skopeo', [...args])).stdout;
 
@@ -200,7 +200,7 @@ describe.skipIf(!hasSkopeo)(hasSkopeo ? 'skopeo' : 'skipped: skopeo is not insta
 });
 
 describe.skipIf(dockerCli === undefined)(
-  dockerCli === undefined ? 'skipped: there is no docker CLI' : 'docker login',
+  dockerCli === undefined ? 'docker login (needs a docker command line)' : 'docker login',
   () => {
     test('takes a right password and refuses a wrong one', async () => {
       await writeFile(join(dir, 'users'), `ann:${hashSync('pw', 5)}\n`);

@@ -18,7 +18,7 @@ const expanded = (word: string, variables: Record<string, string>): string => {
   }
 };
 
-describe.skipIf(!available)('public table of expansions (../shared/spec absent when skipped)', () => {
+describe.skipIf(!available)('public table of expansions (needs ../shared/spec)', () => {
   const variables = { PWD: '/home', SHELL: 'bash', KOREAN: '한국어', NULL: '' };
   const rows = tableOf('envVarTest').flatMap((line) => {
     const text = line.replace(/^\s*#.*/u, '');
@@ -33,7 +33,7 @@ describe.skipIf(!available)('public table of expansions (../shared/spec absent w
   });
 });
 
-describe.skipIf(!available)('public table of words (../shared/spec absent when skipped)', () => {
+describe.skipIf(!available)('public table of words (needs ../shared/spec)', () => {
   const variables: Record<string, string> = {};
   for (const line of tableOf('wordsTest')) {
     if (line.startsWith('#') || line.trim() === '') continue;

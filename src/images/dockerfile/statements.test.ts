@@ -10,7 +10,7 @@ const cases = available ? readdirSync(spec).toSorted() : [];
 
 const printed = (source: string): readonly string[] => parseStatements(source).statements.map(printStatement);
 
-describe.skipIf(!available)('public parse trees (../shared/spec absent when skipped)', () => {
+describe.skipIf(!available)('public parse trees (needs ../shared/spec)', () => {
   test('has cases', () => expect(cases.length).toBeGreaterThan(20));
   test.each(cases)('%s', (name) => {
     const source = readFileSync(new URL(`${name}/Dockerfile`, spec), 'utf8');

@@ -21,7 +21,7 @@ afterAll(() => {
   rmSync(mountPoint, { recursive: true, force: true });
 });
 
-describe.skipIf(!mounted)(mounted ? 'a full disk' : 'skipped: this user cannot mount a tmpfs', () => {
+describe.skipIf(!mounted)(mounted ? 'a full disk' : 'a full disk (needs a tmpfs)', () => {
   let wire: WireRegistry;
   beforeAll(async () => {
     wire = await startWireRegistry({}, join(mountPoint, 'root'));
