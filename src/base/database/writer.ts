@@ -96,7 +96,7 @@ const send = (state: State): void => {
   state.worker.postMessage({ id: ++state.lastId, transactions } satisfies WriteRequest, []);
 };
 
-/** A group starts a microtask after its first transaction, so that calls of one turn share it. */
+/** A group starts when the turn of its first transaction is over, so that all calls of one turn share a commit. */
 const sendIfIdle = (state: State): void => {
   if (state.inFlight.length === 0 && state.queue.length > 0) send(state);
 };
@@ -119,7 +119,7 @@ export const createWriter = (path: string, url: URL): Writer => {
       new Promise((resolve, reject) => {
         if (state.closed) return reject(databaseErrors.closed({ path }));
         state.queue.push({ statements, resolve, reject });
-        if (state.inFlight.length === 0) queueMicrotask(() => sendIfIdle(state));
+        if (state.inFlight.length === 0) setImmediate(() => sendIfIdle(state));
       }),
     async close() {
       state.closed = true;

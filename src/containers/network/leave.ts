@@ -55,12 +55,19 @@ export const disconnect = async (context: Context, name: string, containerId: st
   tell(context, record);
 };
 
+/** Nobody waits for the records: `sweep` removes those of containers that do not run when networks are opened. */
+const eraseLater = (context: Context, gone: readonly EndpointRecord[]): void => {
+  context.database.write(gone.map((record) => deleteEndpoint(record.id))).catch((error: unknown) => {
+    context.emit({ kind: 'notice', message: `endpoints could not be erased: ${String(error)}` });
+  });
+};
+
 /** See `Networks.detach`. */
 export const detach = async (context: Context, containerId: string): Promise<void> => {
   const gone = endpointsOfContainer(context, containerId);
   if (gone.length === 0) return;
   for (const record of gone) forget(context, record);
   followLater(context, gone);
-  await context.database.write(gone.map((record) => deleteEndpoint(record.id)));
+  eraseLater(context, gone);
   for (const record of gone) tell(context, record);
 };

@@ -9,8 +9,12 @@ import { removeAnonymousVolumes } from './volumes.ts';
 
 const HOLDER = 'container';
 
+/** Whether nobody asked for the removal: then somebody may wait for the end of it, as `docker run --rm` does. */
+const goesByItself = ({ record }: Container): boolean => record.hostConfig.AutoRemove === true;
+
 /** What can go when nobody waits for it any more. */
 const sweepAway = async (context: EngineContext, container: Container, volumes: boolean): Promise<void> => {
+  if (goesByItself(container)) await context.runtime.delete(container.id);
   await context.layers.snapshot(container.id)?.remove();
   await context.library.release({ kind: HOLDER, id: container.id });
   await rm(filesOf(context, container.id).directory, { recursive: true, force: true });
@@ -20,7 +24,7 @@ const sweepAway = async (context: EngineContext, container: Container, volumes: 
 /**
  * Removes a container that does not run; runs in its queue.
  *
- * Ports, addresses, process and record are gone when it resolves. The writable layer goes behind the scenes; what a
+ * Name, ports, addresses and record are gone when it resolves. After `--rm` the rest goes behind the scenes; what a
  * crash leaves of it is swept when the engine opens again.
  */
 export const removeNow = async (
@@ -31,7 +35,10 @@ export const removeNow = async (
   container.removing = true;
   clearTimeout(container.restart?.timer);
   await span('free', container.id, () =>
-    Promise.all([disconnectNetworks(context, container.record), context.runtime.delete(container.id)]),
+    Promise.all([
+      disconnectNetworks(context, container.record),
+      goesByItself(container) ? undefined : context.runtime.delete(container.id),
+    ]),
   );
   const removed = context.containers.remove(container);
   emitContainer(context, container, 'destroy');
@@ -40,7 +47,7 @@ export const removeNow = async (
     span('sweep away', container.id, () => sweepAway(context, container, options.volumes)),
   );
   context.background(swept);
-  if (container.record.hostConfig.AutoRemove !== true) await swept;
+  if (!goesByItself(container)) await swept;
 };
 
 /** Refuses a live container, except with force. */
