@@ -1,5 +1,6 @@
 export { tarErrors } from './errors.ts';
 export { compareNames, decodeName, encodeName, fsPath } from './names.ts';
+export { decompress, packingOf, unpackedBytes, type Packing } from './packing.ts';
 export { createTarParser, type SkippingTarParser } from './parser.ts';
 export { readTar } from './read.ts';
 export { scanTar } from './scan.ts';

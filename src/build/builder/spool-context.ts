@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { chmod, link, lutimes, mkdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
-import { PassThrough, type Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
-import { fsPath, readTar, type TarItem } from '#tar';
+import { fsPath, readTar, unpackedBytes, type TarItem } from '#tar';
 import { builderErrors } from './errors.ts';
 
 /** A context that arrived as an archive, written to a private directory. */
@@ -107,29 +106,6 @@ const writeItem = async (spool: Spool, item: TarItem): Promise<void> => {
   }
 };
 
-const GZIP = [0x1f, 0x8b];
-const ZSTD = [0x28, 0xb5, 0x2f, 0xfd];
-
-/** The archive's bytes, whatever it is packed with. */
-const plain = async (stream: Readable): Promise<Readable> => {
-  const head: Buffer[] = [];
-  const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  while (Buffer.concat(head).length < ZSTD.length) {
-    const next = await chunks.next();
-    if (next.done === true) break;
-    head.push(next.value);
-  }
-  const start = Buffer.concat(head);
-  const all = async function* (): AsyncGenerator<Buffer> {
-    yield start;
-    for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) yield next.value;
-  };
-  const starts = (magic: readonly number[]): boolean => magic.every((byte, index) => start[index] === byte);
-  const output = starts(GZIP) ? createGunzip() : starts(ZSTD) ? createZstdDecompress() : new PassThrough();
-  pipeline(all, output).catch((error: unknown) => void output.destroy(error as Error));
-  return output;
-};
-
 interface SpoolRequest {
   readonly stream: Readable;
   /** An empty private directory. */
@@ -144,7 +120,7 @@ interface SpoolRequest {
  */
 export const spoolContext = async ({ stream, root, signal }: SpoolRequest): Promise<Spooled> => {
   const spool: Spool = { root, kinds: new Map(), digests: new Map(), directoryTimes: new Map() };
-  for await (const item of readTar(await plain(stream))) {
+  for await (const item of readTar(await unpackedBytes(stream))) {
     signal.throwIfAborted();
     await writeItem(spool, item);
   }

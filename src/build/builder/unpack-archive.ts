@@ -1,22 +1,12 @@
 import { spawn } from 'node:child_process';
 import { createReadStream, openSync, readSync, closeSync } from 'node:fs';
 import { posix } from 'node:path';
-import type { Duplex, Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
 import type { LayerWriter } from '#layers';
-import { fsPath, readTar, type TarEntry, type TarItem } from '#tar';
+import { decompress, fsPath, packingOf, readTar, type Packing, type TarEntry, type TarItem } from '#tar';
 import { builderErrors } from './errors.ts';
 import { partsOf } from './resolve-in-root.ts';
-
-type Packing = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz';
-
-const MAGIC: readonly (readonly [Packing, readonly number[]])[] = [
-  ['gzip', [0x1f, 0x8b]],
-  ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
-  ['bzip2', [0x42, 0x5a, 0x68]],
-  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
-];
 
 const HEAD_BYTES = 512;
 
@@ -28,16 +18,6 @@ const headOf = (path: string): Buffer => {
   } finally {
     closeSync(fd);
   }
-};
-
-const packingOf = (head: Buffer): Packing =>
-  MAGIC.find(([, magic]) => magic.every((byte, index) => head[index] === byte))?.[0] ?? 'none';
-
-/** Feeds `input` to `output`; whichever ends or fails first takes the other with it. */
-const through = <T extends Duplex>(input: Readable, output: T): T => {
-  // The reader of `output` learns of a failure; nobody waits here.
-  pipeline(input, output).catch(() => undefined);
-  return output;
 };
 
 /** Standard output of a program that unpacks `input`; destroying it ends both. */
@@ -59,8 +39,7 @@ const program = (name: string, input: Readable): Readable => {
 };
 
 const unpacked = (packing: Packing, input: Readable): Readable => {
-  if (packing === 'gzip') return through(input, createGunzip({ chunkSize: 1 << 18 }));
-  if (packing === 'zstd') return through(input, createZstdDecompress());
+  if (packing === 'gzip' || packing === 'zstd') return decompress(packing, input as AsyncIterable<Buffer>);
   return packing === 'none' ? input : program(packing, input);
 };
 

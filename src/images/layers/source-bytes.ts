@@ -1,11 +1,9 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { pipeline, Readable, type Transform } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { decompress, packingOf } from '#tar';
 import { layerErrors } from './errors.ts';
 import { ask } from './source-port.ts';
-import { splitZstdFrames } from './zstd-frames.ts';
 import type { Compression } from './types.ts';
 
 /** What a worker can read: a file, one that grows, or a stream served over a port. */
@@ -56,41 +54,25 @@ async function* portChunks(port: MessagePort): AsyncGenerator<Buffer, void, unde
   }
 }
 
-const MAGIC: readonly (readonly [name: string, bytes: Buffer])[] = [
-  ['gzip', Buffer.of(0x1f, 0x8b)],
-  ['zstd', Buffer.of(0x28, 0xb5, 0x2f, 0xfd)],
-  ['xz', Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00])],
-  ['bzip2', Buffer.from('BZh')],
-];
-
-const sniff = (head: Buffer): string =>
-  MAGIC.find(([, bytes]) => head.subarray(0, bytes.length).equals(bytes))?.[0] ?? 'none';
-
-const decoder = (name: string): Transform | undefined => {
-  if (name === 'none') return undefined;
-  if (name === 'gzip') return createGunzip({ chunkSize: CHUNK });
-  if (name === 'zstd') return createZstdDecompress({ chunkSize: CHUNK });
+const unsupported = (name: string): never => {
   throw layerErrors.compressionUnsupported({ name });
 };
 
-/** Puts back the chunk that was read to look at. */
+/** What tells a packing from another. */
+const MAGIC_BYTES = 6;
+
+/** Puts back the bytes that were read to look at. */
 async function* withHead(head: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer, void, undefined> {
   if (head.length > 0) yield head;
   for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
 }
 
 async function* decoded(
+  packing: 'gzip' | 'zstd',
   chunks: AsyncIterable<Buffer>,
-  transform: Transform,
 ): AsyncGenerator<Buffer, void, undefined> {
-  // The iteration below reports every failure; the callback only keeps it from being unhandled.
-  const output = pipeline(
-    Readable.from(chunks, { objectMode: false, highWaterMark: CHUNK }),
-    transform,
-    () => undefined,
-  );
   try {
-    for await (const chunk of output) yield chunk as Buffer;
+    for await (const chunk of decompress(packing, chunks)) yield chunk as Buffer;
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     if (!code.startsWith('Z_') && !code.startsWith('ZSTD_')) throw error;
@@ -104,14 +86,18 @@ export async function* sourceBytes(
   compression: Compression,
 ): AsyncGenerator<Buffer, void, undefined> {
   const raw = source.kind === 'file' ? fileChunks(source.path, source.growth) : portChunks(source.port);
-  const first = await raw.next();
-  const head = first.done === true ? Buffer.alloc(0) : first.value;
+  let head: Buffer = Buffer.alloc(0);
+  while (head.length < MAGIC_BYTES) {
+    const next = await raw.next();
+    if (next.done === true) break;
+    head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);
+  }
   const chunks = withHead(head, raw);
   try {
-    const name = compression === 'auto' ? sniff(head) : compression;
-    const transform = decoder(name);
-    if (transform === undefined) yield* chunks;
-    else yield* decoded(name === 'zstd' ? splitZstdFrames(chunks) : chunks, transform);
+    const packing = compression === 'auto' ? packingOf(head) : compression;
+    if (packing === 'none') yield* chunks;
+    else if (packing === 'gzip' || packing === 'zstd') yield* decoded(packing, chunks);
+    else unsupported(packing);
   } finally {
     await raw.return(undefined);
   }

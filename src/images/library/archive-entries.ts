@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { posix } from 'node:path';
-import { PassThrough, Readable, pipeline } from 'node:stream';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { Readable } from 'node:stream';
 import { toLadeError } from '#errors';
 import { asDiffId, isDigest, type Digest, type DiffId } from '#oci';
 import type { Lease } from '#store';
-import { readTar, type TarItem } from '#tar';
+import { packingOf, readTar, unpackedBytes, type TarItem } from '#tar';
 import type { Context } from './context.ts';
 import { libraryErrors } from './errors.ts';
 
@@ -56,11 +55,6 @@ const isTar = (head: Buffer): boolean => {
   return block.every((byte) => byte === 0) || checksumFits(block);
 };
 
-const GZIP = Buffer.of(0x1f, 0x8b);
-const ZSTD = Buffer.of(0x28, 0xb5, 0x2f, 0xfd);
-
-const begins = (head: Buffer, magic: Buffer): boolean => head.subarray(0, magic.length).equals(magic);
-
 /** Chunks with the first block of content in one piece; each is a copy. */
 const peeked = async (chunks: AsyncIterable<Uint8Array>) => {
   const iterator = chunks[Symbol.asyncIterator]();
@@ -77,19 +71,6 @@ const peeked = async (chunks: AsyncIterable<Uint8Array>) => {
     }
   }
   return { head, rest };
-};
-
-/** The uncompressed bytes of an archive that may be compressed by gzip or zstd. */
-export const decompressed = async (stream: Readable): Promise<AsyncIterable<Uint8Array>> => {
-  const { head, rest } = await peeked(stream as AsyncIterable<Uint8Array>);
-  const chunkSize = 256 * 1024;
-  const source = Readable.from(rest(), { objectMode: false });
-  const decode = begins(head, GZIP)
-    ? createGunzip({ chunkSize })
-    : begins(head, ZSTD)
-      ? createZstdDecompress({ chunkSize })
-      : new PassThrough();
-  return pipeline(source, decode, () => undefined) as AsyncIterable<Uint8Array>;
 };
 
 /** A stream of the chunks that remembers what reading them failed with. */
@@ -163,11 +144,7 @@ const readDocument = async (path: string, rest: AsyncIterable<Buffer>, room: num
   return { kind: 'document', bytes: Buffer.concat(chunks) } as const;
 };
 
-const isCompressed = (head: Buffer): boolean =>
-  begins(head, GZIP) ||
-  begins(head, ZSTD) ||
-  begins(head, Buffer.from('BZh')) ||
-  begins(head, Buffer.from([0xfd, 0x37, 0x7a]));
+const isCompressed = (head: Buffer): boolean => packingOf(head) !== 'none';
 
 const readFile = async (
   context: Context,
@@ -201,7 +178,7 @@ export const readArchive = async (
   const links = new Map<string, string>();
   let room = MAX_DOCUMENTS;
   try {
-    for await (const item of readTar(await decompressed(stream))) {
+    for await (const item of readTar(await unpackedBytes(stream))) {
       read.signal?.throwIfAborted();
       const path = cleanPath(item.entry.path);
       const { kind, linkName } = item.entry;
