@@ -50,6 +50,14 @@ export const runtimeErrors = defineErrors('runtime', {
     kind: 'internal',
     message: (p: Failed) => `the container could not be started: ${p.text}`,
   },
+  controlFailed: {
+    kind: 'internal',
+    message: (p: Failed & { verb: string }) => `cannot ${p.verb} container ${p.id}: ${p.text}`,
+  },
+  updateFailed: {
+    kind: 'internal',
+    message: (p: Failed) => `Cannot update container ${p.id}: ${p.text}`,
+  },
   execFailed: {
     kind: 'internal',
     message: (p: Failed) => `the command could not be started: ${p.text}`,

@@ -40,7 +40,12 @@ export type {
   TerminalSize,
 } from './types.ts';
 export { createRuntime, type RuntimeOptions } from './runtime.ts';
-export { toRuntimeSpec, toRuntimeProcess } from './to-runtime-spec.ts';
+export {
+  DEFAULT_MASKED_PATHS,
+  DEFAULT_READONLY_PATHS,
+  toRuntimeProcess,
+  toRuntimeSpec,
+} from './to-runtime-spec.ts';
 export { resolveUser } from './users.ts';
 export { readHostFacts } from './host-facts.ts';
 export { readLogs } from './logs.ts';

@@ -15,8 +15,9 @@ import { isAlive, monitorArgumentsOf, readPidFile, signalProcess } from './proce
 import { removeContainer } from './removal.ts';
 import { openSession, resizeTerminal } from './session.ts';
 import { openExecFifo } from './start-fifo.ts';
+import { updateArguments } from './spec-resources.ts';
 import { readStateFile, type StateFile } from './state-file.ts';
-import type { ExitStatus, Runtime, RuntimeState } from './types.ts';
+import type { ExitStatus, ResourcesInput, Runtime, RuntimeState } from './types.ts';
 
 export interface RuntimeOptions {
   /** Directory that survives a restart of the machine; exit codes are kept in it. */
@@ -88,7 +89,19 @@ const control = async (
   id: string,
 ): Promise<void> => {
   const result = await runProgram(context.program, ['--root', context.paths.state, verb, id]);
-  if (result.exitCode !== 0) throw runtimeErrors.startFailed({ id, text: messageOf(result.stderr) });
+  if (result.exitCode === 0) return;
+  if (verb !== 'start') liveState(context, id);
+  throw verb === 'start'
+    ? runtimeErrors.startFailed({ id, text: messageOf(result.stderr) })
+    : runtimeErrors.controlFailed({ id, verb, text: messageOf(result.stderr) });
+};
+
+const update = async (context: RuntimeContext, id: string, resources: ResourcesInput): Promise<void> => {
+  liveState(context, id);
+  const args = updateArguments(resources);
+  if (args.length === 0) return;
+  const result = await runProgram(context.program, ['--root', context.paths.state, 'update', ...args, id]);
+  if (result.exitCode !== 0) throw runtimeErrors.updateFailed({ id, text: messageOf(result.stderr) });
 };
 
 const start = async (context: RuntimeContext, id: string): Promise<void> => {
@@ -188,6 +201,7 @@ export const createRuntime = (options: RuntimeOptions): Runtime => {
       return execMonitored(context, { id, execId: randomBytes(16).toString('hex') }, exec);
     },
     kill: (id, signal) => kill(context, id, signal),
+    update: (id, resources) => update(context, id, resources),
     pause: (id) => control(context, 'pause', id),
     resume: (id) => control(context, 'resume', id),
     state: (id) => stateOf(context, id),

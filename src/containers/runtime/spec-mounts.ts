@@ -36,15 +36,13 @@ const shmMount = (input: SpecInput): RuntimeMount =>
         ],
       };
 
-const mqueueMount = (input: SpecInput): RuntimeMount =>
-  input.ipc === 'host'
-    ? { destination: '/dev/mqueue', type: 'bind', source: '/dev/mqueue', options: ['rbind'] }
-    : {
-        destination: '/dev/mqueue',
-        type: 'mqueue',
-        source: 'mqueue',
-        options: ['nosuid', 'noexec', 'nodev'],
-      };
+/** One instance for each IPC namespace, so that a container with the machine's namespace sees the machine's queues. */
+const MQUEUE_MOUNT: RuntimeMount = {
+  destination: '/dev/mqueue',
+  type: 'mqueue',
+  source: 'mqueue',
+  options: ['nosuid', 'noexec', 'nodev'],
+};
 
 const defaultMounts = (input: SpecInput): readonly RuntimeMount[] => {
   const mode = input.privileged === true ? 'rw' : 'ro';
@@ -69,7 +67,7 @@ const defaultMounts = (input: SpecInput): readonly RuntimeMount[] => {
       source: 'cgroup',
       options: [mode, 'nosuid', 'noexec', 'nodev', 'relatime'],
     },
-    mqueueMount(input),
+    MQUEUE_MOUNT,
     shmMount(input),
   ];
 };

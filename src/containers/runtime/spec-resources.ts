@@ -54,6 +54,23 @@ const memoryOf = (input: ResourcesInput): RuntimeResources['memory'] => {
   return Object.keys(memory).length === 0 ? undefined : memory;
 };
 
+/** Options of the OCI runtime's `update` for what is to change. */
+export const updateArguments = (input: ResourcesInput): readonly string[] => {
+  const [cpu, memory] = [cpuOf(input), memoryOf(input)];
+  const options: readonly (readonly [string, number | string | undefined])[] = [
+    ['--memory', memory?.limit],
+    ['--memory-reservation', memory?.reservation],
+    ['--memory-swap', memory?.swap],
+    ['--cpu-period', cpu?.period],
+    ['--cpu-quota', cpu?.quota],
+    ['--cpu-share', cpu?.shares],
+    ['--cpuset-cpus', cpu?.cpus],
+    ['--cpuset-mems', cpu?.mems],
+    ['--pids-limit', input.pids],
+  ];
+  return options.flatMap(([name, value]) => (value === undefined ? [] : [name, String(value)]));
+};
+
 /** `linux.resources` of one container. */
 export const resourcesOf = (input: SpecInput): RuntimeResources => {
   const wanted = input.resources ?? {};

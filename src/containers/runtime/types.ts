@@ -291,6 +291,8 @@ export interface Runtime {
   exec(id: string, options: ExecOptions): Promise<ExecSession>;
   /** Signals the container's first process; `SIGKILL` reaches a paused one too. */
   kill(id: string, signal: NodeJS.Signals | number): Promise<void>;
+  /** Changes the limits of a live container; what is absent stays as it is. */
+  update(id: string, resources: ResourcesInput): Promise<void>;
   pause(id: string): Promise<void>;
   resume(id: string): Promise<void>;
   state(id: string): RuntimeState;

@@ -1,8 +1,10 @@
 import { PassThrough, type Writable } from 'node:stream';
-import { readLogs, type OutputChunk, type Session } from '#runtime';
+import type { OutputChunk, Session } from '#runtime';
 import type { Container } from './container.ts';
-import { emitContainer, filesOf, type EngineContext } from './context.ts';
+import { containerLogs } from './container-logs.ts';
+import { emitContainer, type EngineContext } from './context.ts';
 import { isLive } from './record.ts';
+import { nowNs } from './time.ts';
 import type { AttachOptions, Attachment } from './types.ts';
 
 /** A session that may come later; `closed` once the client has left. */
@@ -12,23 +14,28 @@ interface LateSession {
   close(): void;
 }
 
-const wanted = (options: AttachOptions, chunk: OutputChunk): boolean =>
+const isWanted = (options: AttachOptions, chunk: OutputChunk): boolean =>
   chunk.stream === 'stdout' ? options.stdout !== false : options.stderr !== false;
 
-async function* outputOf(
+/** The log up to now. A container that is attached to before it starts writes nothing that is older. */
+const pastOutput = (
   context: EngineContext,
   container: Container,
   options: AttachOptions,
+): AsyncIterable<OutputChunk> | undefined =>
+  options.logs === true
+    ? containerLogs(context, container, { stdout: true, stderr: true, untilNs: nowNs() }).output
+    : undefined;
+
+async function* outputOf(
+  options: AttachOptions,
+  past: AsyncIterable<OutputChunk> | undefined,
   late: LateSession | undefined,
 ): AsyncGenerator<OutputChunk> {
-  if (options.logs === true) {
-    for await (const { stream, data } of readLogs(filesOf(context, container.id).log)) {
-      if (wanted(options, { stream, data })) yield { stream, data };
-    }
-  }
+  if (past !== undefined) for await (const chunk of past) if (isWanted(options, chunk)) yield chunk;
   const session = await late?.session;
   if (session === undefined) return;
-  for await (const chunk of session.output) if (wanted(options, chunk)) yield chunk;
+  for await (const chunk of session.output) if (isWanted(options, chunk)) yield chunk;
 }
 
 const liveSession = (session: Session): LateSession => ({
@@ -72,34 +79,77 @@ const pendingSession = (context: EngineContext, container: Container, stdin: boo
   };
 };
 
+const takesInput = (container: Container, options: AttachOptions): boolean =>
+  options.stdin === true && container.record.config.OpenStdin === true;
+
 const sessionFor = async (
   context: EngineContext,
   container: Container,
   options: AttachOptions,
 ): Promise<LateSession | undefined> => {
   if (options.stream !== true) return undefined;
-  const stdin = options.stdin === true && container.record.config.OpenStdin === true;
-  if (!isLive(container.record)) return pendingSession(context, container, stdin);
+  if (!isLive(container.record)) return pendingSession(context, container, takesInput(container, options));
   return liveSession(await context.runtime.attach(container.id));
 };
 
+/** Conmon waits for a client that does not read. */
+const discardOutput = async (session: Session): Promise<void> => {
+  for await (const _ of session.output) void _;
+};
+
 /**
- * Connects a client with a container's streams. One that attaches before the start misses nothing; output ends with
- * the process, or when the start fails or the container is removed.
+ * Past and future output of a live container both come from its log, since nobody can tell where the log ends and a
+ * session begins; a session only takes the input there.
+ */
+const followLog = async (
+  context: EngineContext,
+  container: Container,
+  options: AttachOptions,
+): Promise<Omit<Attachment, 'tty'>> => {
+  const stop = new AbortController();
+  const session = takesInput(container, options) ? await context.runtime.attach(container.id) : undefined;
+  if (session !== undefined) void discardOutput(session).catch(() => undefined);
+  const { output } = containerLogs(context, container, {
+    follow: true,
+    stdout: options.stdout !== false,
+    stderr: options.stderr !== false,
+    signal: stop.signal,
+  });
+  const close = (): void => {
+    stop.abort();
+    session?.close();
+  };
+  return { stdin: session?.stdin, output, close };
+};
+
+const joinStreams = async (
+  context: EngineContext,
+  container: Container,
+  options: AttachOptions,
+): Promise<Omit<Attachment, 'tty'>> => {
+  if (options.logs === true && options.stream === true && isLive(container.record)) {
+    return followLog(context, container, options);
+  }
+  const past = pastOutput(context, container, options);
+  const late = await sessionFor(context, container, options);
+  return {
+    stdin: options.stdin === true ? late?.stdin : undefined,
+    output: outputOf(options, past, late),
+    close: () => late?.close(),
+  };
+};
+
+/**
+ * Connects a client with a container's streams. One that attaches before the start misses nothing; with the log asked
+ * for, nothing comes twice. Output ends with the process, or when the start fails or the container is removed.
  */
 export const attach = async (
   context: EngineContext,
   container: Container,
   options: AttachOptions,
 ): Promise<Attachment> => {
-  const late = await sessionFor(context, container, options);
+  const streams = await joinStreams(context, container, options);
   emitContainer(context, container, 'attach');
-  const close = (): void => late?.close();
-  options.signal?.addEventListener('abort', close, { once: true });
-  return {
-    tty: container.record.config.Tty ?? false,
-    stdin: options.stdin === true ? late?.stdin : undefined,
-    output: outputOf(context, container, options, late),
-    close,
-  };
+  options.signal?.addEventListener('abort', streams.close, { once: true });
+  return { tty: container.record.config.Tty ?? false, ...streams };
 };

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
+import { toLadeError } from '#errors';
 import type { Snapshot } from '#layers';
 import type { Container } from './container.ts';
 import { emitContainer, filesOf, type EngineContext } from './context.ts';
@@ -8,7 +9,14 @@ import { checkConfig, checkHostConfig, warningsOf } from './host-config.ts';
 import { mergeConfig } from './merge-config.ts';
 import { planMounts, type MountWish } from './mount-plan.ts';
 import { generateName, isValidName } from './names.ts';
-import { hostnameOf, modeOf, networkOwner, wantedNetworks } from './networking.ts';
+import {
+  checkSharedNetwork,
+  hostnameOf,
+  modeOf,
+  networkOwner,
+  wantedNetworks,
+  withNetworkNames,
+} from './networking.ts';
 import { portRequestsOf } from './published-ports.ts';
 import type { EngineImage } from './ports.ts';
 import type { ContainerRecord } from './record.ts';
@@ -56,7 +64,7 @@ const withSharedName = (context: EngineContext, record: ContainerRecord): Contai
     : { ...record, config: { ...record.config, Hostname: hostnameOf(owner.record) } };
 };
 
-/** Finds every fault that can be found before anything is made. */
+/** Finds every fault that can be found before anything is made. Networks may still be made before the start. */
 const checkRecord = (context: EngineContext, record: ContainerRecord): void => {
   const { config, hostConfig } = record;
   portRequestsOf(config, hostConfig);
@@ -64,8 +72,19 @@ const checkRecord = (context: EngineContext, record: ContainerRecord): void => {
   if ((config.StopSignal ?? '') !== '') signalNumber(config.StopSignal ?? '');
   const mode = modeOf(hostConfig);
   if (mode.kind === 'container') context.containers.find(mode.container);
-  for (const name of Object.keys(record.networks)) context.networks.inspect(name);
+  const directory = config.WorkingDir ?? '';
+  if (directory !== '' && !directory.startsWith('/')) {
+    throw engineErrors.invalidConfig({
+      reason: `the working directory '${directory}' is invalid, it needs to be an absolute path`,
+    });
+  }
 };
+
+/** To a client, "not found" means that the image is missing: it would pull it. Another container is an option's value. */
+const asCreateError = (error: unknown): unknown =>
+  engineErrors.containerNotFound.is(error)
+    ? engineErrors.invalidConfig({ reason: toLadeError(error).message }, error)
+    : error;
 
 const recordOf = (
   options: CreateContainerOptions,
@@ -140,11 +159,14 @@ export const create = async (
   const host = options.hostConfig ?? {};
   checkConfig(options.config);
   checkHostConfig(host, context.runtime.name);
+  checkSharedNetwork(options.config, host);
   const image = await context.library.resolve(options.config.Image ?? '', { platform: options.platform });
   const id = newId();
   const name = reserveName(context, options.name, id);
   try {
-    const record = withSharedName(context, recordOf(options, { id, name, image, host }));
+    const made = recordOf(options, { id, name, image, host });
+    const named = { ...made, networks: withNetworkNames(context, made.networks) };
+    const record = withSharedName(context, named);
     checkRecord(context, record);
     const from = inheritedMounts(host, (other) => context.containers.find(other).record);
     const wishes = planMounts(record.config, host, from);
@@ -153,6 +175,6 @@ export const create = async (
     return { id, warnings: warningsOf(host, context.runtime.host) };
   } catch (error) {
     context.containers.giveUp(name);
-    throw error;
+    throw asCreateError(error);
   }
 };

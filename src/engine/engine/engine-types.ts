@@ -28,6 +28,7 @@ import type {
   ContainerSummary,
   EndpointRequest,
   ExecInspect,
+  HostConfig,
   StatsReading,
   VolumeCreateOptions,
   VolumeInspect,
@@ -49,6 +50,8 @@ export interface Containers {
   kill(name: string, signal?: string): Promise<void>;
   pause(name: string): Promise<void>;
   unpause(name: string): Promise<void>;
+  /** Changes limits, also of a running container, and the restart policy; answers with warnings. */
+  update(name: string, change: HostConfig): Promise<readonly string[]>;
   rename(name: string, newName: string): Promise<void>;
   remove(name: string, options?: RemoveOptions): Promise<void>;
   /** The returned promise is the result; `ready` resolves when the wait is registered. */

@@ -230,9 +230,17 @@ describe.skipIf(!isRoot)('what a container gets (needs root)', () => {
   test('refuses by name what it does not honour', async () => {
     const refused = (hostConfig: object) => make('true', {}, hostConfig);
     await expect(refused({ BlkioWeight: 10 })).rejects.toThrow('HostConfig.BlkioWeight is not supported');
-    await expect(refused({ Init: true })).rejects.toMatchObject({
+    await expect(refused({ Links: ['a:b'] })).rejects.toMatchObject({
       code: engineErrors.unsupportedOption.code,
     });
+    await expect(refused({ NanoCpus: 1e15 })).rejects.toThrow('Range of CPUs is from 0.01 to');
+    await expect(make('true', { WorkingDir: 'rel' })).rejects.toThrow('needs to be an absolute path');
+    const missing = { kind: 'invalid-argument', message: 'No such container: nobody' };
+    await expect(refused({ NetworkMode: 'container:nobody' })).rejects.toMatchObject(missing);
+    await expect(refused({ VolumesFrom: ['nobody'] })).rejects.toMatchObject(missing);
+    await expect(make('true', { Hostname: 'own' }, { NetworkMode: 'container:nobody' })).rejects.toThrow(
+      'conflicting options: hostname and the network mode',
+    );
     await expect(refused({ LogConfig: { Type: 'syslog' } })).rejects.toThrow('the log driver syslog');
     await expect(refused({ Binds: ['/nosuch:relative'] })).rejects.toMatchObject({
       kind: 'invalid-argument',

@@ -13,16 +13,16 @@ import { inspect } from './inspect.ts';
 import { start } from './life.ts';
 import { list } from './list.ts';
 import { joinNetwork, leaveNetwork } from './networking.ts';
-import { refreshHosts } from './own-files.ts';
+import { changeNetworks } from './own-files.ts';
 import type { EngineDeps } from './ports.ts';
 import { pruneContainers } from './prune.ts';
-import { isLive } from './record.ts';
 import { recover } from './recovery.ts';
 import { rename } from './rename.ts';
 import { resizeContainer } from './resize.ts';
 import { stats } from './stats.ts';
 import { kill, pause, remove, restart, stop, unpause } from './stop.ts';
 import { top } from './top.ts';
+import { update } from './update.ts';
 import { openVolumeTable } from './volume-table.ts';
 import { createVolumes } from './volumes.ts';
 import { wait } from './wait.ts';
@@ -45,6 +45,7 @@ const createContainers = (context: EngineContext, execs: ExecTable): Containers 
     kill: async (name, signal) => kill(context, find(name), signal ?? ''),
     pause: async (name) => pause(context, find(name)),
     unpause: async (name) => unpause(context, find(name)),
+    update: async (name, change) => update(context, find(name), change),
     rename: async (name, newName) => rename(context, find(name), newName),
     remove: async (name, options) => remove(context, find(name), options),
     wait: (name, options) => wait(find(name), options),
@@ -62,13 +63,11 @@ const createContainers = (context: EngineContext, execs: ExecTable): Containers 
     prune: (filters) => pruneContainers(context, filters),
     connectNetwork: async (name, network, endpoint) => {
       const container = find(name);
-      await joinNetwork(context, container, network, endpoint);
-      if (isLive(container.record)) refreshHosts(context, container.record);
+      await changeNetworks(context, container, () => joinNetwork(context, container, network, endpoint));
     },
     disconnectNetwork: async (name, network) => {
       const container = find(name);
-      await leaveNetwork(context, container, network);
-      if (isLive(container.record)) refreshHosts(context, container.record);
+      await changeNetworks(context, container, () => leaveNetwork(context, container, network));
     },
   };
 };

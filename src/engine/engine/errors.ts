@@ -82,6 +82,11 @@ export const engineErrors = defineErrors('engine', {
     message: (p: { id: string }) => `exec ${p.id} has already run`,
     hint: 'create another one',
   },
+  initMissing: {
+    kind: 'failed-precondition',
+    message: () => '--init needs an init program on this machine, and none was found',
+    hint: 'install one (Debian: apt-get install tini), or leave --init out',
+  },
   noExecCommand: { kind: 'invalid-argument', message: () => 'No exec command specified' },
   volumeNotFound: {
     kind: 'not-found',

@@ -1,5 +1,7 @@
+import { cpus } from 'node:os';
 import { rlimitWarnings, type HostFacts } from '#runtime';
 import { engineErrors } from './errors.ts';
+import { checkInit } from './init-program.ts';
 import type { ContainerConfig, HostConfig } from './wire-types.ts';
 
 /** Fields of HostConfig that the engine honours; some only with certain values (see `RULES`). */
@@ -14,7 +16,6 @@ const SUPPORTED: ReadonlySet<string> = new Set(
 /** Values of the remaining fields, and of some honoured ones, that change nothing or can be had. */
 const ALLOWED_VALUES: Readonly<Record<string, readonly unknown[]>> = {
   CgroupnsMode: ['', 'private', 'host'],
-  Init: [null, false],
   IpcMode: ['', 'private', 'shareable', 'host'],
   Isolation: ['', 'default'],
   MemorySwappiness: [null, -1],
@@ -75,6 +76,13 @@ const checkResources = (host: HostConfig): void => {
   if (memory !== 0 && memory < MIN_MEMORY_BYTES) {
     throw engineErrors.invalidConfig({ reason: 'Minimum memory limit allowed is 6MB' });
   }
+  const available = cpus().length;
+  const wanted = (host.NanoCpus ?? 0) / 1e9;
+  if (wanted < 0 || wanted > available) {
+    throw engineErrors.invalidConfig({
+      reason: `Range of CPUs is from 0.01 to ${available}.00, as there are only ${available} CPUs available`,
+    });
+  }
   const swap = host.MemorySwap ?? 0;
   if (swap > 0 && memory === 0) {
     throw engineErrors.invalidConfig({
@@ -99,6 +107,7 @@ export const checkHostConfig = (host: HostConfig, runtimeName: string): void => 
   checkLogging(host);
   checkRestart(host);
   checkResources(host);
+  checkInit(host);
   if (!['', undefined, runtimeName].includes(host.Runtime)) {
     throw engineErrors.invalidConfig({ reason: `unknown or invalid runtime name: ${host.Runtime}` });
   }

@@ -1,11 +1,13 @@
+import { DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS } from '#runtime';
 import type { Container } from './container.ts';
 import { filesOf, type EngineContext } from './context.ts';
 import { commandOf } from './merge-config.ts';
 import { graphDriverOf, networkSettings } from './network-settings.ts';
 import { hostnameOf, networkOwner } from './networking.ts';
 import { statusWord, type ContainerRecord, type MountRecord } from './record.ts';
+import { parseSecurityOptions } from './security-options.ts';
 import { ZERO_TIME } from './time.ts';
-import type { ContainerInspect, MountPoint, StateInspect } from './wire-types.ts';
+import type { ContainerInspect, HostConfig, MountPoint, StateInspect } from './wire-types.ts';
 
 /** The State of inspect. */
 export const stateInspect = (record: ContainerRecord): StateInspect => {
@@ -68,6 +70,18 @@ const pathsOf = (context: EngineContext, record: ContainerRecord) => {
   };
 };
 
+/** With the defaults that it is run with, and null where Docker has null for "no limit". */
+const shownHostConfig = (host: HostConfig): HostConfig => {
+  const open = host.Privileged === true || parseSecurityOptions(host.SecurityOpt).allPaths;
+  return {
+    ...host,
+    MaskedPaths: host.MaskedPaths ?? (open ? null : DEFAULT_MASKED_PATHS),
+    ReadonlyPaths: host.ReadonlyPaths ?? (open ? null : DEFAULT_READONLY_PATHS),
+    PidsLimit: host.PidsLimit === 0 ? null : host.PidsLimit,
+    MemorySwappiness: host.MemorySwappiness === -1 ? null : host.MemorySwappiness,
+  };
+};
+
 /** GET /containers/{id}/json. */
 export const inspect = async (
   context: EngineContext,
@@ -92,7 +106,7 @@ export const inspect = async (
     ProcessLabel: '',
     AppArmorProfile: '',
     ExecIDs: given.execIds.length === 0 ? null : given.execIds,
-    HostConfig: record.hostConfig,
+    HostConfig: shownHostConfig(record.hostConfig),
     GraphDriver: graphDriverOf(context, record),
     ...(given.size ? await sizesOf(context, record) : {}),
     Mounts: record.mounts.map(mountPoint),

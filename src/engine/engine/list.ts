@@ -109,6 +109,10 @@ const checkValues = (filters: Filters): void => {
   if (odd !== undefined) throw engineErrors.invalidFilter({ name: `status=${odd}` });
 };
 
+/** The image as it was named, unless that name is another image's by now, or nobody's. */
+const shownImage = async (context: EngineContext, record: ContainerRecord): Promise<string> =>
+  (await ancestorId(context, record.imageName)) === record.imageId ? record.imageName : record.imageId;
+
 const summary = async (
   context: EngineContext,
   record: ContainerRecord,
@@ -116,7 +120,7 @@ const summary = async (
 ): Promise<ContainerSummary> => ({
   Id: record.id,
   Names: [`/${record.name}`],
-  Image: record.imageName,
+  Image: await shownImage(context, record),
   ImageID: record.imageId,
   Command: commandOf(record.config).join(' '),
   Created: Math.floor(Date.parse(record.created) / 1000),

@@ -1,4 +1,5 @@
 import { hostname as machineName } from 'node:os';
+import { isLadeError } from '#errors';
 import { parseNetworkMode, type Endpoint, type NetworkMode } from '#network';
 import type { NetworkInput } from '#runtime';
 import type { Container } from './container.ts';
@@ -6,9 +7,18 @@ import { emitNetwork, type EngineContext } from './context.ts';
 import { engineErrors } from './errors.ts';
 import { portRequestsOf } from './published-ports.ts';
 import type { ContainerRecord } from './record.ts';
-import type { EndpointRequest, HostConfig, NetworkingConfig } from './wire-types.ts';
+import type { ContainerConfig, EndpointRequest, HostConfig, NetworkingConfig } from './wire-types.ts';
 
 export const modeOf = (host: HostConfig): NetworkMode => parseNetworkMode(host.NetworkMode);
+
+const nameOfNetwork = (context: EngineContext, given: string): string => {
+  try {
+    return context.networks.inspect(given).name;
+  } catch (error) {
+    if (isLadeError(error, 'not-found')) return given;
+    throw error;
+  }
+};
 
 /** The wanted networks by name: that of the mode first, then the others. */
 export const wantedNetworks = (
@@ -29,6 +39,35 @@ export const wantedNetworks = (
     });
   }
   return Object.fromEntries([[primary, own], ...others]);
+};
+
+/** The same networks by their own names, where they are there already. */
+export const withNetworkNames = (
+  context: EngineContext,
+  networks: Readonly<Record<string, EndpointRequest>>,
+): Readonly<Record<string, EndpointRequest>> =>
+  Object.fromEntries(
+    Object.entries(networks).map(([given, request]) => [nameOfNetwork(context, given), request]),
+  );
+
+const given = (value: object | readonly unknown[] | null | undefined): boolean =>
+  Object.keys(value ?? {}).length > 0;
+
+/** Refuses what belongs to the container whose network is shared. */
+export const checkSharedNetwork = (config: ContainerConfig, host: HostConfig): void => {
+  if (modeOf(host).kind !== 'container') return;
+  const conflicts: readonly (readonly [boolean, string])[] = [
+    [(config.Hostname ?? '') !== '', 'hostname and the network mode'],
+    [given(host.Dns), 'dns and the network mode'],
+    [given(host.ExtraHosts), 'custom host-to-IP mapping and the network mode'],
+    [(config.MacAddress ?? '') !== '', 'mac-address and the network mode'],
+    [
+      given(host.PortBindings) || host.PublishAllPorts === true,
+      'port publishing and the container type network mode',
+    ],
+  ];
+  const found = conflicts.find(([conflicting]) => conflicting);
+  if (found !== undefined) throw engineErrors.invalidConfig({ reason: `conflicting options: ${found[1]}` });
 };
 
 /** The name a container gives itself. */
@@ -123,7 +162,7 @@ export const joinNetwork = async (
     const netnsPath = context.networks.namespacePath(record.id);
     await attachOne(context, record, name, { netnsPath, withPorts: false, request });
   }
-  await context.containers.save(container, { networks: { ...record.networks, [name]: request } });
+  await context.containers.save(container, { networks: { ...container.record.networks, [name]: request } });
 };
 
 /** Takes a container off a network. */
@@ -145,7 +184,7 @@ export const leaveNetwork = async (
     emitNetwork(context, found, 'disconnect', record.id);
   }
   const networks = Object.fromEntries(
-    Object.entries(record.networks).filter(([name]) => name !== found.name),
+    Object.entries(container.record.networks).filter(([name]) => name !== found.name),
   );
   await context.containers.save(container, { networks });
 };

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, statSync } from 'node:fs';
+import { closeSync, constants, openSync, readlinkSync, statSync } from 'node:fs';
 import { posix } from 'node:path';
 import { errnoOf, openInRoot } from '#sys';
 import type { Container } from './container.ts';
@@ -17,6 +17,8 @@ export interface PathRoot extends AsyncDisposable {
   readonly fd: number;
   /** The wanted path below `fd`; absolute and clean. */
   readonly inner: string;
+  /** The last part of the path as it was asked for; empty for the root. */
+  readonly name: string;
   /** What `/` of `fd` is called in the container; empty for the container's own root. */
   readonly prefix: string;
 }
@@ -47,11 +49,30 @@ const placeInMount = (container: Container, path: string): Place | undefined => 
     : { root: posix.dirname(mount.source), inner: `/${posix.basename(mount.source)}`, prefix: '' };
 };
 
-const openRoot = (place: Place, release: () => Promise<void>): PathRoot => {
+/** Where a path leads when its last part is followed too; the path itself where nothing is there. */
+const followed = (fd: number, path: string): string => {
+  try {
+    const found = openInRoot(fd, path, { flags: O_PATH });
+    try {
+      const [base, inside] = [fd, found].map((open) => readlinkSync(`/proc/self/fd/${open}`));
+      return base === '/' ? (inside ?? path) : inside?.slice(base?.length) || '/';
+    } finally {
+      closeSync(found);
+    }
+  } catch {
+    return path;
+  }
+};
+
+/** `LINK/` and `LINK/.` mean what the link leads to. */
+const followsLast = (path: string): boolean => path.endsWith('/') || path.endsWith('/.');
+
+const openRoot = (place: Place, path: string, release: () => Promise<void>): PathRoot => {
   const fd = openSync(place.root, O_PATH | constants.O_DIRECTORY);
   return {
     fd,
-    inner: place.inner,
+    inner: followsLast(path) ? followed(fd, place.inner) : place.inner,
+    name: posix.basename(cleanContainerPath(path)),
     prefix: place.prefix,
     [Symbol.asyncDispose]: async () => {
       closeSync(fd);
@@ -71,12 +92,12 @@ export const openPathRoot = async (
   const clean = cleanContainerPath(path);
   const { state } = container.record;
   if (isLive(container.record) && (state.kind === 'running' || state.kind === 'paused')) {
-    return openRoot({ root: `/proc/${state.pid}/root`, inner: clean, prefix: '' }, nothing);
+    return openRoot({ root: `/proc/${state.pid}/root`, inner: clean, prefix: '' }, path, nothing);
   }
   const mounted = placeInMount(container, clean);
-  if (mounted !== undefined) return openRoot(mounted, nothing);
+  if (mounted !== undefined) return openRoot(mounted, path, nothing);
   const access = await openRootAccess(context, container);
-  return openRoot({ root: access.path, inner: clean, prefix: '' }, async () => {
+  return openRoot({ root: access.path, inner: clean, prefix: '' }, path, async () => {
     await access[Symbol.asyncDispose]();
   });
 };

@@ -63,14 +63,13 @@ export const statInRoot = (root: PathRoot): Stats => {
 /** Name, size, mode, time and link target of a path for the X-Docker-Container-Path-Stat header. */
 export const describePath = (root: PathRoot): PathStat => {
   const stat = statInRoot(root);
-  const name = posix.basename(posix.join('/', root.prefix, root.inner));
   const target = (): string => {
     using parent = openDirectory(root.fd, posix.dirname(root.inner));
     const text = readlinkSync(parent.entry(posix.basename(root.inner)));
     return linkTarget(root, root.inner, text);
   };
   return {
-    name: name === '' ? '/' : name,
+    name: root.name === '' ? '/' : root.name,
     size: stat.size,
     mode: goFileMode(stat),
     mtime: stat.mtime.toISOString(),

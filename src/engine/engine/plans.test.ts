@@ -7,6 +7,7 @@ import { generateName, isValidName } from './names.ts';
 import { wantedNetworks } from './networking.ts';
 import { portMapOf, portRequestsOf } from './published-ports.ts';
 import { nextDelayMs, restarts } from './restart-policy.ts';
+import { mergeLines } from './own-files.ts';
 import type { ContainerRecord } from './record.ts';
 import { parseSecurityOptions } from './security-options.ts';
 import { signalNumber } from './signals.ts';
@@ -224,4 +225,12 @@ test('ps and /proc/net/dev', () => {
   const dev =
     'Inter-|\n face |\n    lo: 1 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0\n  eth0: 10 2 3 4 0 0 0 0 20 6 7 8 0 0 0 0\n';
   expect(parseNetDev(dev)).toEqual({ eth0: { rx: [10, 2, 3, 4], tx: [20, 6, 7, 8] } });
+});
+
+test('a change of networks keeps the lines that a container wrote into its hosts file', () => {
+  const [before, after] = ['1\tlocalhost\n2\tme\n', '1\tlocalhost\n3\tme\n4\tme\n'];
+  expect(mergeLines('1\tlocalhost\n2\tme\n9\town\n', before, after)).toBe(
+    '1\tlocalhost\n9\town\n3\tme\n4\tme\n',
+  );
+  expect(mergeLines('9\town', after, before)).toBe('9\town\n2\tme\n');
 });

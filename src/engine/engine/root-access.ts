@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Container } from './container.ts';
 import { snapshotOf, type EngineContext } from './context.ts';
+import { initPaths } from './init-program.ts';
 import { isLive, type ContainerRecord } from './record.ts';
 
 /** What the runtime puts into a root file system besides mounts, and so is no change of the container's. */
@@ -18,6 +19,7 @@ const RUNTIME_PATHS: readonly string[] = [
 export const ignoredPaths = (record: ContainerRecord): readonly string[] => [
   ...RUNTIME_PATHS,
   ...record.mounts.map(({ target }) => target),
+  ...initPaths(record.hostConfig),
 ];
 
 export interface RootAccess extends AsyncDisposable {

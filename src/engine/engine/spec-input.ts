@@ -13,6 +13,7 @@ import {
 } from '#runtime';
 import { devicesOf } from './devices.ts';
 import { rlimitsOf } from './host-config.ts';
+import { belowInit, initMounts } from './init-program.ts';
 import { commandOf } from './merge-config.ts';
 import { hostnameOf } from './networking.ts';
 import type { ContainerRecord, MountRecord } from './record.ts';
@@ -33,7 +34,8 @@ const swapOf = (host: HostConfig, facts: HostFacts): number | undefined => {
   return swap ?? (memory === undefined ? undefined : memory * 2);
 };
 
-const resourcesOf = (host: HostConfig, facts: HostFacts): ResourcesInput => ({
+/** Limits in the runtime's words. */
+export const resourcesOf = (host: HostConfig, facts: HostFacts): ResourcesInput => ({
   memoryBytes: positive(host.Memory),
   memoryReservationBytes: positive(host.MemoryReservation),
   memorySwapBytes: swapOf(host, facts),
@@ -68,7 +70,7 @@ export interface LaunchFacts {
 const processOf = (record: ContainerRecord, facts: LaunchFacts): ProcessInput => {
   const { config, hostConfig } = record;
   return {
-    args: commandOf(config),
+    args: belowInit(hostConfig, commandOf(config)),
     env: config.Env ?? [],
     cwd: config.WorkingDir,
     terminal: config.Tty ?? false,
@@ -111,7 +113,7 @@ export const toSpecInput = (record: ContainerRecord, facts: LaunchFacts): SpecIn
     readonlyRootfs: hostConfig.ReadonlyRootfs ?? false,
     domainname: text(config.Domainname),
     network: facts.network,
-    mounts: [...facts.ownFiles, ...record.mounts.map(toMountInput)],
+    mounts: [...facts.ownFiles, ...initMounts(hostConfig), ...record.mounts.map(toMountInput)],
     shmSizeBytes: positive(hostConfig.ShmSize),
     seccomp: security.seccomp,
     maskedPaths: security.allPaths ? [] : (hostConfig.MaskedPaths ?? undefined),

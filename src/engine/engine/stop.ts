@@ -32,11 +32,22 @@ const send = async (context: EngineContext, container: Container, signal: number
   }
 };
 
-const resumeIfPaused = async (context: EngineContext, container: Container): Promise<void> => {
+/** Runs in the queue: what ends while it thaws is noted after this, never overwritten by it. */
+const resumeNow = async (context: EngineContext, container: Container): Promise<void> => {
   const { state } = container.record;
   if (state.kind !== 'paused') return;
   await context.runtime.resume(container.id);
-  context.background(context.containers.save(container, { state: { ...state, kind: 'running' } }));
+  await context.containers.save(container, { state: { ...state, kind: 'running' } });
+};
+
+/** Lets a paused container go on so that a signal reaches it; one that ended meanwhile is no error. */
+const resumeIfPaused = async (context: EngineContext, container: Container): Promise<void> => {
+  if (container.record.state.kind !== 'paused') return;
+  await container.queue
+    .run(() => resumeNow(context, container))
+    .catch((error: unknown) => {
+      if (context.runtime.state(container.id).kind === 'paused') throw error;
+    });
 };
 
 /** Ends a planned restart: the container is then simply stopped. */

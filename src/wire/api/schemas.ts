@@ -160,8 +160,8 @@ export const bodySchemas = {
   }),
   /** The configuration that a commit overrides. */
   containerConfig: z.looseObject(containerFields),
-  /** API 1.23 and older clients send it with a start; it may only be empty. */
-  containerUpdate: z.looseObject({ RestartPolicy: z.optional(z.looseObject({ Name: text })) }),
+  /** Limits and the restart policy. */
+  containerUpdate: hostConfig,
   execCreate: z.looseObject({
     AttachStdin: flag,
     AttachStdout: flag,

@@ -113,8 +113,9 @@ const changes = async (c: Context, { engine }: DaemonParts): Promise<Response> =
   return c.json(found.map(({ path, kind }) => ({ Path: path, Kind: kind })));
 };
 
-const update = (c: Context): never => {
-  throw daemonErrors.notServed({ method: 'POST', path: c.req.path });
+const update = async (c: Context, { engine }: DaemonParts): Promise<Response> => {
+  const warnings = await engine.containers.update(id(c), await body(c, 'containerUpdate'));
+  return c.json({ Warnings: warnings });
 };
 
 /** Calls on containers that answer with one value. */
@@ -158,7 +159,7 @@ export const containerRoutes = (parts: DaemonParts): Hono => {
     await containers.resize(id(c), sizeOf(c));
     return c.body(null, 200);
   });
-  app.post('/containers/:id/update', update);
+  app.post('/containers/:id/update', (c) => update(c, parts));
   app.post('/containers/:id/wait', (c) => wait(c, parts));
   app.delete('/containers/:id', (c) => remove(c, parts));
   return app;
