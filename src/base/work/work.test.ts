@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { getEventListeners } from 'node:events';
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -67,6 +68,13 @@ describe('worker pool', () => {
     controller.abort();
     await expect(spinning).rejects.toMatchObject({ kind: 'cancelled' });
     await expect(pool.run({ kind: 'echo', value: 2 })).resolves.toBe(2);
+  });
+
+  test('a job leaves no listener on its signal, whether it waited or not', async () => {
+    await using pool = samplePool(1);
+    const { signal } = new AbortController();
+    await Promise.all([1, 2, 3].map((value) => pool.run({ kind: 'echo', value }, { signal })));
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   test('a thread that dies fails its jobs and is replaced', async () => {

@@ -71,7 +71,20 @@ const enqueue = <Req, Res>(state: PoolState<Req, Res>, request: Req, options: Ru
     const { name } = state.options;
     if (state.closed) return reject(workErrors.closed({ name }));
     if (options.signal?.aborted === true) return reject(workErrors.cancelled({ name }));
-    const job: Job<Req, Res> = { id: ++state.lastId, request, options, resolve, reject };
+    const forget = (): void => options.signal?.removeEventListener('abort', giveUp);
+    const job: Job<Req, Res> = {
+      id: ++state.lastId,
+      request,
+      options,
+      resolve(result) {
+        forget();
+        resolve(result);
+      },
+      reject(error) {
+        forget();
+        reject(error);
+      },
+    };
     const giveUp = (): void => {
       const at = state.queue.indexOf(job);
       if (at !== -1) state.queue.splice(at, 1);
@@ -80,7 +93,6 @@ const enqueue = <Req, Res>(state: PoolState<Req, Res>, request: Req, options: Ru
     options.signal?.addEventListener('abort', giveUp, { once: true });
     state.queue.push(job);
     dispatch(state);
-    if (!state.queue.includes(job)) options.signal?.removeEventListener('abort', giveUp);
   });
 
 /** A pool of threads that run `serveJobs`; none exists before the first job. */
