@@ -28,7 +28,12 @@ const headText = (request: ClientRequest, more: Readonly<Record<string, string>>
 };
 
 const writeAll = async (socket: Socket, bytes: string | Uint8Array): Promise<void> => {
-  if (!socket.write(bytes) && !socket.destroyed) await once(socket, 'drain');
+  if (socket.write(bytes) || socket.destroyed) return;
+  const listening = new AbortController();
+  // A connection that closes takes nothing more, and says so to whoever reads the answer.
+  const waits = ['drain', 'close'].map((event) => once(socket, event, listening).catch(() => undefined));
+  await Promise.race(waits);
+  listening.abort();
 };
 
 /** Sends a stream in chunks; what the stream fails with ends the connection with that error. */
