@@ -1,4 +1,4 @@
-export { mount, umount, bindMount, mountFileSystem } from './mount.ts';
+export { mount, umount, umountAsync, bindMount, mountFileSystem } from './mount.ts';
 export { lgetXattr, llistXattr, lremoveXattr, lsetXattr } from './xattr.ts';
 export { lutimesNs, mknod } from './inode.ts';
 export { fileLock } from './file-lock.ts';

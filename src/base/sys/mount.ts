@@ -1,6 +1,6 @@
 import { closeSync, readSync } from 'node:fs';
 import { callError } from './errors.ts';
-import { checked, lastErrno, libcFunction } from './libc.ts';
+import { checked, lastErrno, libcFunction, libcFunctionAsync } from './libc.ts';
 import { MS, type BindOptions, type FileSystemMount, type UnmountOptions } from './types.ts';
 
 const MNT_DETACH = 2;
@@ -16,6 +16,7 @@ const cMount = libcFunction(
   'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
 );
 const cUmount = libcFunction('int umount2(const char *target, int flags)');
+const cUmountAsync = libcFunctionAsync('int umount2(const char *target, int flags)');
 const cFsopen = libcFunction('int fsopen(const char *type, unsigned int flags)');
 const cFsconfig = libcFunction(
   'int fsconfig(int fd, unsigned int command, const char *key, const char *value, int aux)',
@@ -42,10 +43,22 @@ export const mount = (
   checked('mount', target, cMount(source, target, type ?? null, flags, data ?? null));
 };
 
-/** umount2(2), never following a symbolic link. Detaching is instant; the plain form may take milliseconds. */
+const unmountFlags = (options: UnmountOptions): number =>
+  UMOUNT_NOFOLLOW | (options.detach === true ? MNT_DETACH : 0);
+
+/**
+ * umount2(2), never following a symbolic link. Whoever takes the last use of a file system away waits until what was
+ * written to it is on disk; otherwise detaching is instant, and the plain form may take milliseconds.
+ */
 export const umount = (target: string, options: UnmountOptions = {}): void => {
-  const flags = UMOUNT_NOFOLLOW | (options.detach === true ? MNT_DETACH : 0);
-  checked('umount2', target, cUmount(target, flags));
+  checked('umount2', target, cUmount(target, unmountFlags(options)));
+};
+
+/** The same with the waiting done on a thread of the pool, which it keeps from other work meanwhile. */
+export const umountAsync = async (target: string, options: UnmountOptions = {}): Promise<void> => {
+  const result = await cUmountAsync(target, unmountFlags(options));
+  // Only a call of this thread leaves its error number here.
+  if (Number(result) < 0) umount(target, options);
 };
 
 /** Makes `source` visible at `target`, which must exist; the new mount is private and keeps no propagation. */

@@ -8,11 +8,19 @@ export const MAX_LOWERS = 500;
 /** fsconfig(2) takes no longer values. */
 const MAX_VALUE = 255;
 
+/** Where the kernel keeps what is written. */
+export interface WritablePart {
+  readonly upper: string;
+  readonly work: string;
+  /** Nothing of it need survive a crash of the machine: fsync(2) in it and its end wait for no disk. */
+  readonly volatile: boolean;
+}
+
 export interface OverlayMount {
   /** Bottom first; at least one. */
   readonly lowers: readonly string[];
   /** Absent for a read-only view, which needs two lowers. */
-  readonly writable?: { readonly upper: string; readonly work: string } | undefined;
+  readonly writable?: WritablePart | undefined;
   readonly target: string;
 }
 
@@ -27,11 +35,17 @@ const FEATURES: readonly MountParameter[] = [
   ['xino', 'on'],
 ];
 
+const VOLATILE: MountParameter = ['volatile'];
+
 const parametersOf = (request: OverlayMount): MountParameter[] => {
   const { writable } = request;
   const lowers = request.lowers.toReversed().map((path): MountParameter => ['lowerdir+', path]);
   if (writable === undefined) return [...lowers, ...FEATURES];
-  return [...lowers, ['upperdir', writable.upper], ['workdir', writable.work], ...FEATURES];
+  const directories: MountParameter[] = [
+    ['upperdir', writable.upper],
+    ['workdir', writable.work],
+  ];
+  return [...lowers, ...directories, ...(writable.volatile ? [VOLATILE] : []), ...FEATURES];
 };
 
 /** For kernels without `lowerdir+`, and for long paths: mount(2) with short names, which fit about 220 layers. */
@@ -47,6 +61,7 @@ export const mountOverlayByText = (request: OverlayMount): void => {
     const { writable } = request;
     if (writable !== undefined)
       options.push(`upperdir=${short(writable.upper)}`, `workdir=${short(writable.work)}`);
+    if (writable?.volatile === true) options.push('volatile');
     for (const [key, value] of FEATURES) options.push(`${key}=${value ?? ''}`);
     const flags = writable === undefined ? MS.RDONLY : 0;
     mount('overlay', request.target, 'overlay', flags, options.join(','));

@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, lstatSync, mkdirSync, renameSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
@@ -81,18 +81,28 @@ interface Handle {
   readonly record: SnapshotRecord;
   readonly paths: Paths;
   readonly mounted: Set<string>;
+  /** Those that need not survive a crash. Forgotten with this process, and the next one takes more care. */
+  readonly ephemeral: Set<string>;
 }
 
+/** The kernel marks what was mounted volatile and mounts it no second time, unless somebody says that it may. */
+const forgetVolatile = (work: string): void => {
+  const own = join(work, 'work');
+  if (existsSync(join(own, 'incompat', 'volatile'))) rmSync(own, { recursive: true });
+};
+
 const mountSnapshot = async (handle: Handle): Promise<string> => {
-  const { dependencies, record, paths, mounted } = handle;
+  const { dependencies, record, paths, mounted, ephemeral } = handle;
   if (mounted.has(record.id)) return paths.merged;
   const { stacks, core } = dependencies;
   await stacks.prepare(record.layers);
   if (mounted.has(record.id)) return paths.merged;
   const lowers = stacks.lowers(record.layers);
+  const volatile = record.kind === 'build' || ephemeral.has(record.id);
+  forgetVolatile(paths.work);
   mountOverlay({
     lowers: lowers.length === 0 ? [core.files.empty] : lowers,
-    writable: { upper: paths.upper, work: paths.work },
+    writable: { upper: paths.upper, work: paths.work, volatile },
     target: paths.merged,
   });
   mounted.add(record.id);
@@ -158,6 +168,7 @@ const commitSnapshot = async (handle: Handle, options: CommitOptions): Promise<L
 const removeSnapshot = async (handle: Handle): Promise<void> => {
   const { dependencies, record, paths } = handle;
   await unmountSnapshot(handle);
+  handle.ephemeral.delete(record.id);
   await dependencies.core.records.deleteSnapshot(record.id);
   const leaving = join(dependencies.core.files.snapshots, `${STAGING_PREFIX}${randomUUID()}`);
   renameSync(paths.own, leaving);
@@ -191,10 +202,11 @@ export const createSnapshots = (dependencies: SnapshotDependencies): Snapshots =
   const targets = new Set(mountsBelow(files.snapshots).map(({ target }) => target));
   const ids = [...records.snapshots.keys()].filter((id) => targets.has(pathsOf(files, id).merged));
   const mounted = new Set(ids);
+  const ephemeral = new Set<string>();
   const open = (record: SnapshotRecord): Snapshot =>
-    snapshotOf({ dependencies, record, paths: pathsOf(files, record.id), mounted });
+    snapshotOf({ dependencies, record, paths: pathsOf(files, record.id), mounted, ephemeral });
   return {
-    async create({ id, kind, layers }) {
+    async create({ id, kind, layers, ...request }) {
       if (!SNAPSHOT_ID.test(id)) throw layerErrors.badSnapshotId({ id });
       if (records.snapshots.has(id)) throw layerErrors.snapshotExists({ id });
       const record: SnapshotRecord = { id, kind, layers };
@@ -204,6 +216,7 @@ export const createSnapshots = (dependencies: SnapshotDependencies): Snapshots =
       try {
         makeDirectories(paths, stacks.lowers(layers));
         await records.addSnapshot(record);
+        if (request.ephemeral === true) ephemeral.add(id);
       } finally {
         core.busy.delete(paths.own);
       }

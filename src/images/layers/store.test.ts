@@ -402,6 +402,22 @@ describe.each<BackendName>(['erofs', 'directories'])('%s', (backend) => {
       expect((await snapshot.usage()).bytes).toBeGreaterThan(0);
     });
 
+    test('that are ephemeral wait for no disk, and are mounted again with what was written', async () => {
+      const layers = [await base()];
+      const options = (path: string): string =>
+        readFileSync('/proc/self/mountinfo', 'utf8')
+          .split('\n')
+          .find((line) => line.includes(` ${path} `)) ?? '';
+      const kept = await store.createSnapshot({ id: 'kept', layers, kind: 'container' });
+      expect(options(await kept.mount())).not.toContain('volatile');
+      const brief = await store.createSnapshot({ id: 'brief', layers, kind: 'container', ephemeral: true });
+      expect(options(await brief.mount())).toContain('volatile');
+      writeFileSync(join(brief.mergedPath, 'etc/written'), 'w');
+      await brief.unmount();
+      expect(options(await brief.mount())).toContain('volatile');
+      expect(readFileSync(join(brief.mergedPath, 'etc/written'), 'utf8')).toBe('w');
+    });
+
     const existing = (path: string): string[] => readdirSync(path);
 
     test('without layers start empty', async () => {

@@ -64,6 +64,8 @@ export interface SnapshotRequest {
   /** Bottom first. */
   readonly layers: readonly DiffId[];
   readonly kind: SnapshotKind;
+  /** What is written goes with a crash of the machine, so that it need not wait for the disk; always so in builds. */
+  readonly ephemeral?: boolean | undefined;
 }
 
 export interface Change {

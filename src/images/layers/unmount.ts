@@ -1,24 +1,22 @@
-import { spawn } from 'node:child_process';
-import { errnoOf, umount } from '#sys';
+import { errnoOf, umountAsync } from '#sys';
 
-/** Runs umount(8); undefined where that cannot be run, else whether it succeeded. */
-const runUmount = (path: string): Promise<boolean | undefined> =>
-  new Promise((resolve) => {
-    const child = spawn('umount', ['-l', '-i', '-c', path], { stdio: 'ignore' });
-    child.once('error', () => resolve(undefined));
-    child.once('exit', (code) => resolve(code === 0));
-  });
+let last: Promise<unknown> = Promise.resolve();
 
-/**
- * Detaches what is mounted at `path`. The kernel writes back a whole file system when an overlay ends, which may take
- * seconds, so another process does it; starting that is quicker than starting a thread.
- */
-export const unmount = async (path: string): Promise<void> => {
-  if ((await runUmount(path)) === true) return;
+const detach = async (path: string): Promise<void> => {
   try {
-    umount(path, { detach: true });
+    await umountAsync(path, { detach: true });
   } catch (error) {
     // Nothing is mounted there, or nothing is there.
     if (!['EINVAL', 'ENOENT'].includes(errnoOf(error) ?? '')) throw error;
   }
+};
+
+/**
+ * Detaches what is mounted at `path`. The kernel writes back a whole file system when an overlay ends, unless that is
+ * volatile, which may take seconds on a thread of the pool: one after another, so that the pool has threads left.
+ */
+export const unmount = (path: string): Promise<void> => {
+  const mine = last.then(() => detach(path));
+  last = mine.catch(() => undefined);
+  return mine;
 };
