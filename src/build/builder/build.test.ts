@@ -540,6 +540,19 @@ describe.skipIf(!isRoot)('builder (needs root and /bin/busybox)', () => {
     });
   });
 
+  test('ten thousand variables, and stages upon stages', async () => {
+    const variables = Array.from(
+      { length: 10_000 },
+      (_, index) => `ENV V${index}=${index}${index < 20 ? `$V${index - 1}` : '$V3'}`,
+    );
+    const many = await build(contextOf({ Dockerfile: ['FROM scratch', ...variables].join('\n') }));
+    expect(many.config.config.Env).toHaveLength(10_001);
+    expect(many.config.config.Env?.at(12)).toBe('V11=11109876543210-1');
+    const stages = Array.from({ length: 10_000 }, (_, index) => `FROM s${index} AS s${index + 1}`);
+    const deep = contextOf({ Dockerfile: ['FROM busybox AS s0', ...stages].join('\n') });
+    expect((await build(deep)).config.rootfs.diffIds).toEqual([shop.busybox]);
+  });
+
   test('a base without PATH gets one', async () => {
     const { config } = await build(contextOf({ Dockerfile: 'FROM scratch\nCOPY a /\n', a: '' }));
     await shop.library.createImage({ config: { ...config, config: { Env: ['A=1'] } }, tags: ['pathless'] });

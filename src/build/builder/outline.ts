@@ -109,19 +109,19 @@ export const outline = (file: Dockerfile, globals: GlobalScope, wanted: string |
   const target = findTarget(stages, wanted) ?? unknownTarget(stages, wanted ?? '');
   const needed = new Set<number>();
   const images = new Map<string, SourceRange>();
-  const need = (index: number): void => {
+  const waiting = [target.index];
+  for (let index = waiting.pop(); index !== undefined; index = waiting.pop()) {
     const stage = stages[index];
-    if (stage === undefined || needed.has(index)) return;
+    if (stage === undefined || needed.has(index)) continue;
     needed.add(index);
-    if (stage.base.kind === 'stage') need(stage.base.stage);
+    if (stage.base.kind === 'stage') waiting.push(stage.base.stage);
     for (const instruction of stage.stage.instructions) {
       for (const name of originNames(instruction, globals)) {
         const origin = originOf(file.stages, index, name);
-        if (origin.kind === 'stage') need(origin.stage);
+        if (origin.kind === 'stage') waiting.push(origin.stage);
         else if (origin.kind === 'image') images.set(origin.reference, instruction.range);
       }
     }
-  };
-  need(target.index);
+  }
   return { stages, target, needed: stages.filter(({ index }) => needed.has(index)), images };
 };

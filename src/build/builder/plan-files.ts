@@ -12,7 +12,7 @@ import {
   type WorkdirInstruction,
 } from '#dockerfile';
 import { builderErrors } from './errors.ts';
-import { DEFAULT_SHELL, envOf } from './image-draft.ts';
+import { DEFAULT_SHELL } from './image-draft.ts';
 import type { CopyOperation, FileOrigin, PlannedStep, RunOperation } from './operations.ts';
 import { originOf, placeOf } from './outline.ts';
 import { workdirIn } from './plan-metadata.ts';
@@ -83,8 +83,7 @@ const mountsOf = (state: StageState, instruction: RunInstruction): readonly RunM
 
 /** `|2 A=1 B=2 /bin/sh -c …`: how history shows the arguments that a command saw. */
 const historyOfRun = (state: StageState, args: readonly string[]): string => {
-  const env = envOf(state.config);
-  const seen = Array.from(state.args).filter(([name]) => !env.has(name));
+  const seen = Array.from(state.args).filter(([name]) => !state.env.has(name));
   const prefix =
     seen.length === 0 ? [] : [`|${seen.length}`, ...seen.map(([name, value]) => `${name}=${value}`)];
   return `RUN ${[...prefix, ...args].join(' ')} # buildkit`;

@@ -7,8 +7,16 @@ import {
   type Word,
 } from '#dockerfile';
 import type { ContainerConfig, Healthcheck, JsonSet } from '#oci';
-import { commandOf, envOf, quoteList } from './image-draft.ts';
-import { badInstruction, expandIn, located, valueIn, type StageState } from './stage-state.ts';
+import { commandOf, quoteList } from './image-draft.ts';
+import {
+  badInstruction,
+  declareArg,
+  expandIn,
+  located,
+  setEnv,
+  valueIn,
+  type StageState,
+} from './stage-state.ts';
 import { givenValue } from './variables.ts';
 
 /** What an instruction does to the configuration, and how history shows it. */
@@ -37,7 +45,7 @@ const arg = (state: StageState, instruction: ArgInstruction): MetadataChange => 
     const key = valueIn(state, name);
     const resolved = argValue(state, key, value);
     state.input.consumed.add(key);
-    if (resolved !== undefined) state.args.set(key, resolved);
+    if (resolved !== undefined) declareArg(state, key, resolved);
     return resolved === undefined ? key : `${key}=${resolved}`;
   });
   return { createdBy: `ARG ${shown.join(' ')}` };
@@ -46,12 +54,8 @@ const arg = (state: StageState, instruction: ArgInstruction): MetadataChange => 
 const env = (state: StageState, { pairs }: Of<'env'>): MetadataChange => {
   // All values see the variables as they were before the instruction.
   const added = pairs.map(({ key, value }) => [valueIn(state, key), valueIn(state, value)] as const);
-  const all = envOf(state.config);
-  for (const [key, value] of added) all.set(key, value);
-  return {
-    config: { Env: Array.from(all, ([key, value]) => `${key}=${value}`) },
-    createdBy: `ENV ${added.map(([key, value]) => `${key}=${value}`).join(' ')}`,
-  };
+  for (const [key, value] of added) setEnv(state, key, value);
+  return { createdBy: `ENV ${added.map(([key, value]) => `${key}=${value}`).join(' ')}` };
 };
 
 const label = (state: StageState, { pairs }: Of<'label'>): MetadataChange => {

@@ -4,7 +4,7 @@ import type { PlannedStep } from './operations.ts';
 import type { OutlinedStage, Outline } from './outline.ts';
 import { planCopy, planRun, planWorkdir } from './plan-files.ts';
 import { planMetadata } from './plan-metadata.ts';
-import { located, type PlanInput, type StageState } from './stage-state.ts';
+import { configOf, located, startStage, type PlanInput, type StageState } from './stage-state.ts';
 
 /** A stage whose instructions are known in every detail. */
 export interface PlannedStage {
@@ -43,16 +43,16 @@ const planStage = (
   base: { readonly config: ImageConfig; readonly below: PlannedStage | undefined },
 ): PlannedStage => {
   const { below } = base;
-  const state: StageState = {
-    input,
-    stage: outlined.stage,
-    index: outlined.index,
-    config: below === undefined ? base.config.config : below.config,
-    author: below === undefined ? base.config.author : below.author,
-    args: new Map(below?.args),
-    cmdSet: false,
-    steps: [],
-  };
+  const state = startStage(
+    {
+      input,
+      stage: outlined.stage,
+      index: outlined.index,
+      config: below === undefined ? base.config.config : below.config,
+      author: below === undefined ? base.config.author : below.author,
+    },
+    below?.args,
+  );
   for (const instruction of [...triggersOf(state), ...outlined.stage.instructions]) {
     state.steps.push(planInstruction(state, instruction));
   }
@@ -60,7 +60,7 @@ const planStage = (
     outlined,
     baseConfig: base.config,
     steps: state.steps,
-    config: state.config,
+    config: configOf(state),
     author: state.author,
     args: state.args,
   };

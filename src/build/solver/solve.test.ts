@@ -223,6 +223,14 @@ describe('solve', () => {
     expect(solverErrors.cycle.is(error)).toBe(true);
   });
 
+  test('a chain longer than the call stack is deep', async () => {
+    const { vertex } = createWorld();
+    let end = vertex('v0');
+    for (let index = 1; index < 20_000; index += 1) end = vertex(`v${index}`, { inputs: [end] });
+    const { events } = await run(end, createMemoryCache());
+    expect(events.filter((event) => event.kind === 'done')).toHaveLength(20_000);
+  });
+
   test('any graph: each needed vertex once, inputs first, and all cached afterwards', async () => {
     const graph = fc.array(fc.array(fc.nat(), { maxLength: 3 }), { minLength: 1, maxLength: 12 });
     await fc.assert(

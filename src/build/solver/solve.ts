@@ -48,15 +48,21 @@ type LookedUp<R> =
 
 const refuseCycles = <R>(targets: readonly Vertex<R>[]): void => {
   const state = new Map<Vertex<R>, 'open' | 'closed'>();
-  const visit = (vertex: Vertex<R>): void => {
-    const known = state.get(vertex);
-    if (known === 'closed') return;
-    if (known === 'open') throw solverErrors.cycle({ id: vertex.id });
+  // A stack of its own: chains may be longer than the call stack is deep.
+  const waiting = [...targets];
+  for (let vertex = waiting.at(-1); vertex !== undefined; vertex = waiting.at(-1)) {
+    if (state.has(vertex)) {
+      state.set(vertex, 'closed');
+      waiting.pop();
+      continue;
+    }
     state.set(vertex, 'open');
-    for (const input of vertex.inputs) visit(input.vertex);
-    state.set(vertex, 'closed');
-  };
-  targets.forEach(visit);
+    for (const input of vertex.inputs) {
+      const known = state.get(input.vertex);
+      if (known === 'open') throw solverErrors.cycle({ id: input.vertex.id });
+      if (known === undefined) waiting.push(input.vertex);
+    }
+  }
 };
 
 const keyInputs = <R>(
@@ -147,6 +153,8 @@ const execute = async <R>(
 };
 
 const work = async <R>(run: Run<R>, vertex: Vertex<R>): Promise<Solved<R>> => {
+  // Inputs are asked in a turn of their own, so that a long chain does not fill the call stack.
+  await Promise.resolve();
   const prepared = await prepare(run, vertex);
   const found = await lookUp(run, prepared);
   if (found.kind === 'hit') return takeHit(run, vertex, found);
