@@ -58,7 +58,10 @@ export const defineErrors = <T extends Record<string, ErrorEntry<never>>>(
   entries: T,
 ): Factories<T> => {
   const named = Object.entries(entries).map(([name, entry]) => [name, codeOf(room, name), entry] as const);
-  catalogues.set(room, [...(catalogues.get(room) ?? []), ...named.map(([, code, entry]) => ({ code, entry }))]);
+  catalogues.set(room, [
+    ...(catalogues.get(room) ?? []),
+    ...named.map(([, code, entry]) => ({ code, entry })),
+  ]);
   return Object.fromEntries(
     named.map(([name, code, entry]) => [name, factoryOf<never>(code, entry)]),
   ) as Factories<T>;
