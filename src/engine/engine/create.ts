@@ -139,6 +139,8 @@ const build = async (
         id: record.id,
         layers: image.config.rootfs.diffIds,
         kind: 'container',
+        // A container of `--rm` is removed after a crash of the machine, too.
+        ephemeral: record.hostConfig.AutoRemove === true,
       }),
       context.library.hold(image.id, { kind: 'container', id: record.id, label: record.name }),
     ]);

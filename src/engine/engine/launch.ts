@@ -12,22 +12,22 @@ const consoleSizeOf = (container: Container, given: TerminalSize | undefined): T
   return given ?? (rows > 0 && cols > 0 ? { rows, cols } : undefined);
 };
 
-/** Makes what the runtime needs, and its specification. The network namespace is there when this returns. */
+/** Makes what the runtime needs: root, network namespace, files, and the specification. */
 const prepare = async (
   context: EngineContext,
   container: Container,
-  given: { readonly consoleSize: TerminalSize | undefined; readonly mounted: Promise<string> },
+  consoleSize: TerminalSize | undefined,
 ): Promise<RuntimeSpec> => {
   const { runtime } = context;
-  const { record } = container;
+  const { id, record } = container;
+  const rootfs = await span('mount root', id, () => snapshotOf(context, container).mount());
   const network = openNetwork(context, record);
   makeOwnFiles(context, record);
-  const rootfs = await given.mounted;
   const input = toSpecInput(record, {
     rootfs,
     network,
     ownFiles: ownFileMounts(context, record),
-    consoleSize: consoleSizeOf(container, given.consoleSize),
+    consoleSize: consoleSizeOf(container, consoleSize),
     host: runtime.host,
   });
   makeMountTargets(rootfs, input.mounts ?? []);
@@ -37,9 +37,8 @@ const prepare = async (
 const createProcess = async (
   context: EngineContext,
   { record }: Container,
-  prepared: Promise<RuntimeSpec>,
+  spec: RuntimeSpec,
 ): Promise<number> => {
-  const spec = await prepared;
   const { pid } = await span('create process', record.id, () =>
     context.runtime.create({
       id: record.id,
@@ -67,7 +66,7 @@ const together = async <A, B>(first: Promise<A>, second: Promise<B>): Promise<re
 
 /**
  * Makes and starts the container's process: root, namespace, files, process, attachments, go. Addresses and ports are
- * made while the runtime makes the process, which takes longer.
+ * made while the runtime, which has been set going first, makes the process: that takes longer.
  *
  * On failure nothing of it is left.
  */
@@ -77,18 +76,16 @@ export const launch = async (
   consoleSize: TerminalSize | undefined,
 ): Promise<number> => {
   const { id, record } = container;
-  const mounted = span('mount root', id, () => snapshotOf(context, container).mount());
   try {
-    const prepared = span('prepare', id, () => prepare(context, container, { consoleSize, mounted }));
+    const spec = await span('prepare', id, () => prepare(context, container, consoleSize));
     const [pid] = await together(
-      createProcess(context, container, prepared),
+      createProcess(context, container, spec),
       span('connect networks', id, () => connectNetworks(context, record)),
     );
     writeOwnFiles(context, record);
     await span('let run', id, () => letRun(context, container));
     return pid;
   } catch (error) {
-    await mounted.catch(() => undefined);
     await context.runtime.delete(container.id);
     await disconnectNetworks(context, record);
     throw error;
