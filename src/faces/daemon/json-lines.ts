@@ -4,6 +4,9 @@ import { toLadeError } from '#errors';
 import { answered, outgoing } from '#http';
 import { messageFor } from './answer-error.ts';
 
+/** What may wait for a client that does not read; beyond it the connection is cut, so that memory stays bounded. */
+const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
+
 /** A streamed answer of one JSON value a line; the head is sent with the first line. */
 export interface JsonLines {
   readonly begun: () => boolean;
@@ -25,7 +28,9 @@ export const jsonLines = (c: Context): JsonLines => {
   const writeText = (json: string): void => {
     begin();
     // Work that was given up may still report when the answer has ended.
-    if (!response.destroyed && !response.writableEnded) response.write(`${json}\r\n`);
+    if (response.destroyed || response.writableEnded) return;
+    response.write(`${json}\r\n`);
+    if (response.writableLength > MAX_UNREAD_BYTES) response.destroy();
   };
   return {
     begun: () => response.headersSent,
