@@ -3,7 +3,8 @@ import { LadeError, toLadeError, type ErrorKind } from '#errors';
 /** From the pool to a thread. */
 export type PoolMessage<Req> =
   | { readonly kind: 'run'; readonly id: number; readonly request: Req }
-  | { readonly kind: 'cancel'; readonly id: number };
+  | { readonly kind: 'cancel'; readonly id: number }
+  | { readonly kind: 'end' };
 
 /** From a thread to the pool. */
 export type ThreadMessage<Res> =
@@ -19,8 +20,12 @@ export interface CarriedError {
   readonly details: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** Cells of the shared memory between pool and thread: a count of cancels, so that a busy loop can notice one. */
+/**
+ * Cells of the shared memory between pool and thread: a count of cancels and whether the thread is to end, so that a
+ * busy loop can notice.
+ */
 export const CANCEL_CELL = 0;
+export const END_CELL = 1;
 export const SHARED_BYTES = 8;
 
 export const packError = (error: unknown): CarriedError => {

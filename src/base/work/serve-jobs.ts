@@ -1,5 +1,5 @@
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
-import { CANCEL_CELL, packError, type PoolMessage, type ThreadMessage } from './job-messages.ts';
+import { CANCEL_CELL, END_CELL, packError, type PoolMessage, type ThreadMessage } from './job-messages.ts';
 import type { JobContext } from './types.ts';
 
 /** Answers one request; a thrown error reaches the caller of `run`. */
@@ -8,7 +8,7 @@ export type JobHandler<Req, Res> = (request: Req, context: JobContext) => Promis
 interface Thread<Req, Res> {
   readonly port: MessagePort;
   readonly handler: JobHandler<Req, Res>;
-  readonly cancels: Int32Array;
+  readonly cells: Int32Array;
   readonly running: Map<number, AbortController>;
   readonly waiting: PoolMessage<Req>[];
 }
@@ -26,15 +26,17 @@ const drain = <Req, Res>(thread: Thread<Req, Res>): void => {
   }
 };
 
+const isEnding = <Req, Res>(thread: Thread<Req, Res>): boolean => Atomics.load(thread.cells, END_CELL) !== 0;
+
 const contextOf = <Req, Res>(thread: Thread<Req, Res>, controller: AbortController): JobContext => {
   let seen = 0;
   return {
     signal: controller.signal,
     cancelled() {
-      const count = Atomics.load(thread.cancels, CANCEL_CELL);
+      const count = Atomics.load(thread.cells, CANCEL_CELL);
       if (count !== seen) drain(thread);
       seen = count;
-      return controller.signal.aborted;
+      return controller.signal.aborted || isEnding(thread);
     },
   };
 };
@@ -53,8 +55,9 @@ const execute = async <Req, Res>(thread: Thread<Req, Res>, id: number, request: 
 };
 
 const accept = <Req, Res>(thread: Thread<Req, Res>, message: PoolMessage<Req>): void => {
+  if (message.kind === 'end') process.exit(0);
   if (message.kind === 'cancel') thread.running.get(message.id)?.abort();
-  else void execute(thread, message.id, message.request);
+  else if (!isEnding(thread)) void execute(thread, message.id, message.request);
   for (const next of thread.waiting.splice(0)) accept(thread, next);
 };
 
@@ -62,7 +65,7 @@ const accept = <Req, Res>(thread: Thread<Req, Res>, message: PoolMessage<Req>): 
 export const serveJobs = <Req, Res>(handler: JobHandler<Req, Res>): void => {
   const port = parentPort;
   if (port === null) return;
-  const cancels = new Int32Array((workerData as { shared: SharedArrayBuffer }).shared);
-  const thread: Thread<Req, Res> = { port, handler, cancels, running: new Map(), waiting: [] };
+  const cells = new Int32Array((workerData as { shared: SharedArrayBuffer }).shared);
+  const thread: Thread<Req, Res> = { port, handler, cells, running: new Map(), waiting: [] };
   port.on('message', (message: PoolMessage<Req>) => accept(thread, message));
 };

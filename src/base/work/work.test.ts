@@ -92,6 +92,30 @@ describe('worker pool', () => {
     await expect(pool.run({ kind: 'echo', value: 2 })).resolves.toBe(2);
   });
 
+  test('closing rejects what runs and waits, and leaves no thread', async () => {
+    const pool = samplePool(1);
+    const jobs = [pool.run({ kind: 'sleep', ms: 3_600_000 }), pool.run({ kind: 'echo', value: 1 })];
+    const settled = Promise.allSettled(jobs);
+    await pool[Symbol.asyncDispose]();
+    expect(threads()).toBe(0);
+    for (const outcome of await settled)
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'WORK_CLOSED' } });
+  });
+
+  // A thread that is stopped while it loads koffi takes the process along.
+  test('closing while a thread loads a native addon harms nobody', async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const pool = samplePool(1);
+      const cell = new Int32Array(new SharedArrayBuffer(4));
+      const job = pool.run({ kind: 'native', cell });
+      job.catch(() => undefined);
+      while (Atomics.load(cell, 0) === 0) await setTimeout(1);
+      const until = performance.now() + round / 2;
+      while (performance.now() < until) Atomics.load(cell, 0);
+      await pool[Symbol.asyncDispose]();
+    }
+  });
+
   test('a closed pool accepts nothing', async () => {
     const pool = samplePool(1);
     await pool[Symbol.asyncDispose]();

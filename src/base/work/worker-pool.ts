@@ -30,9 +30,10 @@ const addThread = <Req, Res>(state: PoolState<Req, Res>): PoolThread<Req, Res> =
 
 /** The least busy thread that may take one more job; a new one before any is shared. */
 const freeThread = <Req, Res>(state: PoolState<Req, Res>): PoolThread<Req, Res> | undefined => {
-  const [first] = [...state.threads].sort((a, b) => a.load() - b.load());
+  const usable = [...state.threads].filter((thread) => !thread.ending());
+  const [first] = usable.sort((a, b) => a.load() - b.load());
   if (first !== undefined && first.load() === 0) return first;
-  if (state.threads.size < state.options.size) return addThread(state);
+  if (usable.length < state.options.size) return addThread(state);
   return first !== undefined && first.load() < (state.options.jobsPerWorker ?? 1) ? first : undefined;
 };
 

@@ -1,5 +1,6 @@
 import { defineErrors } from '#errors';
 import { setTimeout } from 'node:timers/promises';
+import { llistXattr } from '#sys';
 import { serveJobs } from '../serve-jobs.ts';
 
 const errors = defineErrors('work-sample', {
@@ -11,7 +12,9 @@ export type SampleRequest =
   | { readonly kind: 'fail' }
   | { readonly kind: 'exit' }
   | { readonly kind: 'sleep'; readonly ms: number }
-  | { readonly kind: 'spin' };
+  | { readonly kind: 'spin' }
+  /** Tells in the cell that it now loads the native addon. */
+  | { readonly kind: 'native'; readonly cell: Int32Array };
 
 const endProcess = (): number => process.exit(3);
 
@@ -22,6 +25,10 @@ serveJobs<SampleRequest, number>(async (request, context) => {
   if (request.kind === 'fail') throw errors.refused({ what: 'it' });
   if (request.kind === 'exit') return endProcess();
   if (request.kind === 'sleep') return await setTimeout(request.ms, request.ms);
+  if (request.kind === 'native') {
+    Atomics.store(request.cell, 0, 1);
+    return llistXattr('/').length;
+  }
   while (!context.cancelled()) spins.count++;
   return spins.count;
 });
