@@ -1,4 +1,4 @@
-import { checked, libcFunction } from './libc.ts';
+import { checked, libcFunction, pathArgument } from './libc.ts';
 
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
@@ -22,10 +22,12 @@ const deviceNumber = (major: number, minor: number): bigint => {
 
 /**
  * Makes a device, FIFO or socket node; `mode` holds the type (`constants.S_IFCHR` …) and the permission bits, which
- * the umask narrows. `0, 0` with S_IFCHR is an overlay whiteout. Fails where the path exists.
+ * the umask narrows. `0, 0` with S_IFCHR is an overlay whiteout. Fails where the path exists. The path may be bytes where
+ * it is not UTF-8, here and in `lutimesNs`.
  */
-export const mknod = (path: string, mode: number, major = 0, minor = 0): void => {
-  checked('mknod', path, cMknod(path, mode, deviceNumber(major, minor)));
+export const mknod = (path: string | Buffer, mode: number, major = 0, minor = 0): void => {
+  const file = pathArgument('mknod', path);
+  checked('mknod', String(path), cMknod(file, mode, deviceNumber(major, minor)));
 };
 
 /** Seconds and nanoseconds as struct timespec; nanoseconds are never negative, also before 1970. */
@@ -36,9 +38,10 @@ const writeTimespec = (buffer: Buffer, offset: number, time: bigint): void => {
 };
 
 /** Sets access and modification time of the file itself, also of a symbolic link; nanoseconds since 1970. */
-export const lutimesNs = (path: string, atimeNs: bigint, mtimeNs: bigint): void => {
+export const lutimesNs = (path: string | Buffer, atimeNs: bigint, mtimeNs: bigint): void => {
   const times = Buffer.alloc(32);
   writeTimespec(times, 0, atimeNs);
   writeTimespec(times, 16, mtimeNs);
-  checked('utimensat', path, cUtimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW));
+  const file = pathArgument('utimensat', path);
+  checked('utimensat', String(path), cUtimensat(AT_FDCWD, file, times, AT_SYMLINK_NOFOLLOW));
 };

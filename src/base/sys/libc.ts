@@ -39,6 +39,9 @@ export const libcFunction = (definition: string): LibcFunction => {
   };
 };
 
+/** Arguments of calls under way on other threads: koffi itself keeps no buffer from being collected meanwhile. */
+const underWay = new Set<readonly unknown[]>();
+
 /**
  * The same on a thread of the pool, for calls that wait long in the kernel. Resolves with what the function returned;
  * the error number is not known then. Buffers among the arguments must stay untouched until it resolves.
@@ -50,7 +53,9 @@ export const libcFunctionAsync = (
   return async (...args) => {
     const call = (declared ??= load().libc.func(definition) as unknown as AsyncLibcFunction);
     return await new Promise((resolve, reject) => {
+      underWay.add(args);
       call.async(...args, (error: Error | null | undefined, result: number | bigint) => {
+        underWay.delete(args);
         if (error === null || error === undefined) resolve(result);
         else reject(sysErrors.libcMissing({ message: error.message }, error));
       });
@@ -58,7 +63,21 @@ export const libcFunctionAsync = (
   };
 };
 
-/** Address of a buffer's first byte, for pointers inside structs; valid while the buffer is referenced. */
+/**
+ * A path for a `const char *`: text as it is, bytes with the zero behind them that koffi does not add. C would cut a
+ * path at a zero byte inside, and take U+FFFD for half a character: no file has such a name.
+ */
+export const pathArgument = (call: string, path: string | Buffer): string | Buffer => {
+  const isText = typeof path === 'string';
+  if (isText ? path.includes('\0') || !path.isWellFormed() : path.includes(0))
+    throw callError({ call, target: String(path), errno: 'ENOENT', text: 'no file can have this name' });
+  return isText ? path : Buffer.concat([path, Buffer.of(0)]);
+};
+
+/**
+ * Address of a buffer's first byte, for a pointer inside a struct. Nothing but the buffer itself keeps it valid: put
+ * what is pointed to into the buffer that is the argument of the call.
+ */
 export const addressOf = (buffer: Uint8Array): bigint => load().koffi.address(buffer);
 
 /** Name of an error number, such as `ENOENT`. */

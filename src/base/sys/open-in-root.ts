@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { checked, libcFunction } from './libc.ts';
+import { checked, libcFunction, pathArgument } from './libc.ts';
 import type { OpenInRootOptions } from './types.ts';
 
 const SYS_OPENAT2 = 437;
@@ -33,10 +33,11 @@ const openHow = (options: OpenInRootOptions): Buffer => {
  * @returns a file descriptor that the caller closes
  */
 export const openInRoot = (root: string | number, path: string, options: OpenInRootOptions): number => {
+  const file = pathArgument('openat2', path);
   const directory = typeof root === 'number' ? root : openSync(root, O_PATH | constants.O_DIRECTORY);
   try {
     const how = openHow(options);
-    return checked('openat2', path, cOpenat2(SYS_OPENAT2, directory, path, how, how.length));
+    return checked('openat2', path, cOpenat2(SYS_OPENAT2, directory, file, how, how.length));
   } finally {
     if (typeof root === 'string') closeSync(directory);
   }

@@ -5,41 +5,53 @@ const MSG_DONTWAIT = 0x40;
 const MSG_CMSG_CLOEXEC = 0x40000000;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
+
+/** struct msghdr of x86-64 and arm64: name, iov, control, each a pointer and a length. */
+const IOV_POINTER = 16;
+const IOV_COUNT = 24;
+const CONTROL_POINTER = 32;
+const CONTROL_LENGTH = 40;
+/** Behind it, in the same memory: one struct iovec, a control message with room for one descriptor, the data. */
+const IOV = 56;
+const CONTROL = 72;
 const CMSG_HEADER = 16;
+const CONTROL_BYTES = CMSG_HEADER + 4;
+const DATA = 96;
+const DATA_BYTES = 4096;
 
 const cRecvmsg = libcFunction('long recvmsg(int fd, uint8_t *message, int flags)');
 
-/** struct msghdr of x86-64 and arm64: name, iov, control, each a pointer and a length. */
-const messageHeader = (iov: Buffer, control: Buffer): Buffer => {
-  const header = Buffer.alloc(56);
-  header.writeBigUInt64LE(addressOf(iov), 16);
-  header.writeBigUInt64LE(1n, 24);
-  header.writeBigUInt64LE(addressOf(control), 32);
-  header.writeBigUInt64LE(BigInt(control.length), 40);
-  return header;
+/** All that the kernel writes to is one buffer, which the call itself keeps alive. */
+const emptyMessage = (): Buffer => {
+  const message = Buffer.alloc(DATA + DATA_BYTES);
+  const start = addressOf(message);
+  message.writeBigUInt64LE(start + BigInt(IOV), IOV_POINTER);
+  message.writeBigUInt64LE(1n, IOV_COUNT);
+  message.writeBigUInt64LE(start + BigInt(CONTROL), CONTROL_POINTER);
+  message.writeBigUInt64LE(BigInt(CONTROL_BYTES), CONTROL_LENGTH);
+  message.writeBigUInt64LE(start + BigInt(DATA), IOV);
+  message.writeBigUInt64LE(BigInt(DATA_BYTES), IOV + 8);
+  return message;
 };
 
 /**
- * Takes one file descriptor sent over a unix socket (SCM_RIGHTS), as runc sends the master of a terminal.
+ * Takes one file descriptor sent over a unix socket (SCM_RIGHTS), as runc sends the master of a terminal. The kernel
+ * closes further ones of the same message.
  *
  * @param socketFd the descriptor of a socket nobody else reads (`pauseOnConnect`)
  * @returns undefined when no message waits; the new descriptor belongs to the caller
  */
 export const receiveFd = (socketFd: number): number | undefined => {
-  const data = Buffer.alloc(4096);
-  const control = Buffer.alloc(64);
-  const iov = Buffer.alloc(16);
-  iov.writeBigUInt64LE(addressOf(data), 0);
-  iov.writeBigUInt64LE(BigInt(data.length), 8);
-  const header = messageHeader(iov, control);
+  const message = emptyMessage();
   try {
-    checked('recvmsg', `fd ${socketFd}`, cRecvmsg(socketFd, header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
+    checked('recvmsg', `fd ${socketFd}`, cRecvmsg(socketFd, message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
   } catch (error) {
     if (errnoOf(error) === 'EAGAIN' || errnoOf(error) === 'EWOULDBLOCK') return undefined;
     throw error;
   }
-  const received = Number(header.readBigUInt64LE(40));
-  const isRights = control.readInt32LE(8) === SOL_SOCKET && control.readInt32LE(12) === SCM_RIGHTS;
-  if (received < CMSG_HEADER + 4 || !isRights) throw sysErrors.noDescriptor({});
-  return control.readInt32LE(CMSG_HEADER);
+  const received = Number(message.readBigUInt64LE(CONTROL_LENGTH));
+  const isRights =
+    message.readInt32LE(CONTROL + 8) === SOL_SOCKET && message.readInt32LE(CONTROL + 12) === SCM_RIGHTS;
+  if (received < CONTROL_BYTES || !isRights) throw sysErrors.noDescriptor({});
+  return message.readInt32LE(CONTROL + CMSG_HEADER);
 };

@@ -1,6 +1,7 @@
-import { closeSync } from 'node:fs';
-import { callError } from './errors.ts';
-import { checked, errnoName, libcFunction, libcFunctionAsync } from './libc.ts';
+import { closeSync, readSync, write, writeSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { callError, errnoOf } from './errors.ts';
+import { checked, errnoName, libcFunction } from './libc.ts';
 import {
   NLM_F,
   NLMSG,
@@ -25,9 +26,8 @@ const cSocket = libcFunction('int socket(int domain, int type, int protocol)');
 const cSetsockopt = libcFunction(
   'int setsockopt(int fd, int level, int name, const uint8_t *value, unsigned int length)',
 );
-const cSend = libcFunction('long send(int fd, const uint8_t *data, size_t length, int flags)');
-const cSendAsync = libcFunctionAsync('long send(int fd, const uint8_t *data, size_t length, int flags)');
-const cRecv = libcFunction('long recv(int fd, uint8_t *data, size_t length, int flags)');
+
+const writeAsync = promisify(write);
 
 /** What a request is about, for its error. */
 export interface Request {
@@ -55,6 +55,10 @@ const throwIfRefused = (request: Request, message: Message): void => {
     throw callError({ call: request.call, target: request.target, errno: errnoName(error), text });
 };
 
+/** The error of a failed read or write of the socket. */
+const transferError = (request: Request, error: unknown): Error =>
+  callError({ call: request.call, target: request.target, errno: errnoOf(error) ?? 'EIO' });
+
 const changeFlags = (request: Request): number => NLM_F.REQUEST | NLM_F.ACK | (request.flags ?? 0);
 
 const openSocket = (): number => {
@@ -73,11 +77,19 @@ export const openRtnetlinkSocket = (): RtnetlinkSocket => {
     return encodeMessage({ type: request.type, flags, sequence, payload: request.payload });
   };
   const send = (request: Request, flags: number): void => {
-    const data = encode(request, flags);
-    checked(request.call, request.target, cSend(fd, data, data.length, 0));
+    try {
+      writeSync(fd, encode(request, flags));
+    } catch (error) {
+      throw transferError(request, error);
+    }
   };
   const receive = (request: Request): readonly Message[] => {
-    const length = checked(request.call, request.target, cRecv(fd, buffer, buffer.length, 0));
+    let length: number;
+    try {
+      length = readSync(fd, buffer);
+    } catch (error) {
+      throw transferError(request, error);
+    }
     return decodeMessages(Buffer.from(buffer.subarray(0, length))).filter(
       (message) => message.sequence === sequence,
     );
@@ -94,9 +106,11 @@ export const openRtnetlinkSocket = (): RtnetlinkSocket => {
       acknowledge(request);
     },
     async changeAsync(request) {
-      const data = encode(request, changeFlags(request));
-      const sent = await cSendAsync(fd, data, data.length, 0);
-      if (Number(sent) < 0) throw callError({ call: request.call, target: request.target, errno: 'EIO' });
+      try {
+        await writeAsync(fd, encode(request, changeFlags(request)));
+      } catch (error) {
+        throw transferError(request, error);
+      }
       acknowledge(request);
     },
     get(request) {

@@ -153,6 +153,28 @@ describe('inodes', () => {
     expect(lgetXattr(file, 'trusted.note')).toBeUndefined();
   });
 
+  test('paths that are bytes name files that text cannot', () => {
+    const path = Buffer.concat([Buffer.from(`${root}/`), Buffer.of(0xff, 0x41)]);
+    mknod(path, constants.S_IFREG | 0o600);
+    lutimesNs(path, 1n, 2_000_000_003n);
+    lsetXattr(path, 'user.note', Buffer.from('n'));
+    expect(readdirSync(root, { encoding: 'latin1' })).toEqual(['\xffA']);
+    expect(lstatSync(path, { bigint: true }).mtimeNs).toBe(2_000_000_003n);
+    expect(lgetXattr(path, 'user.note')?.toString()).toBe('n');
+    expect(llistXattr(path)).toEqual(['user.note']);
+    lremoveXattr(path, 'user.note');
+    expect(llistXattr(path)).toEqual([]);
+  });
+
+  test('no path is cut or changed on its way', () => {
+    const file = join(root, 'f');
+    writeFileSync(file, '');
+    writeFileSync(join(root, '\uFFFD'), '');
+    for (const path of [`${file}\0g`, Buffer.from(`${file}\0g`), join(root, '\uDCFF')])
+      expect(errnoOfCall(() => lutimesNs(path, 0n, 0n))).toBe('ENOENT');
+    expect(errnoOfCall(() => openInRoot(root, 'f\0g', { flags: constants.O_RDONLY }))).toBe('ENOENT');
+  });
+
   test('device numbers above eight bits are kept', () => {
     const path = join(root, 'd');
     mknod(path, constants.S_IFBLK | 0o640, 259, 70_000);
@@ -250,15 +272,18 @@ c.send(b'got ' + got + b' then ' + str(len(end)).encode()); c.close()`,
     const server = createServer({ pauseOnConnect: true }).listen(path);
     const child = spawn('python3', [
       '-c',
-      'import socket,sys,array\ns=socket.socket(socket.AF_UNIX);s.connect(sys.argv[1])\nf=open(sys.argv[2])\nsocket.send_fds(s,[b"x"],[f.fileno()])',
+      'import socket,sys\ns=socket.socket(socket.AF_UNIX);s.connect(sys.argv[1])\nf=open(sys.argv[2])\nsocket.send_fds(s,[b"x"*4096],[f.fileno()]*3)',
       path,
       join(root, 'passed'),
     ]);
     const [connection] = (await once(server, 'connection')) as [Socket];
     await once(child, 'exit');
     const { fd } = (connection as unknown as { _handle: { fd: number } })._handle;
+    const open = (): number => readdirSync('/proc/self/fd').length;
+    const before = open();
     const received = receiveFd(fd);
     expect(received).toBeTypeOf('number');
+    expect(open()).toBe(before + 1);
     expect(readFileSync(received!, 'utf8')).toBe('content');
     closeSync(received!);
     connection.destroy();
