@@ -7,16 +7,13 @@ import type { Attributes, Below, BelowNode } from './tree-types.ts';
 /** Nothing below. */
 export const NOTHING_BELOW: Below = { lookup: () => undefined, names: () => [] };
 
-/**
- * The attributes of a file on the host without those that overlay keeps there for itself. None where the path is not
- * UTF-8, which no call of #sys can name.
- */
+/** The attributes of a file on the host without those that overlay keeps there for itself. */
 export const xattrsOf = (path: string): ReadonlyMap<string, Buffer> => {
   const xattrs = new Map<string, Buffer>();
-  if (!path.isWellFormed()) return xattrs;
-  for (const name of llistXattr(path)) {
+  const file = fsPath(path);
+  for (const name of llistXattr(file)) {
     if (name.startsWith('trusted.overlay.') || name.startsWith('trusted.lade.')) continue;
-    const value = lgetXattr(path, name);
+    const value = lgetXattr(file, name);
     if (value !== undefined) xattrs.set(name, value);
   }
   return xattrs;

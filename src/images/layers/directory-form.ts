@@ -7,13 +7,11 @@ import {
   linkSync,
   mkdirSync,
   openSync,
-  rmSync,
   symlinkSync,
   writeSync,
 } from 'node:fs';
 import { errnoOf, lsetXattr, lutimesNs, mknod } from '#sys';
 import { encodeName, fsPath } from '#tar';
-import { withCallablePath } from './callable-path.ts';
 import { copyFileData } from './file-data.ts';
 import type { Attributes, DirectoryNode, FileNode, LayerNode } from './tree-types.ts';
 
@@ -31,7 +29,7 @@ interface Context {
 }
 
 /** File systems that cannot keep an attribute are no failure, as in other runtimes. */
-const setXattrs = (path: string, xattrs: ReadonlyMap<string, Buffer>): void => {
+const setXattrs = (path: string | Buffer, xattrs: ReadonlyMap<string, Buffer>): void => {
   for (const [name, value] of xattrs) {
     try {
       lsetXattr(path, name, value);
@@ -44,21 +42,11 @@ const setXattrs = (path: string, xattrs: ReadonlyMap<string, Buffer>): void => {
 
 /** Owner first: changing it clears set-uid bits and capabilities. */
 const setAttributes = (path: string, node: LayerNode, attributes: Attributes): void => {
-  lchownSync(fsPath(path), attributes.uid, attributes.gid);
-  if (node.kind !== 'symlink') chmodSync(fsPath(path), attributes.mode);
-  withCallablePath(path, (callable) => {
-    setXattrs(callable, attributes.xattrs);
-    lutimesNs(callable, attributes.mtimeNs, attributes.mtimeNs);
-  });
-};
-
-/** Makes an empty file first where only that can have the name. */
-const makeSpecial = (path: string, type: number, numbers: readonly [major: number, minor: number]): void => {
-  if (!path.isWellFormed()) closeSync(openSync(fsPath(path), 'wx'));
-  withCallablePath(path, (callable) => {
-    rmSync(callable, { force: true });
-    mknod(callable, type, ...numbers);
-  });
+  const file = fsPath(path);
+  lchownSync(file, attributes.uid, attributes.gid);
+  if (node.kind !== 'symlink') chmodSync(file, attributes.mode);
+  setXattrs(file, attributes.xattrs);
+  lutimesNs(file, attributes.mtimeNs, attributes.mtimeNs);
 };
 
 const makeFile = (path: string, node: FileNode, tarFd: number): void => {
@@ -80,7 +68,7 @@ const makeNew = (context: Context, node: LayerNode, path: string): void => {
       fillDirectory(context, node, path);
       return;
     case 'whiteout':
-      makeSpecial(path, S_IFCHR, [0, 0]);
+      mknod(fsPath(path), S_IFCHR);
       return;
     case 'file':
       makeFile(path, node, context.tarFd);
@@ -91,7 +79,7 @@ const makeNew = (context: Context, node: LayerNode, path: string): void => {
     case 'char':
     case 'block':
     case 'fifo':
-      makeSpecial(path, SPECIAL[node.kind] | 0o600, [node.major, node.minor]);
+      mknod(fsPath(path), SPECIAL[node.kind] | 0o600, node.major, node.minor);
   }
   setAttributes(path, node, node.attributes);
 };
@@ -108,8 +96,7 @@ const make = (context: Context, node: LayerNode, path: string): void => {
 
 const fillDirectory = (context: Context, node: DirectoryNode, path: string): void => {
   for (const [name, child] of node.children) make(context, child, `${path}/${name}`);
-  if (node.opaque)
-    withCallablePath(path, (callable) => lsetXattr(callable, 'trusted.overlay.opaque', Buffer.from('y')));
+  if (node.opaque) lsetXattr(fsPath(path), 'trusted.overlay.opaque', Buffer.from('y'));
   setAttributes(path, node, node.attributes);
 };
 

@@ -27,7 +27,7 @@ export interface LayerJobs extends AsyncDisposable {
   makeForm(request: FormRequest): Promise<void>;
   changes(request: ChangesRequest, signal?: AbortSignal): Promise<readonly Change[]>;
   commit(request: CommitRequest, signal?: AbortSignal): Promise<StoredTar | undefined>;
-  /** Bytes on disk of a directory and all below it, each inode once. */
+  /** Bytes of all files below a directory, each inode once. */
   usage(path: string): Promise<number>;
 }
 

@@ -4,6 +4,7 @@ import {
   appendFileSync,
   chmodSync,
   closeSync,
+  constants,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -26,12 +27,11 @@ import { setTimeout } from 'node:timers/promises';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { asDiffId, digestOf, type DiffId } from '#oci';
-import { lsetXattr, lgetXattr } from '#sys';
-import { encodeTarHeader, scanTar, TAR_END, type TarSource } from '#tar';
+import { lgetXattr, lsetXattr, mknod, umount } from '#sys';
+import { decodeName, encodeTarHeader, scanTar, TAR_END, type TarSource } from '#tar';
 import { layerErrors } from './errors.ts';
 import { mountsBelow } from './mount-table.ts';
 import { mountOverlay, mountOverlayByText } from './overlay.ts';
-import { umount } from '#sys';
 import {
   listLayers,
   listTree,
@@ -500,6 +500,43 @@ describe.each<BackendName>(['erofs', 'directories'])('%s', (backend) => {
         .split('\n');
       expect(listing).toContain('usr/lib/.wh.a');
       expect(listing).toContain('tmp/');
+    });
+
+    test('see everything of files whose names are not UTF-8', async () => {
+      const [name, inside] = [Buffer.of(0xff, 0x41), Buffer.of(0x2f, 0xfe)];
+      const [directory, whole] = [decodeName(name), `${decodeName(name)}-whole`];
+      const x = new Map([['user.x', Buffer.from('y')]]);
+      const layers = [
+        await unpackEntries(store, [
+          root,
+          dir(directory, { xattrs: x }),
+          file(`${directory}/f`, 'f', { xattrs: x }),
+          { path: `${directory}/${decodeName(Buffer.of(0xfd))}`, kind: 'fifo', mtimeNs: T },
+          dir(whole),
+          file(`${whole}/hidden`, 'h'),
+        ]),
+      ];
+      const snapshot = await store.createSnapshot({ id: 'c', layers, kind: 'build' });
+      const path = Buffer.from(`${await snapshot.mount()}/`);
+      const at = (...parts: readonly (Buffer | string)[]): Buffer =>
+        Buffer.concat([path, name, ...parts.map((part) => Buffer.from(part))]);
+      expect(lgetXattr(at('/f'), 'user.x')?.toString()).toBe('y');
+      expect(await snapshot.changes()).toEqual([]);
+      lsetXattr(at(), 'user.more', Buffer.from('z'));
+      mknod(at(inside), constants.S_IFIFO | 0o600);
+      lsetXattr(at(inside), 'trusted.note', Buffer.from([0]));
+      rmSync(at('-whole'), { recursive: true });
+      mkdirSync(at('-whole'));
+      expect(await snapshot.changes()).toEqual([
+        { path: `/${directory}`, kind: 'modified' },
+        { path: `/${directory}/${decodeName(Buffer.of(0xfe))}`, kind: 'added' },
+        { path: `/${whole}`, kind: 'modified' },
+        { path: `/${whole}/hidden`, kind: 'deleted' },
+      ]);
+      const info = await snapshot.commit();
+      const listed = await listLayers(store, [...layers, info!.diffId]);
+      expect(listed.slice(1)).toEqual(listTree(snapshot.mergedPath).slice(1));
+      expect(listed.join('\n')).toMatch(/user\.more=7a(.|\n)*trusted\.note=00/);
     });
 
     test.each([true, false])(

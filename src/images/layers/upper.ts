@@ -46,9 +46,8 @@ const sameXattrs = (a: string, b: string): boolean => {
   );
 };
 
-/** Of a directory whose name is not UTF-8 it cannot be told. */
 const isOpaque = (path: string): boolean =>
-  path.isWellFormed() && lgetXattr(path, 'trusted.overlay.opaque')?.toString() === 'y';
+  lgetXattr(fsPath(path), 'trusted.overlay.opaque')?.toString() === 'y';
 
 interface Pair {
   readonly path: string;
