@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { cgroupsByController, isFrozen, processesIn, statsOf } from './cgroup.ts';
 import { pathsOf, type RuntimeContext } from './context.ts';
 import { runtimeErrors } from './errors.ts';
+import { findExecOrphans } from './exec-orphans.ts';
 import { openExitFiles } from './exit-files.ts';
 import { runForeground } from './foreground.ts';
 import { readHostFacts } from './host-facts.ts';
@@ -181,6 +182,8 @@ const removeEmptyDirectories = async (context: RuntimeContext): Promise<void> =>
  */
 export const createRuntime = (options: RuntimeOptions): Runtime => {
   const context = openContext(options);
+  const execOrphans = findExecOrphans(join(context.paths.run, 'e'));
+  execOrphans.sweep();
   const swept = sweepForeground(context).catch(() => undefined);
   return {
     name: context.name,
@@ -208,11 +211,13 @@ export const createRuntime = (options: RuntimeOptions): Runtime => {
     processes: (id) => processesIn(groupsOf(context, liveState(context, id))),
     stats: (id) => statsOf(groupsOf(context, liveState(context, id))),
     list: () => readdirSync(join(context.paths.run, 'b')),
-    delete: (id) =>
-      removeContainer(context, id, async () => {
+    delete: async (id) => {
+      await removeContainer(context, id, async () => {
         const state = readStateFile(pathsOf(context, id).stateDirectory);
         if (state !== undefined && isFrozen(groupsOf(context, state))) await control(context, 'resume', id);
-      }),
+      });
+      execOrphans.sweep();
+    },
     run: async (run) => {
       await swept;
       return runForeground(context, run);
@@ -220,6 +225,7 @@ export const createRuntime = (options: RuntimeOptions): Runtime => {
     [Symbol.asyncDispose]: async () => {
       await swept;
       context.exits[Symbol.dispose]();
+      execOrphans.sweep();
       await removeEmptyDirectories(context);
     },
   };

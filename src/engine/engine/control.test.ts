@@ -1,5 +1,8 @@
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { engineErrors } from './errors.ts';
 import { findInitProgram } from './init-program.ts';
 import { IMAGE, openTestEngine, type TestEngine } from './testing.ts';
 import type { Attachment } from './types.ts';
@@ -97,5 +100,53 @@ describe.skipIf(!isRoot)('containers that are taken hold of (needs root)', () =>
     expect(await text).toMatch(/docker-init\0--\0sh\0/);
     expect(await containers().changes(id)).toEqual([]);
     await containers().remove(id);
+  });
+
+  test('refuses by name what it does not honour', async () => {
+    const refused = (hostConfig: object) => make('true', {}, hostConfig);
+    await expect(refused({ BlkioWeight: 10 })).rejects.toThrow('HostConfig.BlkioWeight is not supported');
+    await expect(refused({ Links: ['a:b'] })).rejects.toMatchObject({
+      code: engineErrors.unsupportedOption.code,
+    });
+    await expect(refused({ NanoCpus: 1e15 })).rejects.toThrow('Range of CPUs is from 0.01 to');
+    await expect(refused({ ExtraHosts: ['name only'] })).rejects.toThrow('bad format for add-host');
+    await expect(make('true', { Hostname: 'two\nlines' })).rejects.toThrow('invalid hostname');
+    await expect(make('true', { WorkingDir: 'rel' })).rejects.toThrow('needs to be an absolute path');
+    const missing = { kind: 'invalid-argument', message: 'No such container: nobody' };
+    await expect(refused({ NetworkMode: 'container:nobody' })).rejects.toMatchObject(missing);
+    await expect(refused({ VolumesFrom: ['nobody'] })).rejects.toMatchObject(missing);
+    await expect(make('true', { Hostname: 'own' }, { NetworkMode: 'container:nobody' })).rejects.toThrow(
+      'conflicting options: hostname and the network mode',
+    );
+    await expect(refused({ LogConfig: { Type: 'syslog' } })).rejects.toThrow('the log driver syslog');
+    await expect(refused({ Binds: ['/nosuch:relative'] })).rejects.toMatchObject({
+      kind: 'invalid-argument',
+    });
+    await expect(refused({ Mounts: [{ Type: 'bind', Source: '/nosuch', Target: '/x' }] })).rejects.toThrow(
+      'bind source path does not exist',
+    );
+    await expect(make('true', { Image: 'nosuch' })).rejects.toMatchObject({ kind: 'not-found' });
+    expect(bench.layers.snapshots()).toEqual([]);
+    expect(await containers().list({ all: true })).toEqual([]);
+  });
+
+  test('anonymous volumes go with a creation that fails, stay after rm, and a cut-off one is swept', async () => {
+    const names = async (): Promise<readonly string[]> =>
+      (await bench.engine.volumes.list()).map(({ Name: name }) => name);
+    const Mounts = [
+      { Type: 'volume', Target: '/v' },
+      { Type: 'bind', Source: '/nosuch', Target: '/x' },
+    ];
+    await expect(make('true', {}, { Mounts })).rejects.toThrow('does not exist');
+    expect(await names()).toEqual([]);
+    const id = await make('true', { Volumes: { '/v': {} } });
+    const kept = await names();
+    await containers().remove(id);
+    mkdirSync(join(bench.path, 'volumes', 'ghost', '_data'), { recursive: true });
+    await bench.reopen();
+    expect(await names()).toEqual(kept);
+    expect(readdirSync(join(bench.path, 'volumes'))).toEqual(kept);
+    await bench.engine.volumes.prune();
+    expect(await names()).toEqual([]);
   });
 });

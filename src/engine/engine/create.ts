@@ -25,6 +25,7 @@ import { inheritedMounts, settleMounts } from './settle-mounts.ts';
 import { signalNumber } from './signals.ts';
 import { nowText } from './time.ts';
 import type { CreateContainerOptions, CreatedContainer } from './types.ts';
+import { removeOrphanedVolumes } from './volumes.ts';
 import type { HostConfig } from './wire-types.ts';
 
 const newId = (): string => randomBytes(32).toString('hex');
@@ -123,6 +124,7 @@ const undo = async (
 ): Promise<void> => {
   await snapshot?.remove();
   await context.library.release({ kind: 'container', id: record.id });
+  await removeOrphanedVolumes(context, (id) => id === record.id);
   await rm(filesOf(context, record.id).directory, { recursive: true, force: true });
 };
 

@@ -4,7 +4,6 @@ import { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { toLadeError } from '#errors';
 import { readTar, writeTar, type TarSource } from '#tar';
-import { engineErrors } from './errors.ts';
 import { IMAGE, openTestEngine, type TestEngine } from './testing.ts';
 import type { Attachment, CreateContainerOptions } from './types.ts';
 import type { ContainerConfig, HostConfig } from './wire-types.ts';
@@ -225,32 +224,6 @@ describe.skipIf(!isRoot)('what a container gets (needs root)', () => {
     await containers().remove(id, { volumes: true });
     expect((await bench.engine.volumes.list()).map(({ Name: name }) => name)).toEqual(['v2', 'vol']);
     expect((await bench.engine.volumes.prune({ all: ['true'] })).deleted.toSorted()).toEqual(['v2', 'vol']);
-  });
-
-  test('refuses by name what it does not honour', async () => {
-    const refused = (hostConfig: object) => make('true', {}, hostConfig);
-    await expect(refused({ BlkioWeight: 10 })).rejects.toThrow('HostConfig.BlkioWeight is not supported');
-    await expect(refused({ Links: ['a:b'] })).rejects.toMatchObject({
-      code: engineErrors.unsupportedOption.code,
-    });
-    await expect(refused({ NanoCpus: 1e15 })).rejects.toThrow('Range of CPUs is from 0.01 to');
-    await expect(make('true', { WorkingDir: 'rel' })).rejects.toThrow('needs to be an absolute path');
-    const missing = { kind: 'invalid-argument', message: 'No such container: nobody' };
-    await expect(refused({ NetworkMode: 'container:nobody' })).rejects.toMatchObject(missing);
-    await expect(refused({ VolumesFrom: ['nobody'] })).rejects.toMatchObject(missing);
-    await expect(make('true', { Hostname: 'own' }, { NetworkMode: 'container:nobody' })).rejects.toThrow(
-      'conflicting options: hostname and the network mode',
-    );
-    await expect(refused({ LogConfig: { Type: 'syslog' } })).rejects.toThrow('the log driver syslog');
-    await expect(refused({ Binds: ['/nosuch:relative'] })).rejects.toMatchObject({
-      kind: 'invalid-argument',
-    });
-    await expect(refused({ Mounts: [{ Type: 'bind', Source: '/nosuch', Target: '/x' }] })).rejects.toThrow(
-      'bind source path does not exist',
-    );
-    await expect(make('true', { Image: 'nosuch' })).rejects.toMatchObject({ kind: 'not-found' });
-    expect(bench.layers.snapshots()).toEqual([]);
-    expect(await containers().list({ all: true })).toEqual([]);
   });
 });
 

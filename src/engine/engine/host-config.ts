@@ -101,6 +101,12 @@ const checkResources = (host: HostConfig): void => {
   }
 };
 
+const checkExtraHosts = (host: HostConfig): void => {
+  const odd = (host.ExtraHosts ?? []).find((extra) => !/^[^\s:=]+[:=]\S+$/.test(extra));
+  if (odd !== undefined)
+    throw engineErrors.invalidConfig({ reason: `bad format for add-host: ${JSON.stringify(odd)}` });
+};
+
 /** Refuses by name whatever would change a container's behaviour and is not honoured. */
 export const checkHostConfig = (host: HostConfig, runtimeName: string): void => {
   checkFields(host);
@@ -108,12 +114,22 @@ export const checkHostConfig = (host: HostConfig, runtimeName: string): void => 
   checkRestart(host);
   checkResources(host);
   checkInit(host);
+  checkExtraHosts(host);
   if (!['', undefined, runtimeName].includes(host.Runtime)) {
     throw engineErrors.invalidConfig({ reason: `unknown or invalid runtime name: ${host.Runtime}` });
   }
 };
 
+const checkName = (field: string, name: string | undefined): void => {
+  if (/[\s\0]/.test(name ?? ''))
+    throw engineErrors.invalidConfig({
+      reason: `invalid ${field}: ${JSON.stringify(name)} has a blank in it`,
+    });
+};
+
 export const checkConfig = (config: ContainerConfig): void => {
+  checkName('hostname', config.Hostname);
+  checkName('domainname', config.Domainname);
   if (config.NetworkDisabled === true) refuse('NetworkDisabled', 'use the network none');
 };
 

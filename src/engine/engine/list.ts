@@ -109,6 +109,12 @@ const checkValues = (filters: Filters): void => {
   if (odd !== undefined) throw engineErrors.invalidFilter({ name: `status=${odd}` });
 };
 
+/** Docker's form: arguments with a blank are quoted. */
+const shownCommand = ({ config }: ContainerRecord): string =>
+  commandOf(config)
+    .map((part, index) => (index > 0 && part.includes(' ') ? `'${part}'` : part))
+    .join(' ');
+
 /** The image as it was named, unless that name is another image's by now, or nobody's. */
 const shownImage = async (context: EngineContext, record: ContainerRecord): Promise<string> =>
   (await ancestorId(context, record.imageName)) === record.imageId ? record.imageName : record.imageId;
@@ -122,7 +128,7 @@ const summary = async (
   Names: [`/${record.name}`],
   Image: await shownImage(context, record),
   ImageID: record.imageId,
-  Command: commandOf(record.config).join(' '),
+  Command: shownCommand(record),
   Created: Math.floor(Date.parse(record.created) / 1000),
   Ports: portSummaries(context, record),
   ...(size ? await sizesOf(context, record) : {}),

@@ -11,6 +11,7 @@ import { isLive } from './record.ts';
 import { removeNow } from './remove.ts';
 import { startsAtOpen } from './restart-policy.ts';
 import { nowText } from './time.ts';
+import { removeOrphanedVolumes } from './volumes.ts';
 
 const runtimeStateOf = (context: EngineContext, id: string): RuntimeState | undefined => {
   try {
@@ -76,6 +77,8 @@ const sweepOrphans = async (context: EngineContext, known: ReadonlySet<string>):
   for (const snapshot of orphans) await snapshot.remove();
   const holders = new Set(context.library.holds.heldBy('container').map(({ holder }) => holder.id));
   for (const id of holders) if (!known.has(id)) await context.library.release({ kind: 'container', id });
+  await removeOrphanedVolumes(context, (id) => !known.has(id));
+  await context.volumes.sweep();
   const directory = join(context.root.path, 'containers');
   await mkdir(directory, { recursive: true, mode: 0o710 });
   for (const id of readdirSync(directory)) {

@@ -5,7 +5,7 @@ import { emitContainer, filesOf, type EngineContext } from './context.ts';
 import { engineErrors } from './errors.ts';
 import { disconnectNetworks } from './networking.ts';
 import { isLive } from './record.ts';
-import { removeAnonymousVolumes } from './volumes.ts';
+import { keepAnonymousVolumes, removeAnonymousVolumes } from './volumes.ts';
 
 const HOLDER = 'container';
 
@@ -40,7 +40,8 @@ export const removeNow = async (
       goesByItself(container) ? undefined : context.runtime.delete(container.id),
     ]),
   );
-  const removed = context.containers.remove(container);
+  const kept = options.volumes ? undefined : keepAnonymousVolumes(context, container.record);
+  const removed = Promise.all([kept, context.containers.remove(container)]);
   emitContainer(context, container, 'destroy');
   container.life.emit({ kind: 'removed' });
   const swept = removed.then(() =>

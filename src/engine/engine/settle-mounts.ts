@@ -21,12 +21,13 @@ const settleBind = (wish: MountWish & { readonly kind: 'bind' }): MountRecord =>
 const settleVolume = async (
   context: EngineContext,
   wish: MountWish & { readonly kind: 'volume' },
+  containerId: string,
 ): Promise<MountRecord> => {
-  const volume = await createVolume(context, {
-    Name: wish.name,
-    Labels: wish.labels,
-    DriverOpts: wish.driverOptions,
-  });
+  const volume = await createVolume(
+    context,
+    { Name: wish.name, Labels: wish.labels, DriverOpts: wish.driverOptions },
+    wish.name === undefined ? containerId : undefined,
+  );
   return {
     kind: 'volume',
     name: volume.name,
@@ -38,9 +39,9 @@ const settleVolume = async (
   };
 };
 
-const settle = async (context: EngineContext, wish: MountWish): Promise<MountRecord> => {
+const settle = async (context: EngineContext, wish: MountWish, containerId: string): Promise<MountRecord> => {
   if (wish.kind === 'tmpfs') return wish;
-  return wish.kind === 'bind' ? settleBind(wish) : settleVolume(context, wish);
+  return wish.kind === 'bind' ? settleBind(wish) : settleVolume(context, wish, containerId);
 };
 
 /** Makes what the wanted mounts need: volumes, with the image's content where they are new, and directories. */
@@ -50,7 +51,7 @@ export const settleMounts = async (
   snapshot: Snapshot,
 ): Promise<readonly MountRecord[]> => {
   const records: MountRecord[] = [];
-  for (const wish of wishes) records.push(await settle(context, wish));
+  for (const wish of wishes) records.push(await settle(context, wish, snapshot.id));
   const fillable = wishes.flatMap((wish, index) => {
     const record = records[index];
     return wish.kind === 'volume' && record?.kind === 'volume' && !wish.noCopy ? [record] : [];

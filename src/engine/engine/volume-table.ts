@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Database } from '#database';
@@ -11,6 +11,8 @@ export interface VolumeRecord {
   readonly labels: Readonly<Record<string, string>>;
   readonly options: Readonly<Record<string, string>>;
   readonly anonymous: boolean;
+  /** ID of the container that it was made for and goes with; absent once it is to stay. */
+  readonly madeFor?: string | undefined;
 }
 
 export interface VolumeTable {
@@ -22,8 +24,12 @@ export interface VolumeTable {
   create(
     volume: Omit<VolumeRecord, 'created'>,
   ): Promise<{ readonly volume: VolumeRecord; readonly isNew: boolean }>;
+  /** A volume that was made for a container stays when that goes. Writes come in the order of the calls. */
+  keep(name: string): Promise<void>;
   /** Deletes the volume with its content. */
   remove(name: string): Promise<void>;
+  /** Deletes content that no record has: of a creation or removal that was cut off. */
+  sweep(): Promise<void>;
 }
 
 /** Volumes of one root: records in the database, data in `volumes/NAME/_data`. */
@@ -57,10 +63,26 @@ export const openVolumeTable = (root: {
       ]);
       return { volume, isNew: true };
     },
+    async keep(name) {
+      const volume = volumes.get(name);
+      if (volume?.madeFor === undefined) return;
+      const { madeFor: _, ...kept } = volume;
+      volumes.set(name, kept);
+      await database.write([
+        { sql: 'UPDATE engine_volumes SET record = ? WHERE name = ?', params: [JSON.stringify(kept), name] },
+      ]);
+    },
     async remove(name) {
       volumes.delete(name);
       await database.write([{ sql: 'DELETE FROM engine_volumes WHERE name = ?', params: [name] }]);
       await rm(directory(name), { recursive: true, force: true });
+    },
+    async sweep() {
+      const parent = join(root.path, 'volumes');
+      const names = existsSync(parent) ? readdirSync(parent) : [];
+      for (const name of names) {
+        if (!volumes.has(name)) await rm(directory(name), { recursive: true, force: true });
+      }
     },
   };
 };

@@ -57,12 +57,13 @@ const checkCreate = (options: VolumeCreateOptions): void => {
 export const createVolume = async (
   context: EngineContext,
   options: VolumeCreateOptions,
+  madeFor?: string,
 ): Promise<VolumeRecord> => {
   checkCreate(options);
   const anonymous = (options.Name ?? '') === '';
   const name = anonymous ? newAnonymousName() : (options.Name ?? '');
   const labels = { ...options.Labels, ...(anonymous ? { [ANONYMOUS_LABEL]: '' } : {}) };
-  const { volume, isNew } = await context.volumes.create({ name, labels, options: {}, anonymous });
+  const { volume, isNew } = await context.volumes.create({ name, labels, options: {}, anonymous, madeFor });
   if (isNew) emitVolume(context, name, 'create');
   return volume;
 };
@@ -81,8 +82,31 @@ export const removeAnonymousVolumes = async (
 ): Promise<void> => {
   for (const mount of record.mounts) {
     if (mount.kind !== 'volume' || !mount.anonymous) continue;
-    if (context.volumes.get(mount.name) === undefined || usersOf(context, mount.name).length > 0) continue;
-    await removeVolume(context, mount.name);
+    if (context.volumes.get(mount.name) === undefined) continue;
+    if (usersOf(context, mount.name).length > 0) await context.volumes.keep(mount.name);
+    else await removeVolume(context, mount.name);
+  }
+};
+
+/** Lets the volumes that were made for a container stay when it goes. */
+export const keepAnonymousVolumes = async (
+  context: EngineContext,
+  record: ContainerRecord,
+): Promise<void> => {
+  const names = record.mounts.flatMap((mount) =>
+    mount.kind === 'volume' && mount.anonymous ? [mount.name] : [],
+  );
+  await Promise.all(names.map((name) => context.volumes.keep(name)));
+};
+
+/** Removes the volumes that were made for containers which `isGone`: their creation or removal was cut off. */
+export const removeOrphanedVolumes = async (
+  context: EngineContext,
+  isGone: (containerId: string) => boolean,
+): Promise<void> => {
+  for (const { name, madeFor } of context.volumes.list()) {
+    if (madeFor === undefined || !isGone(madeFor) || usersOf(context, name).length > 0) continue;
+    await removeVolume(context, name);
   }
 };
 
