@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, constants, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, realpath, rm, stat } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -27,6 +27,8 @@ interface ContextDependencies {
 
 const DEFAULT_NAME = 'Dockerfile';
 const IGNORE_FILE = '.dockerignore';
+/** Largest Dockerfile or ignore file. */
+const MAX_TEXT_BYTES = 16 << 20;
 
 /** Name of the Dockerfile inside the context; undefined when its text came with the request. */
 const dockerfileName = (request: BuildRequest): string | undefined => {
@@ -46,9 +48,10 @@ const readInside = (root: string, name: string): string | undefined => {
     return undefined;
   }
   try {
+    const stats = fstatSync(fd);
+    if (!stats.isFile()) return undefined;
+    if (stats.size > MAX_TEXT_BYTES) throw builderErrors.textTooLarge({ path: name });
     return readFileSync(fd, 'utf8');
-  } catch {
-    return undefined;
   } finally {
     closeSync(fd);
   }
@@ -61,7 +64,8 @@ const readDockerfile = async (request: BuildRequest, root: string, label: string
   if (text !== undefined) return { name, text };
   const folder = posix.dirname(name);
   const names = await readdir(join(root, folder)).catch(() => []);
-  const nearby = closest(posix.basename(name), names) ?? names.find((each) => /dockerfile/iu.test(each));
+  const others = names.filter((each) => each !== posix.basename(name));
+  const nearby = closest(posix.basename(name), others) ?? others.find((each) => /dockerfile/iu.test(each));
   throw builderErrors.noDockerfile({
     path: name,
     context: label,

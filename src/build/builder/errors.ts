@@ -115,6 +115,11 @@ export const builderErrors = defineErrors('builder', {
       `the certificate bundle for build steps cannot be read: ${p.path}`,
     hint: 'name a file that exists with --host-ca, or unset NODE_EXTRA_CA_CERTS and SSL_CERT_FILE of the daemon',
   },
+  textTooLarge: {
+    kind: 'invalid-argument',
+    message: (p: { path: string }) => `${p.path} is larger than 16 MiB`,
+    hint: 'is this the right file? Copy large content from files of its own',
+  },
   unpackerMissing: {
     kind: 'failed-precondition',
     message: (p: { program: string }) =>

@@ -22,6 +22,12 @@ export const dockerfileErrors = defineErrors('dockerfile', {
     message: located,
     hint: (p: Place) => p.advice ?? 'use one of the 18 instructions of the Dockerfile reference',
   },
+  lineTooLong: {
+    kind: 'invalid-argument',
+    message: (p: { readonly file: string; readonly line: number }) =>
+      `${p.file}:${p.line}: the line is longer than 65535 bytes`,
+    hint: 'break the line with backslashes, or copy the content from a file',
+  },
   empty: {
     kind: 'invalid-argument',
     message: (p: { readonly file: string }) => `${p.file} has no instructions`,

@@ -146,3 +146,31 @@ test('parseTrigger reads what an image holds', () => {
   expect(parseTrigger('COPY . /src')).toMatchObject({ kind: 'copy', destination: { value: '/src' } });
   expect(parseTrigger('RUN <<E\nx\nE')).toMatchObject({ heredocs: [{ content: 'x\n' }] });
 });
+
+describe('sizes', () => {
+  const error = (source: string) => {
+    try {
+      parseDockerfile(source);
+      return undefined;
+    } catch (reason) {
+      return reason;
+    }
+  };
+
+  test('a line may have 65535 bytes, as with docker', () => {
+    const label = 'LABEL a=';
+    expect(error(`FROM a\n${label}${'x'.repeat(65_535 - label.length)}\n`)).toBeUndefined();
+    expect(error(`FROM a\n${label}${'x'.repeat(65_536 - label.length)}\n`)).toMatchObject({
+      code: 'DOCKERFILE_LINE_TOO_LONG',
+      message: 'Dockerfile:2: the line is longer than 65535 bytes',
+    });
+    expect(error(`FROM a\nLABEL b=${'ä'.repeat(33_000)}`)).toMatchObject({
+      code: 'DOCKERFILE_LINE_TOO_LONG',
+    });
+  });
+
+  test('white space inside and after lines costs no more than other text', () => {
+    const line = `LABEL a=b${' '.repeat(60_000)}c=d${'\r'.repeat(5_000)}`;
+    expect(parseDockerfile(`FROM a\n${`${line}\n`.repeat(200)}`).stages[0]?.instructions).toHaveLength(200);
+  });
+});

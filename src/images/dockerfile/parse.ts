@@ -3,7 +3,7 @@ import { checkDockerfile } from './checks.ts';
 import { dockerfileErrors } from './errors.ts';
 import { InstructionFault } from './faults.ts';
 import { isInstruction, readInstruction } from './instructions.ts';
-import { excerpt } from './source-text.ts';
+import { excerpt, tooLongLine } from './source-text.ts';
 import { INSTRUCTIONS, parseStatements } from './statements.ts';
 import { didYouMean } from './suggest.ts';
 import type {
@@ -99,6 +99,8 @@ const toStages = (instructions: readonly Instruction[], file: string, source: st
  */
 export const parseDockerfile = (source: string, options: ParseOptions = {}): Dockerfile => {
   const name = options.name ?? 'Dockerfile';
+  const line = tooLongLine(source);
+  if (line !== undefined) throw dockerfileErrors.lineTooLong({ file: name, line });
   const { directives, escape, statements, findings } = parseStatements(source, name);
   const instructions = readInstructions(statements, source, name);
   const { globalArgs, stages } = toStages(instructions, name, source);

@@ -49,12 +49,17 @@ const reverseText = (text: string): string => Array.from(text).toReversed().join
 export const withoutSuffix = (value: string, pattern: string, greedy: boolean): string =>
   reverseText(withoutPrefix(reverseText(value), reversePattern(pattern), greedy));
 
-/** `${value/pattern/replacement}`, or `${value//pattern/replacement}` with `all`. */
+/** `${value/pattern/replacement}`, or `${value//pattern/replacement}` with `all`; an Error once more than `limit` characters came in. */
 export const replacePattern = (
   value: string,
-  options: { pattern: string; replacement: string; all: boolean },
+  options: { pattern: string; replacement: string; all: boolean; limit: number },
 ): string => {
   const expression = toExpression(options.pattern, { greedy: true, anchored: false });
   const flags = options.all ? 'gu' : 'u';
-  return value.replace(new RegExp(expression.source, flags), () => options.replacement);
+  let added = 0;
+  return value.replace(new RegExp(expression.source, flags), () => {
+    added += options.replacement.length;
+    if (added > options.limit) throw new Error('the result is too long');
+    return options.replacement;
+  });
 };

@@ -92,3 +92,11 @@ describe('expandWord', () => {
     expect(() => expandWord(word, {})).toThrow(/failed to process/u);
   });
 });
+
+test('a word does not grow without end', () => {
+  const big = { A: 'x'.repeat(200_000) };
+  expect(expandWord('$A$A$A$A$A', big).value).toHaveLength(1_000_000);
+  expect(() => expandWord('$A$A$A$A$A$A', big)).toThrow('more than a million characters');
+  expect(() => expandWord('${B:-$A$A$A$A$A$A}', big)).toThrow('more than a million characters');
+  expect(() => expandWord('${A//x/$A}', big)).toThrow('too long');
+});

@@ -32,6 +32,9 @@ const END = '';
 const DIGIT = /^\p{Nd}$/u;
 const NAME_CHARACTER = /^[\p{L}\p{Nd}_]$/u;
 const SPECIAL_PARAMETERS = '@*#?-$!0';
+/** Longest text that a word may become; no program could be started with a longer one. */
+const MAX_EXPANSION = 1 << 20;
+const TOO_LARGE = 'the variables make more than a million characters of it';
 const MISSING_BRACE = "syntax error: missing '}'";
 
 /** One pass over one word. Faults are thrown as Error with a short reason; `expandWord` gives them a place. */
@@ -162,7 +165,9 @@ const replaced = (scan: Scan, name: string): string => {
   const replacement = operand(scan, '}', { raw: true, missing: MISSING_BRACE });
   const value = lookUp(scan, name);
   if (value === undefined && scan.options.keepUnset === true) return `\${${name}/${pattern}/${replacement}}`;
-  return withPattern(pattern, () => replacePattern(value ?? '', { pattern, replacement, all }));
+  return withPattern(pattern, () =>
+    replacePattern(value ?? '', { pattern, replacement, all, limit: MAX_EXPANSION }),
+  );
 };
 
 const braced = (scan: Scan): string => {
@@ -275,6 +280,7 @@ const until = (scan: Scan, stop: string | undefined): Pick<Expansion, 'value' | 
     }
     const text = special(scan);
     value += text;
+    if (value.length > MAX_EXPANSION) throw new Error(TOO_LARGE);
     if (character === '$') for (const one of text) collector.character(one);
     else collector.raw(text);
   }

@@ -4,11 +4,18 @@ import type { Position, SourceRange } from './types.ts';
 export const SPACE = '[\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
 const spaceOnly = new RegExp(`^${SPACE}$`, 'u');
 const leadingSpace = new RegExp(`^${SPACE}+`, 'u');
-const trailingSpace = new RegExp(`${SPACE}+$`, 'u');
 
 export const isSpace = (character: string): boolean => spaceOnly.test(character);
 export const trimStart = (text: string): string => text.replace(leadingSpace, '');
-export const trimEnd = (text: string): string => text.replace(trailingSpace, '');
+
+/** `text` without what `drops` says of its last characters; linear, unlike a pattern that ends in `+$`. */
+export const withoutEnd = (text: string, drops: (character: string) => boolean): string => {
+  let end = text.length;
+  while (end > 0 && drops(text.charAt(end - 1))) end -= 1;
+  return text.slice(0, end);
+};
+
+export const trimEnd = (text: string): string => withoutEnd(text, isSpace);
 export const trimSpace = (text: string): string => trimEnd(trimStart(text));
 
 /** One line of the file. `raw` includes its newline. */
@@ -31,6 +38,11 @@ export interface LineReader {
 
 const BYTE_ORDER_MARK = '\uFEFF';
 
+/** Space or tab, the blanks of the Dockerfile grammar. */
+export const isBlank = (character: string): boolean => character === ' ' || character === '\t';
+
+const isLineEnd = (character: string): boolean => character === '\n' || character === '\r';
+
 const splitLines = (source: string): readonly PhysicalLine[] => {
   const lines: PhysicalLine[] = [];
   let offset = source.startsWith(BYTE_ORDER_MARK) ? 1 : 0;
@@ -38,10 +50,29 @@ const splitLines = (source: string): readonly PhysicalLine[] => {
     const newline = source.indexOf('\n', offset);
     const end = newline < 0 ? source.length : newline + 1;
     const raw = source.slice(offset, end);
-    lines.push({ number: lines.length + 1, offset, raw, text: raw.replace(/[\r\n]+$/u, '') });
+    lines.push({ number: lines.length + 1, offset, raw, text: withoutEnd(raw, isLineEnd) });
     offset = end;
   }
   return lines;
+};
+
+/** As docker's own limit, in bytes. */
+const MAX_LINE_BYTES = 65_535;
+
+/** The number of the first line that is longer than any line may be; undefined when there is none. */
+export const tooLongLine = (source: string): number | undefined => {
+  let number = 1;
+  for (let start = 0; start < source.length; number += 1) {
+    const newline = source.indexOf('\n', start);
+    const end = newline < 0 ? source.length : newline;
+    const length = end - start;
+    // A character has at most three bytes for each of its units.
+    if (length > MAX_LINE_BYTES) return number;
+    if (length * 3 > MAX_LINE_BYTES && Buffer.byteLength(source.slice(start, end)) > MAX_LINE_BYTES)
+      return number;
+    start = end + 1;
+  }
+  return undefined;
 };
 
 /** Index of the last line that starts at or before `offset`. */

@@ -5,9 +5,11 @@ import { parseJsonForm } from './json-form.ts';
 import {
   createLineReader,
   excerpt,
+  isBlank,
   joinMapped,
   trimSpace,
   trimStart,
+  withoutEnd,
   type LineReader,
   type MappedText,
   type PhysicalLine,
@@ -210,7 +212,7 @@ const noteComment = (reading: Reading, text: string): void => {
 
 /** The line without its continuation mark, and whether it had one. */
 const continued = (text: string, escape: string): readonly [string, boolean] => {
-  const body = text.replace(/[ \t]+$/u, '');
+  const body = withoutEnd(text, isBlank);
   const goesOn = body.endsWith(escape) && !body.slice(0, -1).endsWith(escape);
   return goesOn ? [body.slice(0, -1), true] : [text, false];
 };
