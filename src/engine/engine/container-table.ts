@@ -16,6 +16,7 @@ export interface ContainerTable {
   insert(record: ContainerRecord): Promise<Container>;
   /** Changes the record at once; resolves when the change is durable. */
   save(container: Container, change: Partial<ContainerRecord>): Promise<void>;
+  /** Forgets at once; when that cannot be written the container is there again. */
   remove(container: Container): Promise<void>;
   /** Resolves when every change so far is durable. */
   flush(): Promise<void>;
@@ -90,7 +91,13 @@ export const openContainerTable = (database: Database): ContainerTable => {
     async remove(container) {
       byId.delete(container.id);
       names.delete(container.record.name);
-      await write({ sql: 'DELETE FROM engine_containers WHERE id = ?', params: [container.id] });
+      try {
+        await write({ sql: 'DELETE FROM engine_containers WHERE id = ?', params: [container.id] });
+      } catch (error) {
+        byId.set(container.id, container);
+        names.set(container.record.name, container.id);
+        throw error;
+      }
     },
     flush: async () => {
       await Promise.allSettled(pending);

@@ -46,3 +46,4 @@ export type {
 export { createEngine, type EngineDeps } from './engine.ts';
 export { engineMigrations } from './migrations.ts';
 export { engineErrors } from './errors.ts';
+export { findInitProgram } from './init-program.ts';

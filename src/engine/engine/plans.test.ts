@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { databaseErrors } from '#database';
 import { isBefore } from './filters.ts';
 import { healthPlan, judge } from './health.ts';
 import { mergeConfig } from './merge-config.ts';
@@ -13,6 +14,7 @@ import { parseSecurityOptions } from './security-options.ts';
 import { signalNumber } from './signals.ts';
 import { parseNetDev } from './stats.ts';
 import { selectProcesses } from './top.ts';
+import { withRoom } from './with-room.ts';
 
 describe('mergeConfig', () => {
   const image = {
@@ -233,4 +235,18 @@ test('a change of networks keeps the lines that a container wrote into its hosts
     '1\tlocalhost\n9\town\n3\tme\n4\tme\n',
   );
   expect(mergeLines('9\town', after, before)).toBe('9\town\n2\tme\n');
+});
+
+test('what a record stands for goes first where a full disk has no room to note its removal', async () => {
+  const steps: string[] = [];
+  const remove = async (): Promise<void> => {
+    steps.push('record');
+    if (!steps.includes('content')) throw databaseErrors.diskFull({ message: 'full' });
+  };
+  await withRoom(remove, async () => void steps.push('content'));
+  expect(steps).toEqual(['record', 'content', 'record']);
+  const other = new Error('other');
+  const fail = (): Promise<never> => Promise.reject(other);
+  await expect(withRoom(fail, async () => void steps.push('never'))).rejects.toBe(other);
+  expect(steps).not.toContain('never');
 });

@@ -5,12 +5,41 @@ import { emitContainer, filesOf, type EngineContext } from './context.ts';
 import { engineErrors } from './errors.ts';
 import { disconnectNetworks } from './networking.ts';
 import { isLive } from './record.ts';
+import { withRoom } from './with-room.ts';
 import { keepAnonymousVolumes, removeAnonymousVolumes } from './volumes.ts';
 
 const HOLDER = 'container';
 
 /** Whether nobody asked for the removal: then somebody may wait for the end of it, as `docker run --rm` does. */
 const goesByItself = ({ record }: Container): boolean => record.hostConfig.AutoRemove === true;
+
+/** Takes away what the container wrote, before its record: a container without it can still be removed. */
+const discardContent = async (context: EngineContext, container: Container): Promise<void> => {
+  const snapshot = context.layers.snapshot(container.id);
+  await snapshot?.unmount();
+  if (snapshot !== undefined) await rm(snapshot.upperPath, { recursive: true, force: true });
+  await rm(filesOf(context, container.id).log, { force: true });
+};
+
+const removeRecord = async (
+  context: EngineContext,
+  container: Container,
+  keepVolumes: boolean,
+): Promise<void> => {
+  try {
+    await withRoom(
+      () =>
+        Promise.all([
+          keepVolumes ? keepAnonymousVolumes(context, container.record) : undefined,
+          context.containers.remove(container),
+        ]),
+      () => discardContent(context, container),
+    );
+  } catch (error) {
+    container.removing = false;
+    throw error;
+  }
+};
 
 /** What can go when nobody waits for it any more. */
 const sweepAway = async (context: EngineContext, container: Container, volumes: boolean): Promise<void> => {
@@ -40,8 +69,7 @@ export const removeNow = async (
       goesByItself(container) ? undefined : context.runtime.delete(container.id),
     ]),
   );
-  const kept = options.volumes ? undefined : keepAnonymousVolumes(context, container.record);
-  const removed = Promise.all([kept, context.containers.remove(container)]);
+  const removed = removeRecord(context, container, !options.volumes);
   emitContainer(context, container, 'destroy');
   container.life.emit({ kind: 'removed' });
   const swept = removed.then(() =>

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Database } from '#database';
+import { withRoom } from './with-room.ts';
 import { nowText } from './time.ts';
 
 export interface VolumeRecord {
@@ -67,15 +68,23 @@ export const openVolumeTable = (root: {
       const volume = volumes.get(name);
       if (volume?.madeFor === undefined) return;
       const { madeFor: _, ...kept } = volume;
-      volumes.set(name, kept);
       await database.write([
         { sql: 'UPDATE engine_volumes SET record = ? WHERE name = ?', params: [JSON.stringify(kept), name] },
       ]);
+      volumes.set(name, kept);
     },
     async remove(name) {
+      const statement = { sql: 'DELETE FROM engine_volumes WHERE name = ?', params: [name] };
+      const removeContent = (): Promise<void> => rm(directory(name), { recursive: true, force: true });
+      const volume = volumes.get(name);
       volumes.delete(name);
-      await database.write([{ sql: 'DELETE FROM engine_volumes WHERE name = ?', params: [name] }]);
-      await rm(directory(name), { recursive: true, force: true });
+      try {
+        await withRoom(() => database.write([statement]), removeContent);
+      } catch (error) {
+        if (volume !== undefined) volumes.set(name, volume);
+        throw error;
+      }
+      await removeContent();
     },
     async sweep() {
       const parent = join(root.path, 'volumes');

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { arch, cpus, hostname, release, totalmem, version } from 'node:os';
+import { basename } from 'node:path';
 import { API_VERSION, LADE_VERSION, MIN_API_VERSION, type InfoAnswer, type VersionAnswer } from '#api';
+import { findInitProgram } from '#engine';
 import type { DaemonParts } from './types.ts';
 
 const GO_ARCH: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
@@ -111,7 +113,7 @@ const productFields = (parts: DaemonParts): object => ({
   Swarm: swarmOff,
   LiveRestoreEnabled: true,
   Isolation: '',
-  InitBinary: '',
+  InitBinary: basename(findInitProgram() ?? ''),
   ContainerdCommit: { ID: '' },
   RuncCommit: { ID: '' },
   InitCommit: { ID: '' },
