@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** Unit tests stand beside the code; end-to-end tests stand in test/ and run in files one after another. */
+/** Unit tests stand beside the code; end-to-end tests stand in test/, and their files run one after another. */
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -9,6 +9,9 @@ export default defineConfig({
     hookTimeout: 120_000,
     // A condition that comes is seen at once; one second is too short for a machine with two busy cores.
     expect: { poll: { timeout: 30_000, interval: 25 } },
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'tools/**/*.test.ts'],
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts', 'tools/**/*.test.ts'] } },
+      { extends: true, test: { name: 'end-to-end', include: ['test/**/*.test.ts'], fileParallelism: false } },
+    ],
   },
 });

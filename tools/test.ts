@@ -34,12 +34,12 @@ const CHECKS: readonly Stage[] = [
   { name: 'house', command: ['node', 'tools/check-house.ts'] },
   { name: 'dead code', command: ['knip'] },
   { name: 'documentation', command: ['node', 'tools/check-docs.ts'] },
-  { name: 'unit tests', command: vitest('src/', 'tools/'), tests: true },
+  { name: 'unit tests', command: vitest('--project', 'unit'), tests: true },
 ];
 
 const END_TO_END: readonly Stage[] = [
   { name: 'build', command: ['node', 'tools/build.ts', '--if-stale'] },
-  { name: 'end-to-end tests', command: vitest('--dir', 'test', '--no-file-parallelism'), tests: true },
+  { name: 'end-to-end tests', command: vitest('--project', 'end-to-end'), tests: true },
 ];
 
 const NOTHING: TestCount = { passed: 0, failed: 0, skipped: [] };

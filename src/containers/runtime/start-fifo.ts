@@ -16,6 +16,17 @@ const readByte = (fd: number, byte: Buffer): boolean => {
 const nextTurn = (attempt: number): Promise<void> =>
   attempt < SPINS ? new Promise((resolve) => setImmediate(resolve)) : delay(1);
 
+/** Waits for the byte. Once the process is gone one more look decides: a short command may have written, run and ended. */
+const untilWritten = async (fd: number, isAlive: () => boolean): Promise<boolean> => {
+  const byte = Buffer.alloc(1);
+  for (let attempt = 0; ; attempt += 1) {
+    const gone = attempt >= SPINS && !isAlive();
+    if (readByte(fd, byte)) return true;
+    if (gone) return false;
+    await nextTurn(attempt);
+  }
+};
+
 /**
  * Lets a created container run: its process waits until somebody reads its FIFO, which is what `runc start` does.
  *
@@ -25,11 +36,7 @@ const nextTurn = (attempt: number): Promise<void> =>
 export const openExecFifo = async (path: string, isAlive: () => boolean): Promise<boolean> => {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const byte = Buffer.alloc(1);
-    for (let attempt = 0; !readByte(fd, byte); attempt += 1) {
-      if (attempt >= SPINS && !isAlive()) return false;
-      await nextTurn(attempt);
-    }
+    if (!(await untilWritten(fd, isAlive))) return false;
     unlinkSync(path);
     return true;
   } finally {
