@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ANY, DEEP, STAR, TAIL, testPieces } from './glob-pieces.ts';
 import { cleanPath, createPatternMatcher, parseIgnoreFile } from './patterns.ts';
 
 describe('createPatternMatcher', () => {
@@ -114,3 +115,24 @@ test.each([
   ['../a', '../a'],
   ['a/', 'a'],
 ])('cleanPath(%j) is %s', (path, want) => expect(cleanPath(path)).toBe(want));
+
+describe('many wildcards', () => {
+  test('mean what the expression of their pieces means', () => {
+    const piece = fc.constantFrom(STAR, DEEP, ANY, 'a', 'b', '/', '[ab]');
+    const path = fc.array(fc.constantFrom('a', 'b', '/'), { maxLength: 8 });
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 6 }), fc.boolean(), path, (pieces, tail, characters) => {
+        const all = tail ? [...pieces, TAIL] : pieces;
+        const text = characters.join('');
+        expect(testPieces(all)(text)).toBe(new RegExp(`^${all.join('')}$`).test(text));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('take no longer than others', () => {
+    const matcher = createPatternMatcher([`${'**/'.repeat(50)}${'a*'.repeat(30)}b`]);
+    expect(matcher.matches('a'.repeat(250))).toBe(false);
+    expect(matcher.matches(`x/y/${'a'.repeat(240)}b`)).toBe(true);
+  });
+});

@@ -1,4 +1,5 @@
 import { dockerfileErrors } from './errors.ts';
+import { ANY, DEEP, STAR, TAIL, testPieces } from './glob-pieces.ts';
 import { trimSpace } from './source-text.ts';
 
 /** How patterns judged a directory; handed on to the judgement of what is inside. */
@@ -64,32 +65,51 @@ export const parseIgnoreFile = (text: string): readonly string[] =>
 
 const ESCAPED = new Set('.+()|{}$');
 
-/** A regular expression for one pattern: `*` and `?` stop at slashes, `**` does not. */
-const toExpression = (pattern: string): RegExp => {
+/** What a backslash and the character after it stand for; letters and digits mean themselves. */
+const escapedOf = (escaped: string | undefined): string => {
+  if (escaped === undefined) return '\\\\';
+  return /[a-z0-9]/iu.test(escaped) ? escaped : `\\${escaped}`;
+};
+
+/** One pattern as parts of a regular expression: `*` and `?` stop at slashes, `**` does not. */
+const piecesOf = (pattern: string): readonly string[] => {
   const characters = Array.from(pattern);
-  let out = '^';
-  let inClass = false;
+  const pieces: string[] = [];
+  let open = '';
   for (let index = 0; index < characters.length; index += 1) {
     const character = characters[index] ?? '';
-    if (character === '*' && characters[index + 1] === '*') {
+    if (open !== '') {
+      if (character === '\\') index += 1;
+      open += character === '\\' ? escapedOf(characters[index]) : character;
+      if (character !== ']') continue;
+      pieces.push(open);
+      open = '';
+    } else if (character === '*' && characters[index + 1] === '*') {
       index += 1;
       if (characters[index + 1] === '/') index += 1;
-      out += index + 1 >= characters.length ? '.*' : '(.*/)?';
-    } else if (character === '*') out += '[^/]*';
-    else if (character === '?') out += '[^/]';
+      pieces.push(index + 1 >= characters.length ? TAIL : DEEP);
+    } else if (character === '*') pieces.push(STAR);
+    else if (character === '?') pieces.push(ANY);
     else if (character === '\\') {
       index += 1;
-      const escaped = characters[index];
-      out += escaped === undefined || /[a-z0-9]/iu.test(escaped) ? (escaped ?? '\\\\') : `\\${escaped}`;
-    } else if (character === '[' && !inClass) {
-      inClass = true;
-      out += character;
-    } else if (character === ']') {
-      out += inClass ? ']' : '\\]';
-      inClass = false;
-    } else out += ESCAPED.has(character) || character === '[' ? `\\${character}` : character;
+      pieces.push(escapedOf(characters[index]));
+    } else if (character === '[') open = character;
+    else pieces.push(ESCAPED.has(character) || character === ']' ? `\\${character}` : character);
   }
-  return new RegExp(`${out}$`);
+  return open === '' ? pieces : [...pieces, open];
+};
+
+/** So many wildcards cost an expression little; with more, the time it may take is without bounds. */
+const MAX_EXPRESSION_WILDCARDS = 3;
+
+const isWildcard = (piece: string): boolean => piece === STAR || piece === TAIL || piece === DEEP;
+
+const testWild = (pattern: string): ((path: string) => boolean) => {
+  const pieces = piecesOf(pattern);
+  const expression = new RegExp(`^${pieces.join('')}$`);
+  return pieces.filter(isWildcard).length > MAX_EXPRESSION_WILDCARDS
+    ? testPieces(pieces)
+    : (path) => expression.test(path);
 };
 
 const WILD = /[*?[\]\\]/u;
@@ -103,8 +123,7 @@ const testOf = (pattern: string): ((path: string) => boolean) => {
   if (pattern.startsWith('**') && suffix !== '' && !WILD.test(suffix)) {
     return (path) => path.endsWith(suffix) || (suffix.startsWith('/') && path === suffix.slice(1));
   }
-  const expression = toExpression(pattern);
-  return (path) => expression.test(path);
+  return testWild(pattern);
 };
 
 const compile = (written: string): readonly Pattern[] => {
