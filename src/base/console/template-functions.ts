@@ -36,6 +36,9 @@ const toJson = (value: unknown): string => {
   return text.replaceAll(row ? /[<>&\u2028\u2029]/g : /[\u2028\u2029]/g, escapeCharacter);
 };
 
+/** Made when it is needed: reading a class of Unicode costs every start of the command line. */
+const wordStart = (): RegExp => new RegExp(String.raw`(^|\s|[^\p{L}\p{N}'_])(\p{L})`, 'gu');
+
 const lengthOf = (value: unknown): number => {
   if (typeof value === 'string') return Buffer.byteLength(value);
   if (Array.isArray(value)) return value.length;
@@ -102,8 +105,7 @@ export const TEMPLATE_FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   json: (value) => toJson(value),
   split: (value, separator) => textOf('split', value).split(textOf('split', separator)),
   join: (value, separator) => joinAll(value, separator),
-  title: (value) =>
-    textOf('title', value).replaceAll(/(^|\s|[^\p{L}\p{N}'_])(\p{L})/gu, (all) => all.toUpperCase()),
+  title: (value) => textOf('title', value).replaceAll(wordStart(), (all) => all.toUpperCase()),
   lower: (value) => textOf('lower', value).toLowerCase(),
   upper: (value) => textOf('upper', value).toUpperCase(),
   pad: (value, before, after) => padded(value, before, after),

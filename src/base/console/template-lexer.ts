@@ -41,7 +41,8 @@ const unquote = (inside: string): string =>
 
 type Rule = readonly [RegExp, (match: RegExpExecArray) => Token];
 
-const RULES: readonly Rule[] = [
+/** Rules with the characters that may begin a name, and those that may follow, as parts of a regular expression. */
+const rulesWith = (first: string, next: string): readonly Rule[] => [
   [/\s+/y, () => ({ kind: 'space' })],
   [/"((?:[^"\\\n]|\\.)*)"/y, (match) => ({ kind: 'string', value: unquote(match[1] ?? '') })],
   [/`([^`]*)`/y, (match) => ({ kind: 'string', value: match[1] ?? '' })],
@@ -53,11 +54,17 @@ const RULES: readonly Rule[] = [
     /[-+]?(?:0x[\da-fA-F_]+|0b[01_]+|0o[0-7_]+|\d[\d_]*(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+)/y,
     (match) => ({ kind: 'number', value: numberOf(match[0]) }),
   ],
-  [/\.([\p{L}_][\p{L}\p{N}_]*)/uy, (match) => ({ kind: 'field', name: match[1] ?? '' })],
-  [/\$([\p{L}\p{N}_]*)/uy, (match) => ({ kind: 'variable', name: match[1] ?? '' })],
-  [/[\p{L}_][\p{L}\p{N}_]*/uy, (match) => ({ kind: 'word', word: match[0] })],
+  [new RegExp(`\\.([${first}][${next}]*)`, 'uy'), (match) => ({ kind: 'field', name: match[1] ?? '' })],
+  [new RegExp(`\\$([${next}]*)`, 'uy'), (match) => ({ kind: 'variable', name: match[1] ?? '' })],
+  [new RegExp(`[${first}][${next}]*`, 'uy'), (match) => ({ kind: 'word', word: match[0] })],
   [/:=|[.|(),=]/y, (match) => ({ kind: 'mark', mark: match[0] as '.' })],
 ];
+
+/** Go's names may have letters of any script. Classes of Unicode cost milliseconds, so only where there are some. */
+const rulesFor = (source: string): readonly Rule[] =>
+  /[\u0080-\uffff]/.test(source)
+    ? rulesWith(String.raw`\p{L}_`, String.raw`\p{L}\p{N}_`)
+    : rulesWith('A-Za-z_', String.raw`\w`);
 
 const numberOf = (text: string): number => {
   const plain = text.replaceAll('_', '');
@@ -67,8 +74,9 @@ const numberOf = (text: string): number => {
 const nextToken = (
   source: string,
   at: number,
+  rules: readonly Rule[],
 ): { readonly token: Token; readonly end: number } | undefined => {
-  for (const [pattern, make] of RULES) {
+  for (const [pattern, make] of rules) {
     pattern.lastIndex = at;
     const match = pattern.exec(source);
     if (match !== null) return { token: make(match), end: pattern.lastIndex };
@@ -80,11 +88,16 @@ const isClose = (source: string, at: number): boolean =>
   source.startsWith('}}', at) || /^\s-\}\}/.test(source.slice(at, at + 4));
 
 /** Tokens of the action that begins at `at`; returns where it ends, before its closing mark. */
-const lexAction = (source: string, start: number, tokens: Token[]): number => {
+const lexAction = (
+  source: string,
+  start: number,
+  into: { readonly tokens: Token[]; readonly rules: readonly Rule[] },
+): number => {
+  const { tokens, rules } = into;
   let at = start;
   while (!isClose(source, at)) {
     if (at >= source.length) throw consoleErrors.templateInvalid({ problem: 'unclosed action' });
-    const next = nextToken(source, at);
+    const next = nextToken(source, at, rules);
     if (next === undefined)
       throw consoleErrors.templateInvalid({
         problem: `unexpected "${source.charAt(at)}" in action at character ${at + 1}`,
@@ -100,6 +113,7 @@ const COMMENT = /(?:- )?\/\*[^]*?\*\/( -)?\}\}/y;
 /** The tokens of a template; `{{-` and `-}}` have already eaten the blanks beside them. */
 export const lexTemplate = (source: string): readonly Token[] => {
   const tokens: Token[] = [];
+  const into = { tokens, rules: rulesFor(source) };
   let [at, trimNext] = [0, false];
   while (at < source.length) {
     const open = source.indexOf('{{', at);
@@ -117,7 +131,7 @@ export const lexTemplate = (source: string): readonly Token[] => {
       continue;
     }
     tokens.push({ kind: 'open' });
-    const close = lexAction(source, open + (trims ? 3 : 2), tokens);
+    const close = lexAction(source, open + (trims ? 3 : 2), into);
     tokens.push({ kind: 'close' });
     trimNext = !source.startsWith('}}', close);
     at = close + (trimNext ? 4 : 2);

@@ -26,6 +26,12 @@ describe('fields', () => {
     ['{{.Config.Labels.a}} {{ .State.ExitCode }}', 'b 0'],
   ])('%s', (source, expected) => expect(run(source, shop)).toBe(expected));
 
+  test('names may have letters of any script', () => {
+    const data = { Größe: 3, Config: { Labels: { имя: 'x' } } };
+    expect(run('{{$größe := .Größe}}{{$größe}} {{.Config.Labels.имя}} €', data)).toBe('3 x €');
+    expect(() => run('{{.Größe€}}', data)).toThrow('unexpected "€"');
+  });
+
   test('what does not exist is an error where that was asked for, except in maps', () => {
     const options: TemplateOptions = { missing: 'error', maps: new Set(['Labels']) };
     expect(() => run('{{.Config.Nope}}', shop, options)).toThrow('map has no entry for key "Nope"');

@@ -14,7 +14,7 @@ const escapeOf = (character: string): string => {
  * what comes from an image or a container cannot steer the terminal.
  */
 export const visible = (text: string): string =>
-  text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]/gu, escapeOf);
+  text.replaceAll(/[^\x20-\x7E\xA0-\u2027\u202F-\u2065\u206A-\u{10FFFF}]/gu, escapeOf);
 
 /** Docker's ellipsis: at most `width` characters, the last of which is `…` when something was cut. */
 export const ellipsis = (text: string, width: number): string => {

@@ -14,23 +14,12 @@ const countProblem = ([min, max]: readonly [number, number], count: number): str
   return count < min ? `requires at least ${argumentWord(min)}` : `requires at most ${argumentWord(max)}`;
 };
 
-/** The help text of a command. */
-export const helpOf = async (command: Command, width: number | undefined): Promise<string> => {
-  const { usageText } = await import('#console');
-  return usageText({
-    line: `lade ${command.name}${command.operands === '' ? '' : ` ${command.operands}`}`,
-    summary: command.summary,
-    aliases: command.aliases?.map((alias) => `lade ${alias}`),
-    flags: command.flags,
-    width,
-  });
-};
-
 const run = async (cli: Cli, command: Command, argv: readonly string[]): Promise<number> => {
   const name = `lade ${command.name}`;
   const parsed = parseFlags(command.flags, argv, { command: name, interspersed: command.interspersed });
   if (parsed.help) {
-    cli.out(await helpOf(command, cli.stdout.columns));
+    const { helpOf } = await import('./command-help.ts');
+    cli.out(helpOf(command, cli.stdout.columns));
     return 0;
   }
   const wanted = countProblem(command.args, parsed.args.length);
