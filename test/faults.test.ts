@@ -42,7 +42,7 @@ const buildError = async (
 
 /** Entries of the store that only work in progress makes. */
 const leftovers = (): string[] =>
-  ['ingest', 'snapshots'].flatMap((directory) => {
+  ['ingest', 'snapshots', 'builds'].flatMap((directory) => {
     try {
       return readdirSync(join(machine.root, directory)).map((name) => `${directory}/${name}`);
     } catch {

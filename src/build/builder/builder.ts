@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toLadeError } from '#errors';
 import type { Emit } from '#events';
@@ -13,6 +13,7 @@ import { cacheUsage, createBuildCache, forgetResults, staleResults } from './cac
 import { openContext } from './context.ts';
 import { createDigestStore, type DigestStore } from './file-digests.ts';
 import { createGate } from './gate.ts';
+import { removeLeftovers, scratchOf } from './leftovers.ts';
 import { createCacheDirectories, type CacheDirectories } from './run-mounts.ts';
 import { connectToBridge, connectToHost } from './run-network.ts';
 import type { Builder, BuildEvent, BuildRequest, BuildResult } from './types.ts';
@@ -64,14 +65,6 @@ const clampOf = (request: BuildRequest): bigint | undefined => {
   return seconds === undefined || !/^\d+$/u.test(seconds) ? undefined : BigInt(seconds) * NS_PER_SECOND;
 };
 
-/** Builds that a killed process left: their files and snapshots. */
-const sweep = async ({ scratch, dependencies }: Shop): Promise<void> => {
-  for (const snapshot of dependencies.layers.snapshots())
-    if (snapshot.kind === 'build') await snapshot.remove();
-  const names = await readdir(scratch).catch(() => []);
-  await Promise.all(names.map((name) => rm(join(scratch, name), { recursive: true, force: true })));
-};
-
 const build = async (shop: Shop, request: BuildRequest, emit: Emit<BuildEvent>): Promise<BuildResult> => {
   const { dependencies, scratch, digests, caches } = shop;
   const { library, layers, database, runtime, networks } = dependencies;
@@ -92,20 +85,21 @@ const build = async (shop: Shop, request: BuildRequest, emit: Emit<BuildEvent>):
   return await runBuild(tools, request, context, emit);
 };
 
-/** Makes a builder over open rooms. Builds run beside each other; pruning waits for them. */
+/** Makes a builder over open rooms; what a killed one left goes at once. Builds run beside each other; pruning waits for them. */
 export const createBuilder = (dependencies: BuilderDependencies): Builder => {
-  const { root, database, library } = dependencies;
+  const { root, database, library, layers } = dependencies;
   const shop: Shop = {
     dependencies,
-    scratch: join(root.path, 'builds'),
+    scratch: scratchOf(root.path),
     digests: createDigestStore(database),
     caches: createCacheDirectories(join(root.path, 'build-cache')),
   };
   const gate = createGate();
-  let swept: Promise<void> | undefined;
+  const swept = removeLeftovers(root.path, layers);
+  // A build tells of a failure; nobody waits for it before.
+  swept.catch(() => undefined);
   return {
     async build(request, emit) {
-      swept ??= sweep(shop);
       await swept;
       try {
         return await gate.shared(() => build(shop, request, emit));

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { LADE_VERSION } from '#api';
 import type { Builder } from '#builder';
-import { builderMigrations } from '#builder';
+import { builderMigrations, hasLeftovers } from '#builder';
 import { createRegistryClient, type Credentials, type RegistryClient } from '#distribution';
 import { createEngine, engineMigrations, type Engine } from '#engine';
 import { layersMigrations, openLayerStore, type LayerStore } from '#layers';
@@ -116,6 +116,10 @@ export const composeDaemon = async (options: ComposeOptions): Promise<DaemonPart
   const { store, layers, library, networks, engine } = rooms;
   const buildDefaults = buildDefaultsFrom(options.hostCa, process.env);
   const builder = lazyBuilder(rooms, buildDefaults);
+  if (await hasLeftovers(rooms.root.path, layers)) {
+    // Making the builder removes them.
+    builder().catch((error: unknown) => options.log.error({ error }, 'builds of a killed daemon are left'));
+  }
   const { containers, volumes } = engine;
   const system = createSystem({
     store,
