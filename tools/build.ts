@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { build } from 'esbuild';
+import { bundleCli } from './bundle-cli.ts';
 
 const project = join(import.meta.dirname, '..');
 const finished = join(project, 'dist');
@@ -32,6 +33,7 @@ const sourcesHash = (): string => {
     'tsconfig.json',
     'tsconfig.build.json',
     'tools/build.ts',
+    'tools/bundle-cli.ts',
   ])
     hash
       .update(file)
@@ -61,7 +63,7 @@ const writeImports = (): void => {
 
 /** The programs by face, and every worker and helper process by its own file name. */
 const entryPoints = (): Record<string, string> => {
-  const faces = ['cli', 'daemon', 'registryd'].map((face) => [face, `src/faces/${face}/main.ts`]);
+  const faces = ['daemon', 'registryd'].map((face) => [face, `src/faces/${face}/main.ts`]);
   const processes = globSync('src/**/*.{worker,main}.ts', { cwd: project }).map((file) => [
     basename(file, '.ts'),
     file,
@@ -100,6 +102,7 @@ if (!(process.argv.includes('--if-stale') && fresh)) {
   compile();
   writeImports();
   await bundle();
+  await bundleCli(project, join(dist, 'bundle'));
   writeFileSync(join(dist, '.sources'), hash);
   rmSync(finished, { recursive: true, force: true });
   renameSync(dist, finished);

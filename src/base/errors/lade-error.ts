@@ -28,9 +28,13 @@ export interface LadeErrorInit {
   readonly cause?: unknown;
 }
 
+/** Tells an error of this class from others where a program holds the class more than once, as bundles do. */
+const BRAND: unique symbol = Symbol.for('lade.error');
+
 /** The one error class. Callers branch on `kind` or `code`, never on the message. */
 export class LadeError extends Error {
   override readonly name = 'LadeError';
+  readonly [BRAND] = true;
   readonly kind: ErrorKind;
   readonly code: string;
   readonly hint: string | undefined;
@@ -47,4 +51,4 @@ export class LadeError extends Error {
 
 /** Whether `error` is a LadeError, and of `kind` where one is named. */
 export const isLadeError = (error: unknown, kind?: ErrorKind): error is LadeError =>
-  error instanceof LadeError && (kind === undefined || error.kind === kind);
+  error instanceof Error && BRAND in error && (kind === undefined || (error as LadeError).kind === kind);

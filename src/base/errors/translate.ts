@@ -1,5 +1,5 @@
 import { defineErrors } from './catalogue.ts';
-import { LadeError } from './lade-error.ts';
+import { isLadeError, type LadeError } from './lade-error.ts';
 
 interface Fault {
   readonly message: string;
@@ -57,7 +57,9 @@ const errnoOf = (error: Error): string | undefined => {
 
 /** Any thrown value as a LadeError; a LadeError is returned as it is. */
 export const toLadeError = (error: unknown): LadeError => {
-  if (error instanceof LadeError) return error;
+  if (isLadeError(error)) return error;
+  // What failed first is the reason; what failed while that was cleared up comes from it.
+  if (error instanceof SuppressedError) return toLadeError(error.suppressed);
   if (!(error instanceof Error)) return systemErrors.unexpected({ message: String(error) }, error);
   const make = byErrno[errnoOf(error) ?? ''] ?? systemErrors.unexpected;
   return make({ message: error.message }, error);
