@@ -1,12 +1,14 @@
 import type { LadeError } from '#errors';
 import { collect, type HttpResponse } from '#http';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { distributionErrors } from './errors.ts';
 
 const MAX_ERROR_BYTES = 64 * 1024;
 
 const errorBody = z.object({
-  errors: z.array(z.object({ code: z.string().default(''), message: z.string().nullish() })).min(1),
+  errors: z
+    .array(z.object({ code: z._default(z.string(), ''), message: z.nullish(z.string()) }))
+    .check(z.minLength(1)),
 });
 
 /** What was asked, for the error's text. */

@@ -1,6 +1,6 @@
 import { collect } from '#http';
 import { parseDigest, type Descriptor, type Digest } from '#oci';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { answerError, type Subject } from './api-errors.ts';
 import { distributionErrors } from './errors.ts';
 import { fetchManifest, pullScope, type Place } from './manifests.ts';
@@ -11,20 +11,20 @@ const PAGE = 1000;
 const MAX_PAGES = 10_000;
 const MAX_LIST_BYTES = 16 * 1024 * 1024;
 
-const tagList = z.object({ tags: z.array(z.string()).nullish() });
+const tagList = z.object({ tags: z.nullish(z.array(z.string())) });
 
 const referrerIndex = z.object({
-  manifests: z
-    .array(
+  manifests: z.nullish(
+    z.array(
       z.object({
         mediaType: z.string(),
         digest: z.string(),
         size: z.number(),
-        artifactType: z.string().optional(),
-        annotations: z.record(z.string(), z.string()).optional(),
+        artifactType: z.optional(z.string()),
+        annotations: z.optional(z.record(z.string(), z.string())),
       }),
-    )
-    .nullish(),
+    ),
+  ),
 });
 
 const nextPage = (response: ApiResponse): URL | undefined => {
@@ -35,7 +35,7 @@ const nextPage = (response: ApiResponse): URL | undefined => {
   return url.host === response.url.host ? url : undefined;
 };
 
-const readJson = async <T>(response: ApiResponse, schema: z.ZodType<T>, host: string): Promise<T> => {
+const readJson = async <T>(response: ApiResponse, schema: z.ZodMiniType<T>, host: string): Promise<T> => {
   const bytes = await collect(response.body, MAX_LIST_BYTES);
   try {
     return schema.parse(JSON.parse(bytes.toString('utf8')));

@@ -1,5 +1,5 @@
 import { collect, type HttpClient, type HttpRequest, type HttpResponse } from '#http';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { answerError } from './api-errors.ts';
 import type { Challenge } from './challenge.ts';
 import { distributionErrors } from './errors.ts';
@@ -25,10 +25,10 @@ export interface TokenWish extends Cancellable {
 }
 
 const tokenBody = z.object({
-  token: z.string().nullish(),
-  access_token: z.string().nullish(),
-  expires_in: z.number().nullish(),
-  refresh_token: z.string().nullish(),
+  token: z.nullish(z.string()),
+  access_token: z.nullish(z.string()),
+  expires_in: z.nullish(z.number()),
+  refresh_token: z.nullish(z.string()),
 });
 
 /** `Authorization: Basic` for a name and a password. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import {
   canonicalString,
   hostPlatform,
@@ -27,8 +27,8 @@ export interface DescribedImage {
 const dockerManifest = z.array(
   z.object({
     Config: z.string(),
-    RepoTags: z.array(z.string()).nullish(),
-    Layers: z.array(z.string()).nullish(),
+    RepoTags: z.nullish(z.array(z.string())),
+    Layers: z.nullish(z.array(z.string())),
   }),
 );
 

@@ -1,5 +1,5 @@
 import { isDigest, parseDigest, type Digest } from '#oci';
-import { z } from 'zod';
+import * as z from 'zod';
 import { registryErrors } from './errors.ts';
 
 /** What the registry must know of a manifest; the bytes themselves are never rewritten. */
