@@ -31,6 +31,8 @@ describe('toLadeError', () => {
     const full = Object.assign(new Error('write'), { code: 'ENOSPC' });
     expect(systemErrors.diskFull.is(toLadeError(full))).toBe(true);
     expect(toLadeError(new Error('fetch failed', { cause: full })).kind).toBe('unavailable');
+    const later = new Error('the disk is still full');
+    expect(toLadeError(new SuppressedError(later, new SuppressedError(later, own)))).toBe(own);
     expect(toLadeError('odd').kind).toBe('internal');
   });
 });

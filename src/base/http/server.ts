@@ -42,7 +42,8 @@ const createListener = async (options: HttpServerOptions): Promise<Listener> => 
         return answered();
       }
     },
-    { errorHandler: failed },
+    // Node throws the rest of a body away after the answer; Hono's own way cuts the connection after half a second.
+    { errorHandler: failed, autoCleanupIncoming: false },
   );
 };
 

@@ -169,10 +169,11 @@ const removeSnapshot = async (handle: Handle): Promise<void> => {
   const { dependencies, record, paths } = handle;
   await unmountSnapshot(handle);
   handle.ephemeral.delete(record.id);
-  await dependencies.core.records.deleteSnapshot(record.id);
+  // The files first: on a full disk the database needs the space that they take.
   const leaving = join(dependencies.core.files.snapshots, `${STAGING_PREFIX}${randomUUID()}`);
-  renameSync(paths.own, leaving);
+  if (existsSync(paths.own)) renameSync(paths.own, leaving);
   await rm(leaving, { recursive: true, force: true });
+  await dependencies.core.records.deleteSnapshot(record.id);
 };
 
 const snapshotOf = (handle: Handle): Snapshot => {

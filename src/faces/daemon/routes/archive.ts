@@ -1,7 +1,8 @@
 import { Hono, type Context } from 'hono';
 import { apiErrors } from '#api';
 import type { PathStat } from '#engine';
-import { incoming, sendStream } from '#http';
+import { sendStream } from '#http';
+import { withBody } from '../request-body.ts';
 import { flag, param, textOf } from '../request.ts';
 import type { DaemonParts } from '../types.ts';
 
@@ -28,12 +29,14 @@ const get = async (c: Context, { engine }: DaemonParts): Promise<Response> => {
 };
 
 const put = async (c: Context, { engine }: DaemonParts): Promise<Response> => {
-  await engine.containers.putArchive(param(c, 'id'), {
-    path: pathOf(c),
-    tar: incoming(c),
-    noOverwriteDirNonDir: flag(c, 'noOverwriteDirNonDir'),
-    copyUidGid: flag(c, 'copyUIDGID'),
-  });
+  await withBody(c, (tar) =>
+    engine.containers.putArchive(param(c, 'id'), {
+      path: pathOf(c),
+      tar,
+      noOverwriteDirNonDir: flag(c, 'noOverwriteDirNonDir'),
+      copyUidGid: flag(c, 'copyUIDGID'),
+    }),
+  );
   return c.body(null, 200);
 };
 

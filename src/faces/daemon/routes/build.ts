@@ -2,12 +2,13 @@ import { Hono, type Context } from 'hono';
 import { parseFilters } from '#api';
 import type { BuildResult } from '#builder';
 import { toLadeError } from '#errors';
-import { answered, incoming, requestSignal } from '#http';
+import { answered, requestSignal } from '#http';
 import { familiarString, parseReference } from '#oci';
 import { fromDockerQuery } from '../build-request.ts';
 import { createClassicOutput } from '../classic-output.ts';
 import { errorLine, jsonLines, type JsonLines } from '../json-lines.ts';
 import { flag, instantOf, textOf } from '../request.ts';
+import { withBody } from '../request-body.ts';
 import type { DaemonParts } from '../types.ts';
 
 const SHORT_ID = 12;
@@ -31,25 +32,19 @@ const exitCodeOf = (error: unknown): number => {
   return typeof code === 'number' && code > 0 ? code : 1;
 };
 
-/** The rest of a body that nobody will read: clients send it to the end before they look at the answer. */
-const drain = (c: Context): void => {
-  incoming(c).unpipe();
-  incoming(c).resume();
-};
-
 /** POST /build: the context comes as a tar, the answer is Docker's classic output. */
 const build = async (c: Context, parts: DaemonParts): Promise<Response> => {
   const lines = jsonLines(c);
   const quiet = flag(c, 'q');
   try {
-    const context = { kind: 'tar', stream: incoming(c) } as const;
-    const request = fromDockerQuery(c, context, parts.buildDefaults, requestSignal(c));
     const builder = await parts.builder();
     const show = createClassicOutput((line) => lines.write(line));
-    const result = await builder.build(request, quiet ? () => undefined : show);
+    const result = await withBody(c, (stream) => {
+      const request = fromDockerQuery(c, { kind: 'tar', stream }, parts.buildDefaults, requestSignal(c));
+      return builder.build(request, quiet ? () => undefined : show);
+    });
     writeResult(lines, result, quiet);
   } catch (error) {
-    drain(c);
     if (!lines.begun()) throw error;
     lines.write(errorLine(error, c.req.header('user-agent'), exitCodeOf(error)));
   }

@@ -1,10 +1,12 @@
 import { Hono, type Context } from 'hono';
 import { decodeRegistryAuth, parseFlag } from '#api';
-import { incoming, requestSignal, sendStream } from '#http';
+import { requestSignal, sendStream } from '#http';
+import type { LibraryEvent } from '#library';
 import { daemonErrors } from '../errors.ts';
 import { progressLine } from '../image-progress.ts';
 import { streamProgress } from '../json-lines.ts';
 import { referenceWith, toCredentials } from '../image-names.ts';
+import { withBody } from '../request-body.ts';
 import { param, textOf } from '../request.ts';
 import type { DaemonParts } from '../types.ts';
 
@@ -35,14 +37,16 @@ const importArchive = (c: Context, { library }: DaemonParts): Promise<Response> 
         reason: 'download the archive on the client and send it',
       });
     const repository = textOf(c, 'repo');
-    const image = await library.import({
-      stream: incoming(c),
-      reference: repository === undefined ? undefined : referenceWith(repository, textOf(c, 'tag')),
-      changes: changesOf(c),
-      message: textOf(c, 'message'),
-      platform: textOf(c, 'platform'),
-      signal: requestSignal(c),
-    });
+    const image = await withBody(c, (stream) =>
+      library.import({
+        stream,
+        reference: repository === undefined ? undefined : referenceWith(repository, textOf(c, 'tag')),
+        changes: changesOf(c),
+        message: textOf(c, 'message'),
+        platform: textOf(c, 'platform'),
+        signal: requestSignal(c),
+      }),
+    );
     lines.write({ status: image.record.id });
   });
 
@@ -73,13 +77,10 @@ const save = async (c: Context, { library }: DaemonParts, names: readonly string
 const load = (c: Context, { library }: DaemonParts): Promise<Response> =>
   streamProgress(c, async (lines) => {
     const quiet = parseFlag(c.req.query('quiet'));
-    await library.load(
-      incoming(c),
-      (event) => {
-        if (!quiet || event.kind === 'loaded') lines.write(progressLine(event));
-      },
-      { signal: requestSignal(c) },
-    );
+    const tell = (event: LibraryEvent): void => {
+      if (!quiet || event.kind === 'loaded') lines.write(progressLine(event));
+    };
+    await withBody(c, (stream) => library.load(stream, tell, { signal: requestSignal(c) }));
   });
 
 /** Images in and out: pull, push, import, save, load. */
