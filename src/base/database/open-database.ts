@@ -41,7 +41,7 @@ const reading = <T>(path: string, sql: string, read: () => T): T => {
 export const openDatabase = async (options: DatabaseOptions): Promise<Database> => {
   const { path, readOnly = false } = options;
   const reader = openReader(options);
-  const writer = createWriter(path, workerUrl(import.meta.url, 'database.worker'));
+  const writer = readOnly ? undefined : createWriter(path, workerUrl(import.meta.url, 'database.worker'));
   let open = true;
   const statement = (sql: string): ReturnType<Connection['prepare']> => {
     if (!open) throw databaseErrors.closed({ path });
@@ -54,13 +54,14 @@ export const openDatabase = async (options: DatabaseOptions): Promise<Database> 
     all: <R extends Row>(sql: string, ...params: readonly SqlValue[]) =>
       reading(path, sql, () => statement(sql).all(...params) as R[]),
     write: async (statements) => {
-      if (readOnly) throw databaseErrors.readOnly({ path });
+      if (writer === undefined) throw databaseErrors.readOnly({ path });
+      if (statements.length === 0) return [];
       return await writer.write(statements);
     },
     async [Symbol.asyncDispose]() {
       if (!open) return;
       open = false;
-      await writer.close();
+      await writer?.close();
       reader.close();
     },
   };

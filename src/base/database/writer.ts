@@ -5,7 +5,6 @@ import { failureError } from './failures.ts';
 import type { WriteAnswer, WriteRequest } from './protocol.ts';
 import type { Statement, StatementResult } from './types.ts';
 
-const IDLE_MS = 30_000;
 /** Transactions that may share one commit: bounds how long a group holds the lock. */
 const MOST_IN_GROUP = 500;
 
@@ -27,7 +26,6 @@ interface State {
   readonly queue: Pending[];
   inFlight: Pending[];
   worker: Worker | undefined;
-  idle: NodeJS.Timeout | undefined;
   closed: boolean;
   lastId: number;
   drained: (() => void)[];
@@ -35,7 +33,6 @@ interface State {
 
 const endWorker = async (state: State): Promise<void> => {
   const { worker } = state;
-  clearTimeout(state.idle);
   state.worker = undefined;
   if (worker === undefined) return;
   worker.removeAllListeners('exit');
@@ -48,8 +45,6 @@ const endWorker = async (state: State): Promise<void> => {
 const rest = (state: State): void => {
   for (const drained of state.drained.splice(0)) drained();
   state.worker?.unref();
-  state.idle = setTimeout(() => void endWorker(state), IDLE_MS);
-  state.idle.unref();
 };
 
 const settle = (state: State, answer: WriteAnswer): void => {
@@ -88,7 +83,6 @@ const startWorker = (state: State): Worker => {
 
 /** Sends what waits as one group; a group is in flight until its commit is durable. */
 const send = (state: State): void => {
-  clearTimeout(state.idle);
   state.worker ??= startWorker(state);
   state.worker.ref();
   state.inFlight = state.queue.splice(0, MOST_IN_GROUP);
@@ -101,7 +95,10 @@ const sendIfIdle = (state: State): void => {
   if (state.inFlight.length === 0 && state.queue.length > 0) send(state);
 };
 
-/** The one writer of the database at `path`: a thread that exists while there is something to write. */
+/**
+ * The one writer of the database at `path`: a thread that is there from the beginning to the end. It takes 5 MB, but
+ * whoever writes first would wait 30 ms for it, and several times that on a busy machine.
+ */
 export const createWriter = (path: string, url: URL): Writer => {
   const state: State = {
     path,
@@ -109,11 +106,12 @@ export const createWriter = (path: string, url: URL): Writer => {
     queue: [],
     inFlight: [],
     worker: undefined,
-    idle: undefined,
     closed: false,
     lastId: 0,
     drained: [],
   };
+  state.worker = startWorker(state);
+  state.worker.unref();
   return {
     write: (statements) =>
       new Promise((resolve, reject) => {

@@ -6,6 +6,7 @@ import { builderMigrations, hasLeftovers } from '#builder';
 import { createRegistryClient, type Credentials, type RegistryClient } from '#distribution';
 import { createEngine, engineMigrations, type Engine } from '#engine';
 import { layersMigrations, openLayerStore, type LayerStore } from '#layers';
+import { span } from '#events';
 import { createLibrary, type Library } from '#library';
 import { networkMigrations, openNetworks, type NetworkEvent, type Networks } from '#network';
 import { createRuntime, type Runtime } from '#runtime';
@@ -67,9 +68,11 @@ const openRooms = async (
   events: EventLog,
   stack: AsyncDisposableStack,
 ): Promise<Rooms> => {
-  const root = stack.use(await openRoot({ path: options.root, migrations: MIGRATIONS }));
-  const store = await openImageStore(root);
-  const layers = stack.use(await openLayerStore(root));
+  const root = stack.use(
+    await span('open root', '', () => openRoot({ path: options.root, migrations: MIGRATIONS })),
+  );
+  const store = await span('open images', '', () => openImageStore(root));
+  const layers = stack.use(await span('open layers', '', () => openLayerStore(root)));
   const runtime = stack.use(createRuntime({ root: join(root.path, 'runtime') }));
   const library = createLibrary({
     store,
@@ -79,9 +82,13 @@ const openRooms = async (
       events.emit({ type: 'image', action, actor: { id, attributes }, timeNs: nowNs() }),
     isRunning: (containerId) => isLive(runtime, containerId),
   });
-  const networks = stack.use(await openNetworks({ root, emit: onNetworkEvent(events, options.log) }));
+  const networks = stack.use(
+    await span('open networks', '', () => openNetworks({ root, emit: onNetworkEvent(events, options.log) })),
+  );
   const engine = stack.use(
-    await createEngine({ root, library, layers, runtime, networks, emit: events.emit }),
+    await span('open engine', '', () =>
+      createEngine({ root, library, layers, runtime, networks, emit: events.emit }),
+    ),
   );
   return { root, store, layers, library, runtime, networks, engine };
 };
