@@ -1,11 +1,13 @@
 /** `npm run bench`: Lade beside its peers, in one run, by turns. Goals are printed, never asserted. */
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { busyboxArchive, LADE, project, startMachine, type Machine } from '../support/lade.ts';
 import { mustRun } from '../support/process.ts';
 import { createScratch, type Scratch } from '../support/scratch.ts';
 import { startDockerd, type Dockerd } from './dockerd.ts';
+import { printBreakdown, takeApart } from './breakdown.ts';
 import { median, race, type Contender, type Sampled } from './measure.ts';
 import { printTable, type BenchRow } from './table.ts';
 
@@ -17,6 +19,16 @@ const ms = (sampled: Sampled | undefined): string =>
 const ratio = (lade: Sampled | undefined, peer: Sampled | undefined): number | undefined =>
   lade === undefined || peer === undefined ? undefined : median(lade.samples) / median(peer.samples);
 
+const runCommand = (host: string): [string, ...string[]] => [
+  'docker',
+  '-H',
+  host,
+  'run',
+  '--rm',
+  'bench/busybox',
+  'true',
+];
+
 const runRow = async (
   machine: Machine,
   dockerd: Dockerd | undefined,
@@ -25,11 +37,8 @@ const runRow = async (
   const archive = await busyboxArchive(scratch);
   const hosts = [`unix://${machine.socket}`, ...(dockerd === undefined ? [] : [dockerd.host])];
   for (const host of hosts) await mustRun('docker', ['-H', host, 'import', archive, 'bench/busybox']);
-  const contenders = hosts.map((host): Contender => ({
-    name: host,
-    command: ['docker', '-H', host, 'run', '--rm', 'bench/busybox', 'true'],
-  }));
-  const [lade, peer] = await race(contenders, 15);
+  const contenders = hosts.map((host): Contender => ({ name: host, command: runCommand(host) }));
+  const [lade, peer] = await race(contenders, 20);
   const what = 'docker run --rm IMAGE true, default network';
   return {
     what,
@@ -100,14 +109,14 @@ const pssMb = (pid: number): number => {
   return Number(kb) / 1024;
 };
 
-const memoryRow = async (machine: Machine, dockerd: Dockerd | undefined): Promise<BenchRow> => {
+const memoryRow = async (what: string, machine: Machine, dockerd: Dockerd | undefined): Promise<BenchRow> => {
   const pid = machine.daemon.child.pid ?? 0;
   const peer =
     dockerd === undefined ? undefined : (await dockerd.pids()).reduce((sum, one) => sum + pssMb(one), 0);
   const own = pssMb(pid);
   const peerText = peer === undefined ? 'not installed' : `dockerd + containerd ${peer.toFixed(0)} MB`;
   return {
-    what: 'idle daemon, PSS, fresh start',
+    what: `idle daemon, PSS, ${what}`,
     lade: `${own.toFixed(0)} MB`,
     peer: peerText,
     ratio: own,
@@ -133,12 +142,26 @@ const psRow = async (machine: Machine): Promise<BenchRow> => {
   };
 };
 
+/** A daemon that tells how long its steps take, which costs a little: never the one that is timed. */
+const printRun = async (): Promise<void> => {
+  using own = createScratch();
+  await using telling = await startMachine(own, { env: { LADE_LOG_LEVEL: 'debug' } });
+  await telling.docker('import', await busyboxArchive(own), 'bench/busybox');
+  const command = runCommand(`unix://${telling.socket}`);
+  printBreakdown('docker run --rm IMAGE true', await takeApart(telling, command, 12));
+};
+
 using scratch = createScratch();
 await using machine = await startMachine(scratch);
 await using dockerd = await startDockerd(scratch);
 await sleep(3_000);
-const rows: BenchRow[] = [await memoryRow(machine, dockerd)];
+const before = loadavg();
+const rows: BenchRow[] = [await memoryRow('fresh start', machine, dockerd)];
 rows.push(await psRow(machine));
 rows.push(await runRow(machine, dockerd, scratch));
 rows.push(await rebuildRow(machine, dockerd, scratch));
-printTable(rows);
+for (let run = 0; run < 30; run += 1) await machine.docker('run', '--rm', 'bench/busybox', 'true');
+await sleep(30_000);
+rows.push(await memoryRow('30 s after runs and builds', machine, dockerd));
+printTable(rows, before);
+await printRun();

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { mustRun, type RunOptions } from '../support/process.ts';
 
 /** One contender: a name and a command that is run once for each sample. */
@@ -27,12 +28,16 @@ const timeOnce = async ({ command: [program, ...args], options }: Contender): Pr
   return performance.now() - started;
 };
 
+/** Until what a contender does after its process has ended is over, which the next would pay for. */
+const PAUSE_MS = 250;
+
 /** Runs the contenders by turns, so that a busy moment of the machine meets all of them alike; one warm-up each. */
 export const race = async (contenders: readonly Contender[], rounds: number): Promise<readonly Sampled[]> => {
   const samples = contenders.map((): number[] => []);
   for (let round = -1; round < rounds; round += 1) {
     for (const [index, contender] of contenders.entries()) {
       const ms = await timeOnce(contender);
+      await sleep(PAUSE_MS);
       if (round >= 0) samples[index]?.push(ms);
     }
   }

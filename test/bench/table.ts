@@ -22,18 +22,17 @@ const cells = (row: BenchRow): string[] => {
   return [row.what, row.lade, row.peer, figure, `≤ ${row.goal}${unit}`, verdict(row)];
 };
 
-/** Prints the rows as a Markdown table, with the machine they were measured on. */
-export const printTable = (rows: readonly BenchRow[]): void => {
+/** Prints the rows as a Markdown table, with the machine they were measured on and how busy it was. */
+export const printTable = (rows: readonly BenchRow[], loadBefore: readonly number[]): void => {
   const lines = [['what', 'Lade', 'peer', 'figure', 'goal', ''], ...rows.map(cells)];
   const widths =
     lines[0]?.map((_cell, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? [];
   const [head, ...body] = lines.map(
     (line) => `| ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`,
   );
-  const load = loadavg().map((value) => value.toFixed(1));
-  console.log(
-    `\n${cpus().length} × ${cpus()[0]?.model ?? 'cpu'}, load ${load.join(' ')}; medians, contenders by turns\n`,
-  );
+  const [from, to] = [loadBefore, loadavg()].map((load) => load[0]?.toFixed(1));
+  const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'cpu'}, load ${from} before, ${to} after`;
+  console.log(`\n${machine}; medians, contenders by turns\n`);
   console.log(head);
   console.log(`| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`);
   for (const line of body) console.log(line);

@@ -42,7 +42,7 @@ const createListener = async (options: HttpServerOptions): Promise<Listener> => 
         return answered();
       }
     },
-    // Node throws the rest of a body away after the answer; Hono's own way cuts the connection after half a second.
+    // The rest of a body is thrown away after the answer; Hono's own way cuts the connection after half a second.
     { errorHandler: failed, autoCleanupIncoming: false },
   );
 };
@@ -84,6 +84,8 @@ const createListening = (address: ListenAddress, listener: Listener): Listening 
     nameHost(address, request);
     // A handler that writes after the end must not end the process.
     response.on('error', () => response.destroy());
+    // Clients send a body to its end before they look at the answer, also when its reader gave up midway.
+    response.once('finish', () => request.resume());
     void listener(request, response);
   };
   const tls = address.kind === 'tcp' ? address.tls : undefined;
