@@ -56,6 +56,12 @@ export const httpErrors = defineErrors('http', {
       `the certificate of ${p.target} is not trusted: ${p.reason}`,
     hint: "add the issuer's certificate to the system's store or name it in SSL_CERT_FILE or NODE_EXTRA_CA_CERTS",
   },
+  clientRefused: {
+    kind: 'permission-denied',
+    message: (p: { target: string; reason: string }) =>
+      `${p.target} does not accept this client's certificate, or wants one: ${p.reason}`,
+    hint: 'configure a client certificate and key that the server trusts',
+  },
   notTls: {
     kind: 'failed-precondition',
     message: (p: { target: string; reason: string }) => `${p.target} does not speak TLS: ${p.reason}`,

@@ -3,6 +3,8 @@ import { httpErrors } from './errors.ts';
 
 const untrusted =
   /^(CERT_|ERR_TLS_CERT|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)/;
+const clientRefused =
+  /^ERR_SSL_.*ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|UNKNOWN_CA|CERTIFICATE_(UNKNOWN|EXPIRED|REVOKED))$/;
 const lost = new Set([
   'ECONNRESET',
   'EPIPE',
@@ -40,6 +42,7 @@ export const connectionFailure = (error: unknown, target: string, signal?: Abort
   const codes = codesOf(error);
   const params = { target, reason: reasonOf(error) };
   if (codes.some((code) => untrusted.test(code))) return httpErrors.untrustedCertificate(params, error);
+  if (codes.some((code) => clientRefused.test(code))) return httpErrors.clientRefused(params, error);
   if (codes.some((code) => code === 'EPROTO' || code.startsWith('ERR_SSL_')))
     return httpErrors.notTls(params, error);
   if (codes.some((code) => slow.has(code))) return httpErrors.timedOut(params, error);

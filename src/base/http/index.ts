@@ -17,6 +17,7 @@ export type {
   HttpServer,
   HttpServerOptions,
   ListenAddress,
+  ProxySettings,
   RequestBody,
   ServerTls,
   UpgradeRequest,

@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import { httpErrors } from './errors.ts';
+import type { ProxySettings } from './types.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -72,3 +73,7 @@ export const proxyFor = (url: URL, env: Environment = process.env): URL | undefi
   }
   return proxy;
 };
+
+/** The same for proxies that are given rather than named by the environment. */
+export const proxyAmong = (url: URL, { http, https, except }: ProxySettings): URL | undefined =>
+  proxyFor(url, { HTTP_PROXY: http, HTTPS_PROXY: https, NO_PROXY: except?.join(',') });

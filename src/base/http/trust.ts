@@ -24,10 +24,10 @@ const trustedAuthorities = (): readonly string[] => {
 
 /** The TLS side of a client; made once for each client, because parsing the authorities costs tens of milliseconds. */
 export const createTrust = (options: HttpClientOptions): SecureContext => {
-  const extra = options.ca === undefined ? [] : [options.ca].flat();
+  const { ca, cert, key } = options;
   return createSecureContext({
-    ca: [...trustedAuthorities(), ...extra],
-    ...(options.cert === undefined ? {} : { cert: options.cert }),
-    ...(options.key === undefined ? {} : { key: options.key }),
+    ca: [...trustedAuthorities(), ...(ca === undefined ? [] : [ca].flat())],
+    ...(cert === undefined ? {} : { cert: [cert].flat() }),
+    ...(key === undefined ? {} : { key: [key].flat() }),
   });
 };

@@ -88,6 +88,13 @@ export type UpgradeResult =
     }
   | ({ readonly kind: 'response' } & HttpResponse);
 
+/** Proxies by the scheme of the target, as URLs; and hosts that are reached without, as NO_PROXY lists them. */
+export interface ProxySettings {
+  readonly http?: string | undefined;
+  readonly https?: string | undefined;
+  readonly except?: readonly string[] | undefined;
+}
+
 export interface HttpClientOptions {
   /** Talks to this unix socket only; `url`s are then paths. */
   readonly socketPath?: string | undefined;
@@ -95,13 +102,13 @@ export interface HttpClientOptions {
   readonly baseUrl?: string | undefined;
   /** Authorities to trust besides the system's, in PEM. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
-  /** Client certificate and key, in PEM. */
-  readonly cert?: string | Buffer | undefined;
-  readonly key?: string | Buffer | undefined;
+  /** Client certificates and their keys, in PEM and in the same order. */
+  readonly cert?: string | Buffer | readonly (string | Buffer)[] | undefined;
+  readonly key?: string | Buffer | readonly (string | Buffer)[] | undefined;
   /** Accepts any server certificate. */
   readonly insecure?: boolean | undefined;
   /** `environment` (default) obeys HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY. */
-  readonly proxy?: 'environment' | 'none' | undefined;
+  readonly proxy?: 'environment' | 'none' | ProxySettings | undefined;
   readonly timeouts?: ClientTimeouts | undefined;
 }
 

@@ -1,7 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import type { Dispatcher } from 'undici';
 import type { Transport } from './node-transport.ts';
-import { proxyFor } from './proxy.ts';
+import { proxyAmong, proxyFor } from './proxy.ts';
 import type { HttpClientOptions } from './types.ts';
 import type * as undiciExports from './undici-exports.ts';
 
@@ -15,6 +15,11 @@ const commonOptions = (options: HttpClientOptions) => ({
   allowH2: false,
 });
 
+const chosenProxy = (url: URL, choice: HttpClientOptions['proxy']): URL | undefined => {
+  if (choice === 'none') return undefined;
+  return choice === undefined || choice === 'environment' ? proxyFor(url) : proxyAmong(url, choice);
+};
+
 /** Pooled connections over the network, straight or through the proxies that the environment names. */
 export const createUndiciTransport = (options: HttpClientOptions, trust: () => SecureContext): Transport => {
   let loading: Promise<Undici> | undefined;
@@ -23,7 +28,7 @@ export const createUndiciTransport = (options: HttpClientOptions, trust: () => S
   const timeout = options.timeouts?.connectMs ?? 15_000;
 
   const dispatcherFor = (undici: Undici, url: URL): Dispatcher => {
-    const proxy = options.proxy === 'none' ? undefined : proxyFor(url);
+    const proxy = chosenProxy(url, options.proxy);
     const key = `${url.protocol} ${proxy?.href ?? ''}`;
     const known = dispatchers.get(key);
     if (known !== undefined) return known;

@@ -1,13 +1,16 @@
+import { isLadeError } from '#errors';
 import { familiarName, type Reference } from '#oci';
 import { answerError } from './api-errors.ts';
 import { fetchBlob, hasBlob } from './blobs.ts';
 import { distributionErrors } from './errors.ts';
 import { listReferrers, listTags } from './lists.ts';
 import { fetchManifest, headManifest, pushManifest, removeManifest, type Place } from './manifests.ts';
-import { createSession, type Session } from './session.ts';
+import { createSession, type Session, type SessionOptions } from './session.ts';
+import { createSources, fromFirst, type MirrorSession, type Sessions, type Sources } from './sources.ts';
 import type {
   Cancellable,
   Credentials,
+  Mirror,
   RegistryClient,
   RegistryClientOptions,
   RemoteRepository,
@@ -15,80 +18,112 @@ import type {
 import { mountBlob, pushBlob } from './upload.ts';
 
 const DEFAULT_USER_AGENT = 'lade';
+/** Tries at a mirror before it is passed over. */
+const MIRROR_ATTEMPTS = 2;
 
 /** Docker Hub's registry does not live at its name. */
 const addressOf = (domain: string): string =>
   domain === 'docker.io' || domain === 'index.docker.io' ? 'registry-1.docker.io' : domain;
 
-interface Sessions {
-  readonly origin: Session;
-  /** Tried first when pulling. */
-  readonly mirrors: readonly Session[];
-}
+const hostOfAddress = (address: string): string =>
+  address.includes('://') ? new URL(address).host : address;
 
-const sessionsFor = (
-  domain: string,
-  options: RegistryClientOptions,
-  credentials: (repository: string) => Promise<Credentials | undefined>,
-): Sessions => {
-  const settings = options.hosts?.[domain] ?? {};
-  const common = { settings, userAgent: options.userAgent ?? DEFAULT_USER_AGENT, retry: options.retry };
-  const mirrors = (settings.mirrors ?? []).map((mirror) => {
-    const host = new URL(mirror).host;
-    const mirrorCredentials = async (repository: string) => options.credentials?.(host, repository);
-    return createSession({ ...common, host, address: mirror, credentials: mirrorCredentials });
-  });
+type Policy = Pick<SessionOptions, 'userAgent' | 'retry'>;
+
+const policyOf = ({ userAgent, retry }: RegistryClientOptions): Policy => ({
+  userAgent: userAgent ?? DEFAULT_USER_AGENT,
+  retry,
+});
+
+/** A mirror gets its own credentials only, and is not waited for long. */
+const mirrorSession = (mirror: Mirror, policy: Policy): MirrorSession => ({
+  session: createSession({
+    ...policy,
+    retry: {
+      ...policy.retry,
+      attempts: Math.min(policy.retry?.attempts ?? MIRROR_ATTEMPTS, MIRROR_ATTEMPTS),
+    },
+    host: hostOfAddress(mirror.address),
+    address: mirror.address,
+    settings: mirror,
+    credentials: async () => mirror.credentials,
+  }),
+  prefix: mirror.prefix,
+  down: false,
+});
+
+const sessionsFor = async (domain: string, options: RegistryClientOptions): Promise<Sessions> => {
+  const settings = (await options.hosts?.(domain)) ?? {};
+  const policy = policyOf(options);
+  const credentials = async (repository: string): Promise<Credentials | undefined> =>
+    (await options.credentials?.(domain, repository)) ?? settings.credentials;
   return {
-    origin: createSession({ ...common, host: domain, address: addressOf(domain), credentials }),
-    mirrors,
+    origin: createSession({ ...policy, host: domain, address: addressOf(domain), settings, credentials }),
+    mirrors: (settings.mirrors ?? []).map((mirror) => mirrorSession(mirror, policy)),
   };
 };
 
+const isUnavailable = (error: unknown): boolean =>
+  isLadeError(error, 'unavailable') || isLadeError(error, 'timeout');
+
 const createRepository = (
   reference: Reference,
-  sessions: Sessions,
+  sessions: () => Promise<Sessions>,
   options: RegistryClientOptions,
 ): RemoteRepository => {
-  const name = familiarName(reference);
-  const placeAt = (session: Session): Place => ({ session, path: reference.path, name });
-  const place = placeAt(sessions.origin);
+  const { path } = reference;
   const uploads = new Map<string, URL>();
   const own = reference.digest ?? reference.tag ?? 'latest';
+  let known: Promise<Sources> | undefined;
+  const sources = (): Promise<Sources> =>
+    (known ??= sessions().then((found) =>
+      createSources(found, { path, name: familiarName(reference), notice: options.notice }),
+    ));
+  const origin = async (): Promise<Place> => (await sources()).origin;
 
   /** The first mirror that can, else the registry itself. */
-  const pulling = async <T>(
-    call: (place: Place) => Promise<T>,
-    signal: AbortSignal | undefined,
-  ): Promise<T> => {
-    for (const mirror of sessions.mirrors) {
-      try {
-        return await call(placeAt(mirror));
-      } catch (error) {
-        if (signal?.aborted === true) throw error;
-      }
+  const pulling = async <T>(call: (place: Place) => Promise<T>, o: Cancellable): Promise<T> => {
+    const all = await sources();
+    return fromFirst(all, all.places(), call, o.signal);
+  };
+  /** The registry itself; a mirror where it cannot be reached. */
+  const listing = async <T>(call: (place: Place) => Promise<T>, o: Cancellable): Promise<T> => {
+    const all = await sources();
+    try {
+      return await call(all.origin);
+    } catch (error) {
+      const mirrors = all.places().slice(0, -1);
+      if (mirrors.length === 0 || !isUnavailable(error)) throw error;
+      return await fromFirst(all, mirrors, call, o.signal).catch(() => {
+        throw error;
+      });
     }
-    return call(place);
   };
 
   return {
     reference,
-    resolve: (target = own, o = {}) => pulling((at) => fetchManifest(at, target, o), o.signal),
-    manifest: (target, o = {}) => pulling((at) => fetchManifest(at, target, o), o.signal),
-    head: (target, o) => headManifest(place, target, o),
-    blob: (digest, o = {}) =>
-      pulling((at) => fetchBlob(at, digest, { ...o, retry: options.retry }), o.signal),
-    hasBlob: (digest, o) => hasBlob(place, digest, o),
-    mountBlob: (digest, from, o = {}) =>
-      mountBlob(place, digest, { ...o, from, onSession: (location) => void uploads.set(digest, location) }),
+    resolve: (target = own, o = {}) => pulling((at) => fetchManifest(at, target, o), o),
+    manifest: (target, o = {}) => pulling((at) => fetchManifest(at, target, o), o),
+    head: async (target, o) => headManifest(await origin(), target, o),
+    blob: async (digest, o = {}) => fetchBlob(await sources(), digest, o),
+    distrust: async (digest) => (await sources()).distrust(digest),
+    hasBlob: async (digest, o) => hasBlob(await origin(), digest, o),
+    mountBlob: async (digest, from, o = {}) =>
+      mountBlob(await origin(), digest, {
+        ...o,
+        from,
+        onSession: (location) => void uploads.set(digest, location),
+      }),
     pushBlob: async (descriptor, open, o = {}) => {
       const location = uploads.get(descriptor.digest);
       uploads.delete(descriptor.digest);
-      await pushBlob(place, { ...o, descriptor, open, location, retry: options.retry });
+      await pushBlob(await origin(), { ...o, descriptor, open, location, retry: options.retry });
     },
-    pushManifest: (target, manifest, o = {}) => pushManifest(place, target, { ...manifest, ...o }),
-    remove: (target, o) => removeManifest(place, target, o),
-    tags: (o) => listTags(place, o),
-    referrers: (digest, o) => listReferrers(place, digest, o),
+    pushManifest: async (target, manifest, o = {}) =>
+      pushManifest(await origin(), target, { ...manifest, ...o }),
+    remove: async (target, o) => removeManifest(await origin(), target, o),
+    tags: (o = {}) => listing((at) => listTags(at, o), o),
+    referrers: (digest, o = {}) => listing((at) => listReferrers(at, digest, o), o),
   };
 };
 
@@ -106,23 +141,22 @@ const pingSession = async (session: Session, { signal }: Cancellable): Promise<v
  * Loopback hosts may speak plain HTTP or have any certificate.
  */
 export const createRegistryClient = (options: RegistryClientOptions = {}): RegistryClient => {
-  const known = new Map<string, Sessions>();
+  const known = new Map<string, Promise<Sessions>>();
 
-  const sessions = (domain: string): Sessions => {
+  const sessions = (domain: string): Promise<Sessions> => {
     const found = known.get(domain);
     if (found !== undefined) return found;
-    const made = sessionsFor(domain, options, async (repository) =>
-      options.credentials?.(domain, repository),
-    );
+    const made = sessionsFor(domain, options);
     known.set(domain, made);
+    made.catch(() => known.delete(domain));
     return made;
   };
 
   return {
-    repository: (reference) => createRepository(reference, sessions(reference.domain), options),
+    repository: (reference) => createRepository(reference, () => sessions(reference.domain), options),
     ping: async (host, o = {}) => {
       try {
-        await pingSession(sessions(host).origin, o);
+        await pingSession((await sessions(host)).origin, o);
       } catch (error) {
         const anonymous = (await options.credentials?.(host, '')) === undefined;
         if (!(anonymous && distributionErrors.unauthorized.is(error))) throw error;
@@ -132,7 +166,7 @@ export const createRegistryClient = (options: RegistryClientOptions = {}): Regis
       await using session = createSession({
         host,
         address: addressOf(host),
-        settings: options.hosts?.[host] ?? {},
+        settings: (await options.hosts?.(host)) ?? {},
         credentials: async () => credentials,
         userAgent: options.userAgent ?? DEFAULT_USER_AGENT,
         retry: options.retry,
@@ -142,8 +176,13 @@ export const createRegistryClient = (options: RegistryClientOptions = {}): Regis
       return { identityToken: session.authorizer.refreshToken() };
     },
     [Symbol.asyncDispose]: async () => {
-      const all = [...known.values()].flatMap(({ origin, mirrors }) => [origin, ...mirrors]);
+      const opened = await Promise.allSettled(known.values());
       known.clear();
+      const all = opened.flatMap((each) =>
+        each.status === 'rejected'
+          ? []
+          : [each.value.origin, ...each.value.mirrors.map(({ session }) => session)],
+      );
       await Promise.all(all.map((session) => session[Symbol.asyncDispose]()));
     },
   };

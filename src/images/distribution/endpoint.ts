@@ -13,17 +13,25 @@ export const drain = (response: HttpResponse): void => {
   response.body.resume();
 };
 
+/** Loopback hosts are careless unless they are marked as secure. */
+const isCareless = (address: string, { insecure }: HostSettings): boolean =>
+  insecure ?? isLoopback(address.replace(/^https?:\/\//, ''));
+
 /** Base URLs in the order they are tried. */
 export const baseCandidates = (address: string, settings: HostSettings): readonly string[] => {
   if (address.includes('://')) return [address.replace(/\/+$/, '')];
   if (settings.plainHttp === true) return [`http://${address}`];
-  if (isLoopback(address)) return [`http://${address}`, `https://${address}`];
+  if (settings.insecure === undefined && isLoopback(address))
+    return [`http://${address}`, `https://${address}`];
   return settings.insecure === true ? [`https://${address}`, `http://${address}`] : [`https://${address}`];
 };
 
 /** A TLS server answers plain HTTP by hanging up, or as Go does with a 400. */
 const speaksOther = (failure: unknown, status: number | undefined): boolean =>
-  status === 400 || httpErrors.connectionLost.is(failure) || httpErrors.notTls.is(failure);
+  status === 400 ||
+  httpErrors.connectionLost.is(failure) ||
+  httpErrors.notTls.is(failure) ||
+  httpErrors.unreachable.is(failure);
 
 const answersAt = async (http: HttpClient, base: string): Promise<boolean> => {
   try {
@@ -61,12 +69,13 @@ export interface EndpointOptions {
 /** The connections to one host. Loopback hosts may speak plain HTTP or have any certificate. */
 export const createEndpoint = ({ address, settings, retry }: EndpointOptions): Endpoint => {
   const idleMs = retry?.idleMs ?? DEFAULT_IDLE_MS;
-  const careless = settings.insecure === true || isLoopback(address);
+  const careless = isCareless(address, settings);
   const http = createHttpClient({
     ca: settings.ca,
     cert: settings.cert,
     key: settings.key,
     insecure: careless,
+    proxy: settings.proxy,
     timeouts: { idleMs, headersMs: idleMs * 5 },
   });
   let base: Promise<string> | undefined;

@@ -28,6 +28,7 @@ export interface ApiResponse extends HttpResponse {
 /** Talks to one registry host: finds its scheme, proves the caller, follows redirects, tries again. */
 export interface Session extends AsyncDisposable {
   readonly host: string;
+  readonly retry: RetryPolicy | undefined;
   readonly authorizer: Authorizer;
   /** Any answer but those that stay transient after all tries; 401 only when nothing more can be proved. */
   send(request: ApiRequest): Promise<ApiResponse>;
@@ -122,6 +123,7 @@ export const createSession = (options: SessionOptions): Session => {
   const authorizer = createAuthorizer({ ...options, http });
   return {
     host: options.host,
+    retry: options.retry,
     authorizer,
     send: createRetrier(createProver(authorizer, createSender(endpoint, options)), options.retry),
     [Symbol.asyncDispose]: () => http[Symbol.asyncDispose](),

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { ProxySettings } from '#http';
 import type { Descriptor, Digest, Reference } from '#oci';
 
 /** What authenticates at a registry, as Docker's configuration and its AuthConfig carry it. */
@@ -9,25 +10,47 @@ export type Credentials =
   /** Sent as it is (`registrytoken`). */
   | { readonly kind: 'bearer'; readonly token: string };
 
+/** Certificates or keys in PEM. */
+export type Pem = string | Buffer | readonly (string | Buffer)[];
+
 /** How one registry host is reached. */
 export interface HostSettings {
-  /** Base URLs tried in order before the host itself, for pulling only. */
-  readonly mirrors?: readonly string[] | undefined;
-  /** Accepts any certificate, and plain HTTP where the host has no TLS. Loopback hosts always are so. */
+  /** Asked in this order before the host itself, for pulling only. */
+  readonly mirrors?: readonly Mirror[] | undefined;
+  /**
+   * Accepts any certificate, and plain HTTP where the host has no TLS. Loopback hosts are so unless this is false.
+   */
   readonly insecure?: boolean | undefined;
   /** Speaks plain HTTP only. */
   readonly plainHttp?: boolean | undefined;
-  /** Authority to trust, client certificate and key, in PEM. */
-  readonly ca?: string | Buffer | undefined;
-  readonly cert?: string | Buffer | undefined;
-  readonly key?: string | Buffer | undefined;
+  /** Authorities to trust besides the system's. */
+  readonly ca?: Pem | undefined;
+  /** Client certificates and their keys, in the same order. */
+  readonly cert?: Pem | undefined;
+  readonly key?: Pem | undefined;
+  /** The environment's proxies unless given. */
+  readonly proxy?: 'none' | ProxySettings | undefined;
+  /** Used where the caller brings none, and alone for a mirror. */
+  readonly credentials?: Credentials | undefined;
 }
+
+/** A registry that has copies of what another one has. */
+export interface Mirror extends Omit<HostSettings, 'mirrors'> {
+  /** `host[:port]`, or a base URL without a path. */
+  readonly address: string;
+  /** Goes before the path of every repository, such as `hub/`; empty for none. */
+  readonly prefix: string;
+}
+
+/** Settings by the domain of a reference (`docker.io`, `localhost:5000`); asked once for each domain and client. */
+export type HostLookup = (domain: string) => HostSettings | Promise<HostSettings>;
 
 export interface RegistryClientOptions {
   /** Asked when the registry wants to know who calls; `host` is the reference's domain (`docker.io`, `localhost:5000`). */
   readonly credentials?: ((host: string, repository: string) => Promise<Credentials | undefined>) | undefined;
-  /** Settings by domain. */
-  readonly hosts?: Readonly<Record<string, HostSettings>> | undefined;
+  readonly hosts?: HostLookup | undefined;
+  /** Told of what does not fail a call, such as a mirror that was passed over. */
+  readonly notice?: ((message: string) => void) | undefined;
   readonly userAgent?: string | undefined;
   readonly retry?: RetryPolicy | undefined;
 }
@@ -90,6 +113,11 @@ export interface RemoteRepository {
    * those who don't).
    */
   blob(digest: Digest, options?: BlobOptions): Promise<FetchedBlob>;
+  /**
+   * What `blob` gave for this digest was something else: the mirror it came from is not asked for it again. Answers
+   * whether another place is left to ask.
+   */
+  distrust(digest: Digest): Promise<boolean>;
   hasBlob(digest: Digest, options?: Cancellable): Promise<boolean>;
   /** Asks the registry to take the blob from another of its repositories. */
   mountBlob(digest: Digest, fromRepository: string, options?: Cancellable): Promise<MountResult>;

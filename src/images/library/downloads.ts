@@ -119,7 +119,10 @@ const receive = async (ingest: Ingest, transfer: Transfer): Promise<void> => {
   }
 };
 
-/** Receives into one ingest; a file that was resumed and turns out wrong is fetched once more from its beginning. */
+/**
+ * Receives into one ingest; what was resumed, or came from a mirror, and turns out wrong is fetched once more from its
+ * beginning.
+ */
 const receiveVerified = async (
   open: () => Promise<Ingest>,
   transfer: Transfer,
@@ -136,7 +139,9 @@ const receiveVerified = async (
       return await ingest.commit();
     } catch (error) {
       if (!worthKeeping(transfer, error)) await ingest.abort();
-      if (!resumed || !isLadeError(error, 'corrupt')) throw error;
+      if (!isLadeError(error, 'corrupt')) throw error;
+      const another = await transfer.repository.distrust(transfer.descriptor.digest);
+      if (!resumed && !another) throw error;
     }
   }
 };
