@@ -80,9 +80,12 @@ const publish = async (
 const putBytes = async (
   dependencies: BlobDependencies,
   bytes: Uint8Array,
-  lease: Lease,
+  { lease, digest = sha256Of(bytes) }: { readonly lease: Lease; readonly digest?: Digest | undefined },
 ): Promise<BlobInfo> => {
-  const info: BlobInfo = { digest: sha256Of(bytes), size: bytes.length };
+  if (!matchesDigest(bytes, digest)) {
+    throw storeErrors.digestMismatch({ expected: digest, actual: sha256Of(bytes) });
+  }
+  const info: BlobInfo = { digest, size: bytes.length };
   await lease.protect('blob', info.digest);
   if (statBlob(dependencies.database, info.digest) !== undefined) return info;
   const path = join(dependencies.paths.ingest, `put-${randomUUID()}`);
@@ -154,7 +157,7 @@ export const createBlobStore = (dependencies: BlobDependencies): BlobStore => {
         ...(end === undefined ? {} : { end: end - 1 }),
       });
     },
-    put: (bytes, { lease }) => putBytes(dependencies, bytes, lease),
+    put: (bytes, options) => putBytes(dependencies, bytes, options),
     ingest: (options) => beginIngest(dependencies, options),
     list: () =>
       database

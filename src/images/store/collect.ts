@@ -5,6 +5,7 @@ import type { Row } from '#database';
 import { digestOf, type Digest, type DiffId, type DigestAlgorithm } from '#oci';
 import { blobPath, type BlobDependencies } from './blobs.ts';
 import { LAYER_REMOVAL, endDeadLeases, type LeaseDependencies } from './leases.ts';
+import { dropUnnamed } from './targets.ts';
 import type { BlobInfo, CollectOptions, Collected, LayerCollection } from './types.ts';
 
 export type CollectDependencies = BlobDependencies & LeaseDependencies;
@@ -13,6 +14,7 @@ const ALGORITHMS: readonly DigestAlgorithm[] = ['sha256', 'sha512'];
 
 const UNREFERENCED_BLOB = `
   NOT EXISTS (SELECT 1 FROM image_blobs WHERE image_blobs.digest = blobs.digest)
+  AND NOT EXISTS (SELECT 1 FROM target_blobs WHERE target_blobs.digest = blobs.digest)
   AND NOT EXISTS (SELECT 1 FROM lease_items WHERE kind = 'blob' AND key = blobs.digest)
   AND NOT EXISTS (SELECT 1 FROM holds WHERE kind = 'blob' AND key = blobs.digest)`;
 
@@ -118,6 +120,7 @@ export const collect = async (
 ): Promise<Collected> => {
   await endDeadLeases(dependencies, options);
   await sweepIngests(dependencies);
+  await dropUnnamed(dependencies.database);
   options.signal?.throwIfAborted();
   const blobs = await collectBlobs(dependencies);
   return { blobs, layers: await collectLayers(dependencies, options) };

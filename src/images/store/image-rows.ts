@@ -1,9 +1,11 @@
 import type { Database, Row } from '#database';
 import type { Digest, DiffId, ImageId } from '#oci';
-import type { ImageRecord, ManifestLink } from './types.ts';
+import type { ImageKind, ImageRecord, ManifestLink } from './types.ts';
 
 type ImageRow = Row & {
   id: ImageId;
+  kind: ImageKind;
+  unpacked: number;
   os: string;
   architecture: string;
   variant: string | null;
@@ -24,6 +26,7 @@ interface Parts {
 
 const toRecord = (row: ImageRow, { layers, manifests }: Parts): ImageRecord => ({
   id: row.id,
+  kind: row.kind,
   platform: {
     os: row.os,
     architecture: row.architecture,
@@ -34,6 +37,7 @@ const toRecord = (row: ImageRow, { layers, manifests }: Parts): ImageRecord => (
   labels: JSON.parse(row.labels) as Readonly<Record<string, string>>,
   manifests,
   diffIds: layers.map((layer) => layer.diff_id),
+  unpacked: row.unpacked === 1,
   layerSizes: layers.map((layer) => layer.size),
   size: row.size,
   addedAt: row.added_at,

@@ -4,18 +4,44 @@ import { statBlob } from './blobs.ts';
 import { storeErrors } from './errors.ts';
 import { loadImages } from './image-rows.ts';
 import type { KeyedLock } from './keyed-lock.ts';
-import type { ImageRecord, ImageRecords, ImageReference, LayerBlob, NewImage } from './types.ts';
+import {
+  hiddenMembers,
+  loadTarget,
+  targetBlobs,
+  targetParams,
+  targetStatements,
+  targetsOf,
+} from './targets.ts';
+import type {
+  ImageRecord,
+  ImageRecords,
+  ImageReference,
+  LayerBlob,
+  ManifestLink,
+  NewImage,
+  NewTarget,
+} from './types.ts';
 
-const insertImage = (image: NewImage): readonly Statement[] => {
-  const { platform } = image;
-  const size = image.layers.reduce((sum, layer) => sum + layer.size, 0);
+const INSERT_IMAGE = `
+  INSERT INTO images
+    (id, kind, os, architecture, variant, created, parent, labels, size, added_at, unpacked, member)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT (id) DO UPDATE SET
+    parent = coalesce(parent, excluded.parent),
+    size = CASE WHEN excluded.unpacked > unpacked THEN excluded.size ELSE size END,
+    unpacked = max(unpacked, excluded.unpacked),
+    member = min(member, excluded.member)`;
+
+const insertImage = (image: NewImage, member: boolean): readonly Statement[] => {
+  const { platform, unpacked = true } = image;
+  const size = image.size ?? image.layers.reduce((sum, layer) => sum + layer.size, 0);
+  const conflict = unpacked ? 'DO UPDATE SET size = excluded.size' : 'DO NOTHING';
   return [
     {
-      sql: `INSERT INTO images (id, os, architecture, variant, created, parent, labels, size, added_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (id) DO UPDATE SET parent = coalesce(parent, excluded.parent)`,
+      sql: INSERT_IMAGE,
       params: [
         image.id,
+        image.kind ?? 'image',
         platform.os,
         platform.architecture,
         platform.variant ?? null,
@@ -24,10 +50,13 @@ const insertImage = (image: NewImage): readonly Statement[] => {
         JSON.stringify(image.labels ?? {}),
         size,
         Date.now(),
+        unpacked ? 1 : 0,
+        member ? 1 : 0,
       ],
     },
     ...image.layers.map((layer, position) => ({
-      sql: 'INSERT OR IGNORE INTO image_layers (image, position, diff_id, size) VALUES (?, ?, ?, ?)',
+      sql: `INSERT INTO image_layers (image, position, diff_id, size) VALUES (?, ?, ?, ?)
+            ON CONFLICT (image, position) ${conflict}`,
       params: [image.id, position, layer.diffId, layer.size],
     })),
   ];
@@ -43,31 +72,54 @@ const keepBlob = (image: ImageId, digest: Digest): Statement => ({
 const blobsOf = (image: NewImage): ReadonlySet<Digest> =>
   new Set([image.id, ...(image.manifests ?? []).map((link) => link.digest), ...(image.blobs ?? [])]);
 
-const refer = (reference: string, kind: ImageReference['kind'], image: ImageId): Statement => ({
-  sql: `INSERT INTO image_references (reference, kind, image) SELECT ?, ?, id FROM images WHERE id = ?
-        ON CONFLICT (reference) DO UPDATE SET image = excluded.image`,
-  params: [reference, kind, image],
+interface Meaning {
+  readonly image: ImageId;
+  readonly target: ManifestLink | undefined;
+}
+
+const refer = (reference: string, kind: ImageReference['kind'], { image, target }: Meaning): Statement => ({
+  sql: `INSERT INTO image_references (reference, kind, image, target, target_type)
+        SELECT ?, ?, id, ?, ? FROM images WHERE id = ?
+        ON CONFLICT (reference) DO UPDATE SET
+          image = excluded.image, target = excluded.target, target_type = excluded.target_type`,
+  params: [reference, kind, ...targetParams(target), image],
   expectChanges: 1,
 });
 
-const tagStatements = (reference: string, image: ImageId): readonly Statement[] => [
-  refer(reference, 'tag', image),
-  { sql: 'UPDATE images SET tagged_at = ? WHERE id = ?', params: [Date.now(), image] },
+const tagStatements = (reference: string, meaning: Meaning): readonly Statement[] => [
+  refer(reference, 'tag', meaning),
+  { sql: 'UPDATE images SET tagged_at = ? WHERE id = ?', params: [Date.now(), meaning.image] },
 ];
 
-const putStatements = (image: NewImage): readonly Statement[] => [
-  ...insertImage(image),
+const nameStatements = (
+  { tags = [], repoDigests = [] }: Pick<NewImage, 'tags' | 'repoDigests'>,
+  meaning: Meaning,
+): readonly Statement[] => [
+  ...tags.flatMap((reference) => tagStatements(reference, meaning)),
+  ...repoDigests.map((reference) => refer(reference, 'digest', meaning)),
+];
+
+const putStatements = (image: NewImage, member = false): readonly Statement[] => [
+  ...insertImage(image, member),
   ...(image.manifests ?? []).map((link) => ({
     sql: 'INSERT OR IGNORE INTO image_manifests (image, digest, media_type) VALUES (?, ?, ?)',
     params: [image.id, link.digest, link.mediaType],
   })),
   ...[...blobsOf(image)].map((digest) => keepBlob(image.id, digest)),
-  ...(image.tags ?? []).flatMap((reference) => tagStatements(reference, image.id)),
-  ...(image.repoDigests ?? []).map((reference) => refer(reference, 'digest', image.id)),
+  ...nameStatements(image, { image: image.id, target: image.target }),
 ];
 
-const assertStored = (database: Database, image: NewImage): void => {
-  const missing = [...blobsOf(image)].find((digest) => statBlob(database, digest) === undefined);
+const imagesOf = (target: NewTarget): readonly NewImage[] =>
+  target.members.map((member) => member.image).filter((image) => image !== undefined);
+
+const putTargetStatements = (target: NewTarget): readonly Statement[] => [
+  ...imagesOf(target).flatMap((image) => putStatements(image, image.id !== target.image)),
+  ...targetStatements(target),
+  ...nameStatements(target, { image: target.image, target }),
+];
+
+const assertStored = (database: Database, digests: Iterable<Digest>): void => {
+  const missing = [...digests].find((digest) => statBlob(database, digest) === undefined);
   if (missing !== undefined) throw storeErrors.contentMissing({ what: `blob ${missing}` });
 };
 
@@ -85,20 +137,38 @@ const assertFree = (database: Database, id: ImageId): void => {
   throw storeErrors.imageHeld({ id, holder: `${holder.holder_kind} ${holder.label ?? holder.holder}` });
 };
 
-type ReferenceRow = Row & { reference: string; kind: 'tag' | 'digest'; image: ImageId };
+type ReferenceRow = Row & {
+  reference: string;
+  kind: 'tag' | 'digest';
+  image: ImageId;
+  target: Digest | null;
+  target_type: string | null;
+};
+
+const REFERENCES = 'SELECT reference, kind, image, target, target_type FROM image_references';
+
+const toReference = (row: ReferenceRow): ImageReference => ({
+  reference: row.reference,
+  kind: row.kind,
+  image: row.image,
+  target: row.target === null ? undefined : { digest: row.target, mediaType: row.target_type ?? '' },
+});
 
 const referencesOf = (database: Database, id: ImageId | undefined): readonly ImageReference[] => {
-  const columns = 'SELECT reference, kind, image FROM image_references';
   const rows =
     id === undefined
-      ? database.all<ReferenceRow>(`${columns} ORDER BY reference`)
-      : database.all<ReferenceRow>(`${columns} WHERE image = ? ORDER BY reference`, id);
-  return rows.map(({ reference, kind, image }) => ({ reference, kind, image }));
+      ? database.all<ReferenceRow>(`${REFERENCES} ORDER BY reference`)
+      : database.all<ReferenceRow>(`${REFERENCES} WHERE image = ? ORDER BY reference`, id);
+  return rows.map(toReference);
+};
+
+const referenceNamed = (database: Database, reference: string): ImageReference | undefined => {
+  const row = database.get<ReferenceRow>(`${REFERENCES} WHERE reference = ?`, reference);
+  return row === undefined ? undefined : toReference(row);
 };
 
 const idOfReference = (database: Database, reference: string): ImageId | undefined =>
-  database.get<Row & { image: ImageId }>('SELECT image FROM image_references WHERE reference = ?', reference)
-    ?.image;
+  referenceNamed(database, reference)?.image;
 
 const mustExist = (database: Database, id: ImageId): void => {
   if (database.get('SELECT 1 FROM images WHERE id = ?', id) === undefined)
@@ -122,6 +192,10 @@ const readers = (database: Database) => {
     findByIdPrefix: (prefix: string) =>
       idsWhere(database, 'id >= ? AND id < ?', `sha256:${prefix}`, `sha256:${prefix}g`),
     references: (id?: ImageId) => referencesOf(database, id),
+    reference: (reference: string) => referenceNamed(database, reference),
+    target: (digest: Digest) => loadTarget(database, digest),
+    targetsOf: (id: ImageId) => targetsOf(database, id),
+    members: () => hiddenMembers(database),
     children: (id: ImageId) => idsWhere(database, 'parent = ?', id),
     layerBlobs: (diffId: DiffId): readonly LayerBlob[] =>
       database
@@ -135,25 +209,37 @@ const readers = (database: Database) => {
 
 export const createImageRecords = (database: Database, lock: KeyedLock): ImageRecords => {
   const read = readers(database);
+  const mustGet = (id: ImageId): ImageRecord => {
+    const record = read.get(id);
+    if (record === undefined) throw storeErrors.imageNotFound({ id });
+    return record;
+  };
   return {
     ...read,
     async put(image) {
-      assertStored(database, image);
+      assertStored(database, blobsOf(image));
       await database.write(putStatements(image));
-      const record = read.get(image.id);
-      if (record === undefined) throw storeErrors.imageNotFound({ id: image.id });
-      return record;
+      return mustGet(image.id);
     },
-    tag: (reference, id) =>
+    async putTarget(target) {
+      assertStored(
+        database,
+        imagesOf(target).flatMap((image) => [...blobsOf(image)]),
+      );
+      assertStored(database, targetBlobs(target));
+      await database.write(putTargetStatements(target));
+      return mustGet(target.image);
+    },
+    tag: (reference, id, target) =>
       lock(reference, async () => {
         mustExist(database, id);
         const before = idOfReference(database, reference);
-        await database.write(tagStatements(reference, id));
+        await database.write(tagStatements(reference, { image: id, target }));
         return before;
       }),
-    async addRepoDigest(reference, id) {
+    async addRepoDigest(reference, id, target) {
       mustExist(database, id);
-      await database.write([refer(reference, 'digest', id)]);
+      await database.write([refer(reference, 'digest', { image: id, target })]);
     },
     async untag(reference) {
       const sql = 'DELETE FROM image_references WHERE reference = ?';

@@ -67,4 +67,36 @@ CREATE TABLE holds (
 CREATE INDEX holds_by_holder ON holds (holder_kind, holder);
 `,
   },
+  {
+    room: 'store',
+    version: 2,
+    sql: `
+ALTER TABLE images ADD COLUMN kind TEXT NOT NULL DEFAULT 'image';
+ALTER TABLE images ADD COLUMN unpacked INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE images ADD COLUMN member INTEGER NOT NULL DEFAULT 0;
+
+ALTER TABLE image_references ADD COLUMN target TEXT;
+ALTER TABLE image_references ADD COLUMN target_type TEXT;
+CREATE INDEX image_references_by_target ON image_references (target) WHERE target IS NOT NULL;
+
+CREATE TABLE targets (
+  digest TEXT PRIMARY KEY, media_type TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE target_members (
+  target TEXT NOT NULL REFERENCES targets (digest) ON DELETE CASCADE,
+  manifest TEXT NOT NULL, media_type TEXT NOT NULL,
+  position INTEGER NOT NULL, kind TEXT NOT NULL,
+  image TEXT REFERENCES images (id) ON DELETE CASCADE,
+  subject TEXT, platform TEXT,
+  PRIMARY KEY (target, manifest)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX target_members_by_image ON target_members (image) WHERE image IS NOT NULL;
+CREATE TABLE target_blobs (
+  target TEXT NOT NULL REFERENCES targets (digest) ON DELETE CASCADE,
+  digest TEXT NOT NULL REFERENCES blobs (digest) ON DELETE CASCADE,
+  PRIMARY KEY (target, digest)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX target_blobs_by_digest ON target_blobs (digest);
+`,
+  },
 ];

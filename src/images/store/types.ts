@@ -104,8 +104,11 @@ export interface BlobStore {
     digest: Digest,
     options?: { readonly start?: number | undefined; readonly end?: number | undefined },
   ): Readable;
-  /** Stores a small blob. Idempotent. */
-  put(bytes: Uint8Array, options: { readonly lease: Lease }): Promise<BlobInfo>;
+  /** Stores a small blob, under this digest where one is given (`corrupt` when it is another's). Idempotent. */
+  put(
+    bytes: Uint8Array,
+    options: { readonly lease: Lease; readonly digest?: Digest | undefined },
+  ): Promise<BlobInfo>;
   /** Begins or resumes; `conflict` while the same ref is being written. */
   ingest(options: IngestOptions): Promise<Ingest>;
   list(): readonly BlobInfo[];
@@ -121,8 +124,15 @@ export interface LayerBlob extends BlobInfo {
   readonly mediaType: string;
 }
 
+/**
+ * `image`: a root file system with its configuration. `artifact`: a manifest of anything else, or an index without
+ * images; its ID is the digest of that manifest or index, and its configuration is not one of a container.
+ */
+export type ImageKind = 'image' | 'artifact';
+
 export interface ImageRecord {
   readonly id: ImageId;
+  readonly kind: ImageKind;
   readonly platform: Platform;
   /** RFC 3339. */
   readonly created: string | undefined;
@@ -132,9 +142,11 @@ export interface ImageRecord {
   readonly manifests: readonly ManifestLink[];
   /** Lowest first. */
   readonly diffIds: readonly DiffId[];
-  /** Bytes of the uncompressed tars, in the order of `diffIds`. */
+  /** Whether its layers were unpacked; those of other platforms are kept as blobs until somebody needs them. */
+  readonly unpacked: boolean;
+  /** Bytes of the uncompressed tars, in the order of `diffIds`; of the blobs while it is not unpacked. */
   readonly layerSizes: readonly number[];
-  /** Their sum. */
+  /** Their sum; of an artifact the bytes of its blobs. */
   readonly size: number;
   /** Milliseconds since the epoch. */
   readonly addedAt: number;
@@ -144,15 +156,68 @@ export interface ImageRecord {
 
 export interface NewImage {
   readonly id: ImageId;
+  /** `image` unless given. */
+  readonly kind?: ImageKind | undefined;
   readonly platform: Platform;
   readonly created?: string | undefined;
   readonly parent?: ImageId | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly layers: readonly { readonly diffId: DiffId; readonly size: number }[];
+  /** False when the sizes are those of the blobs, since nothing is unpacked yet; true unless given. */
+  readonly unpacked?: boolean | undefined;
+  /** Instead of the sum of the layers' sizes. */
+  readonly size?: number | undefined;
   readonly manifests?: readonly ManifestLink[] | undefined;
   /** Blobs it keeps beside its configuration and manifests: layers as transferred. */
   readonly blobs?: readonly Digest[] | undefined;
   /** Canonical `name:tag`s that now mean this image. */
+  readonly tags?: readonly string[] | undefined;
+  /** Canonical `name@digest`s. */
+  readonly repoDigests?: readonly string[] | undefined;
+  /** What those names resolved to. */
+  readonly target?: ManifestLink | undefined;
+}
+
+/** What one manifest below an index is. */
+export type MemberKind = 'image' | 'attestation' | 'artifact' | 'index';
+
+interface MemberBase {
+  readonly manifest: ManifestLink;
+  readonly kind: MemberKind;
+  /** The manifest that this one is about: of attestations and referrers. */
+  readonly subject?: Digest | undefined;
+  /** As the index says. */
+  readonly platform?: Platform | undefined;
+}
+
+/** A manifest that belongs to a target and is stored. */
+export interface TargetMember extends MemberBase {
+  /** Of images. */
+  readonly image: ImageId | undefined;
+}
+
+export interface NewMember extends MemberBase {
+  /** Of images. */
+  readonly image?: NewImage | undefined;
+}
+
+/**
+ * What names were resolved to, with what is stored of it: an index with its platforms, attestations, artifacts and
+ * indexes below it, or a single manifest; and manifests that refer to any of them.
+ */
+export interface TargetRecord extends ManifestLink {
+  /** Those that are stored, in the order of the index, referrers last. */
+  readonly members: readonly TargetMember[];
+}
+
+export interface NewTarget extends ManifestLink {
+  /** Added to those that are known. */
+  readonly members: readonly NewMember[];
+  /** Content of members that are not images, and the manifests of all; the target's own bytes need not be named. */
+  readonly blobs?: readonly Digest[] | undefined;
+  /** The image that the names mean where no platform is asked for; one of the members, or stored already. */
+  readonly image: ImageId;
+  /** Canonical `name:tag`s that now mean this. */
   readonly tags?: readonly string[] | undefined;
   /** Canonical `name@digest`s. */
   readonly repoDigests?: readonly string[] | undefined;
@@ -162,7 +227,10 @@ export interface ImageReference {
   /** Canonical: `docker.io/library/alpine:3.20` or `docker.io/library/alpine@sha256:…`. */
   readonly reference: string;
   readonly kind: 'tag' | 'digest';
+  /** The image it means where no platform is asked for. */
   readonly image: ImageId;
+  /** What it was resolved to; undefined of images that were made here and have no manifest yet. */
+  readonly target: ManifestLink | undefined;
 }
 
 /** Every change is one transaction, durable when it resolves. */
@@ -177,9 +245,19 @@ export interface ImageRecords {
   children(id: ImageId): readonly ImageId[];
   /** Records an image, or adds to the record that is there. All content must be stored already. */
   put(image: NewImage): Promise<ImageRecord>;
-  /** Lets the tag mean this image; returns the one it meant before. */
-  tag(reference: string, id: ImageId): Promise<ImageId | undefined>;
-  addRepoDigest(reference: string, id: ImageId): Promise<void>;
+  /** The reference itself, with what it was resolved to. */
+  reference(reference: string): ImageReference | undefined;
+  /** A target that names mean, or meant until the next `collect`. */
+  target(digest: Digest): TargetRecord | undefined;
+  /** The targets that an image belongs to. */
+  targetsOf(id: ImageId): readonly Digest[];
+  /** Images without a name of their own that belong to a target with a name: not dangling, and not to be listed. */
+  members(): ReadonlySet<ImageId>;
+  /** Records a target with its members, images included, and gives it its names. Answers the image they mean. */
+  putTarget(target: NewTarget): Promise<ImageRecord>;
+  /** Lets the tag mean this image, and this target where it is given; returns the image it meant before. */
+  tag(reference: string, id: ImageId, target?: ManifestLink): Promise<ImageId | undefined>;
+  addRepoDigest(reference: string, id: ImageId, target?: ManifestLink): Promise<void>;
   /** Removes a tag or repo digest; false when there was none. */
   untag(reference: string): Promise<boolean>;
   /**
