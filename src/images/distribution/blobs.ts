@@ -49,7 +49,7 @@ interface From extends Cancellable {
 const request = (place: Place, digest: Digest, { start, signal }: From): Promise<ApiResponse> =>
   place.session.send({
     method: 'GET',
-    url: `/v2/${place.path}/blobs/${digest}`,
+    url: place.blobUrl ?? `/v2/${place.path}/blobs/${digest}`,
     headers: { 'accept-encoding': 'identity', ...(start > 0 ? { range: `bytes=${start}-` } : {}) },
     repository: place.path,
     scopes: [pullScope(place.path)],
@@ -164,10 +164,10 @@ async function* resuming(transfer: Transfer, first: Opened, start: number): Asyn
 export const fetchBlob = async (
   sources: Sources,
   digest: Digest,
-  options: BlobOptions,
+  options: BlobOptions & { readonly elsewhere?: readonly Place[] | undefined },
 ): Promise<FetchedBlob> => {
-  const { start: wanted = 0, signal } = options;
-  const places = sources.places(digest);
+  const { start: wanted = 0, signal, elsewhere = [] } = options;
+  const places = [...sources.places(digest), ...elsewhere];
   const sound = async (place: Place): Promise<Opened & { readonly size: number }> => {
     const opened = await open(place, digest, { start: wanted, signal });
     return { ...opened, size: soundSize(opened, digest, options) };

@@ -63,13 +63,25 @@ const sessionsFor = async (domain: string, options: RegistryClientOptions): Prom
   };
 };
 
+/** Somewhere outside of the registry: nobody's credentials go there. */
+const foreignSession = (url: URL, options: RegistryClientOptions): Session =>
+  createSession({
+    ...policyOf(options),
+    host: url.host,
+    address: url.origin,
+    settings: {},
+    credentials: async () => undefined,
+  });
+
+const isWebAddress = (url: string): boolean => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
+
 const isUnavailable = (error: unknown): boolean =>
   isLadeError(error, 'unavailable') || isLadeError(error, 'timeout');
 
 const createRepository = (
   reference: Reference,
   sessions: () => Promise<Sessions>,
-  options: RegistryClientOptions,
+  options: RegistryClientOptions & { readonly foreign: (url: URL) => Session },
 ): RemoteRepository => {
   const { path } = reference;
   const uploads = new Map<string, URL>();
@@ -100,12 +112,19 @@ const createRepository = (
     }
   };
 
+  const elsewhere = (urls: readonly string[]): readonly Place[] =>
+    urls
+      .filter(isWebAddress)
+      .map((url) => new URL(url))
+      .map((url) => ({ session: options.foreign(url), path, name: url.host, blobUrl: url }));
+
   return {
     reference,
     resolve: (target = own, o = {}) => pulling((at) => fetchManifest(at, target, o), o),
     manifest: (target, o = {}) => pulling((at) => fetchManifest(at, target, o), o),
     head: async (target, o) => headManifest(await origin(), target, o),
-    blob: async (digest, o = {}) => fetchBlob(await sources(), digest, o),
+    blob: async (digest, o = {}) =>
+      fetchBlob(await sources(), digest, { ...o, elsewhere: elsewhere(o.urls ?? []) }),
     distrust: async (digest) => (await sources()).distrust(digest),
     hasBlob: async (digest, o) => hasBlob(await origin(), digest, o),
     mountBlob: async (digest, from, o = {}) =>
@@ -142,6 +161,13 @@ const pingSession = async (session: Session, { signal }: Cancellable): Promise<v
  */
 export const createRegistryClient = (options: RegistryClientOptions = {}): RegistryClient => {
   const known = new Map<string, Promise<Sessions>>();
+  const outside = new Map<string, Session>();
+
+  const foreign = (url: URL): Session => {
+    const session = outside.get(url.origin) ?? foreignSession(url, options);
+    outside.set(url.origin, session);
+    return session;
+  };
 
   const sessions = (domain: string): Promise<Sessions> => {
     const found = known.get(domain);
@@ -153,7 +179,8 @@ export const createRegistryClient = (options: RegistryClientOptions = {}): Regis
   };
 
   return {
-    repository: (reference) => createRepository(reference, () => sessions(reference.domain), options),
+    repository: (reference) =>
+      createRepository(reference, () => sessions(reference.domain), { ...options, foreign }),
     ping: async (host, o = {}) => {
       try {
         await pingSession((await sessions(host)).origin, o);
@@ -183,7 +210,7 @@ export const createRegistryClient = (options: RegistryClientOptions = {}): Regis
           ? []
           : [each.value.origin, ...each.value.mirrors.map(({ session }) => session)],
       );
-      await Promise.all(all.map((session) => session[Symbol.asyncDispose]()));
+      await Promise.all([...all, ...outside.values()].map((session) => session[Symbol.asyncDispose]()));
     },
   };
 };

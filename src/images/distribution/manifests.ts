@@ -31,6 +31,8 @@ export interface Place {
   readonly path: string;
   /** What errors call it. */
   readonly name: string;
+  /** Of a place that has one blob and nothing else. */
+  readonly blobUrl?: URL | undefined;
 }
 
 export const pullScope = (path: string): string => `repository:${path}:pull`;

@@ -81,6 +81,8 @@ export interface BlobOptions extends Cancellable {
   readonly start?: number | undefined;
   /** Bytes the whole blob must have. */
   readonly size?: number | undefined;
+  /** Where the blob may be found when the registry lacks it, as the descriptors of foreign layers say. */
+  readonly urls?: readonly string[] | undefined;
 }
 
 export interface FetchedBlob {

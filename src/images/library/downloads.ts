@@ -108,10 +108,16 @@ const worthKeeping = ({ signal }: Transfer, error: unknown): boolean =>
 
 const receive = async (ingest: Ingest, transfer: Transfer): Promise<void> => {
   const { descriptor, repository, signal, growth } = transfer;
-  const { digest, size } = descriptor;
+  const { digest, size, urls, data } = descriptor;
   growth.advance(ingest.offset);
   if (ingest.offset === size) return;
-  const blob = await repository.blob(digest, { start: ingest.offset, size, signal });
+  if (data !== undefined) {
+    if (ingest.offset > 0) await ingest.restart();
+    await ingest.write(data);
+    growth.advance(ingest.offset);
+    return;
+  }
+  const blob = await repository.blob(digest, { start: ingest.offset, size, urls, signal });
   if (!blob.partial && ingest.offset > 0) await ingest.restart();
   for await (const chunk of blob.stream as AsyncIterable<Buffer>) {
     await ingest.write(chunk);
