@@ -3,7 +3,12 @@ import type { Logger } from 'pino';
 import { LADE_VERSION } from '#api';
 import type { Builder } from '#builder';
 import { builderMigrations, hasLeftovers } from '#builder';
-import { createRegistryClient, type Credentials, type RegistryClient } from '#distribution';
+import {
+  createRegistryClient,
+  type Credentials,
+  type RegistryClient,
+  type RegistryHosts,
+} from '#distribution';
 import { createEngine, engineMigrations, type Engine } from '#engine';
 import { layersMigrations, openLayerStore, type LayerStore } from '#layers';
 import { span } from '#events';
@@ -16,19 +21,29 @@ import { buildDefaultsFrom, hasLocalProxy } from './build-defaults.ts';
 import { createEventLog, nowNs, type EventLog } from './event-log.ts';
 import type { BuildDefaults } from './build-request.ts';
 import { engineId } from './identity.ts';
-import type { DaemonParts } from './types.ts';
+import type { CredentialLookup, DaemonParts } from './types.ts';
 
 export interface ComposeOptions {
   readonly root: string;
   readonly hostCa: string | undefined;
+  /** How registries are reached; by their names and the environment's proxies when absent. */
+  readonly registryHosts?: RegistryHosts | undefined;
   readonly log: Logger;
   readonly addresses: () => readonly string[];
 }
 
 const MIGRATIONS = [...layersMigrations, ...networkMigrations, ...engineMigrations, ...builderMigrations];
 
-const registryClientFor = (auth?: Credentials): RegistryClient =>
-  createRegistryClient({ credentials: async () => auth, userAgent: `lade/${LADE_VERSION}` });
+const registryClients =
+  ({ registryHosts, log }: ComposeOptions) =>
+  (auth?: Credentials | CredentialLookup): RegistryClient =>
+    createRegistryClient({
+      credentials: async (host, repository) =>
+        typeof auth === 'function' ? auth(`${host}/${repository}`) : auth,
+      hosts: async (domain) => (await registryHosts?.settings(domain)) ?? {},
+      notice: (message) => log.warn({ registry: true }, message),
+      userAgent: `lade/${LADE_VERSION}`,
+    });
 
 /** Connects and disconnects are the engine's to tell: it knows the containers. */
 const onNetworkEvent =
@@ -77,7 +92,7 @@ const openRooms = async (
   const library = createLibrary({
     store,
     layers,
-    registryClientFor,
+    registryClientFor: registryClients(options),
     emit: ({ action, id, attributes }) =>
       events.emit({ type: 'image', action, actor: { id, attributes }, timeNs: nowNs() }),
     isRunning: (containerId) => isLive(runtime, containerId),
@@ -150,7 +165,8 @@ export const composeDaemon = async (options: ComposeOptions): Promise<DaemonPart
     addresses: options.addresses,
     builder,
     system,
-    registryClient: registryClientFor,
+    registryHosts: () => options.registryHosts?.configuration,
+    registryClient: registryClients(options),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 };

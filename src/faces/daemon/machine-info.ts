@@ -3,6 +3,7 @@ import { arch, cpus, hostname, release, totalmem, version } from 'node:os';
 import { basename } from 'node:path';
 import { API_VERSION, LADE_VERSION, MIN_API_VERSION, type InfoAnswer, type VersionAnswer } from '#api';
 import { findInitProgram } from '#engine';
+import { proxyFields, registryFields } from './registry-info.ts';
 import type { DaemonParts } from './types.ts';
 
 const GO_ARCH: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
@@ -77,17 +78,6 @@ const machineFields = (parts: DaemonParts): object => {
   };
 };
 
-const registryFields = {
-  IndexServerAddress: 'https://index.docker.io/v1/',
-  RegistryConfig: {
-    AllowNondistributableArtifactsCIDRs: null,
-    AllowNondistributableArtifactsHostnames: null,
-    InsecureRegistryCIDRs: ['127.0.0.0/8', '::1/128'],
-    IndexConfigs: { 'docker.io': { Name: 'docker.io', Mirrors: [], Secure: true, Official: true } },
-    Mirrors: null,
-  },
-};
-
 const productFields = (parts: DaemonParts): object => ({
   Plugins: {
     Volume: ['local'],
@@ -102,9 +92,7 @@ const productFields = (parts: DaemonParts): object => ({
   LoggingDriver: 'json-file',
   NEventsListener: 0,
   GenericResources: null,
-  HttpProxy: process.env['HTTP_PROXY'] ?? process.env['http_proxy'] ?? '',
-  HttpsProxy: process.env['HTTPS_PROXY'] ?? process.env['https_proxy'] ?? '',
-  NoProxy: process.env['NO_PROXY'] ?? process.env['no_proxy'] ?? '',
+  ...proxyFields(parts.registryHosts(), process.env),
   Labels: [],
   ExperimentalBuild: false,
   ServerVersion: LADE_VERSION,
@@ -137,6 +125,6 @@ export const infoAnswer = (parts: DaemonParts): InfoAnswer => {
     DockerRootDir: parts.rootPath,
     ...productFields(parts),
     ...machineFields(parts),
-    ...registryFields,
+    ...registryFields(parts.registryHosts()),
   } as unknown as InfoAnswer;
 };

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { pino, destination, type Logger } from 'pino';
+import { openRegistryHosts, type RegistryHosts } from '#distribution';
 import { onSpan } from '#events';
 import { startHttpServer } from '#http';
 import { createDaemonApp } from './app.ts';
@@ -26,6 +27,15 @@ const logSpans = (log: Logger): Disposable | undefined =>
     ? onSpan(({ name, subject, from, to }) => log.debug({ span: name, subject, from, to }))
     : undefined;
 
+const reloadHosts = async (hosts: RegistryHosts, log: Logger): Promise<void> => {
+  try {
+    await hosts.reload();
+    log.info('read the configuration of registries again');
+  } catch (error) {
+    log.error({ err: error }, 'the configuration of registries stays as it was');
+  }
+};
+
 /** Runs the daemon until SIGTERM or SIGINT; containers go on running after it. */
 export const serveDaemon = async (options: DaemonOptions): Promise<void> => {
   const log = pino({ level: options.logLevel, base: null }, destination({ dest: 2, sync: true }));
@@ -35,10 +45,13 @@ export const serveDaemon = async (options: DaemonOptions): Promise<void> => {
   using _spans = logSpans(log);
   const listen = options.hosts.map(parseListenAddress);
   const stopped = stopSignal();
+  const registryHosts = await openRegistryHosts(options.registries);
+  process.on('SIGHUP', () => void reloadHosts(registryHosts, log));
   const bound: string[] = [];
   await using parts = await composeDaemon({
     root: options.root,
     hostCa: options.hostCa,
+    registryHosts,
     log,
     addresses: () => bound,
   });

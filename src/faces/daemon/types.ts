@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Builder } from '#builder';
-import type { Credentials, RegistryClient } from '#distribution';
+import type { Credentials, HostsConfiguration, RegistryClient } from '#distribution';
 import type { Engine } from '#engine';
 import type { LayerStore } from '#layers';
 import type { Library } from '#library';
@@ -9,6 +9,9 @@ import type { Runtime } from '#runtime';
 import type { System } from '#system';
 import type { BuildDefaults } from './build-request.ts';
 import type { EventLog } from './event-log.ts';
+
+/** Credentials for a repository in full, such as `ghcr.io/team/app`. */
+export type CredentialLookup = (repository: string) => Credentials | undefined;
 
 /** Everything that the routes work with; made in one place (compose.ts). */
 export interface DaemonParts extends AsyncDisposable {
@@ -30,5 +33,7 @@ export interface DaemonParts extends AsyncDisposable {
   /** Loaded with the first build. */
   readonly builder: () => Promise<Builder>;
   /** A client of registries for one call, which disposes it. */
-  readonly registryClient: (auth?: Credentials) => RegistryClient;
+  readonly registryClient: (auth?: Credentials | CredentialLookup) => RegistryClient;
+  /** How registries are reached, as configured now. */
+  readonly registryHosts: () => HostsConfiguration | undefined;
 }

@@ -1,5 +1,6 @@
 import type { HttpClient, HttpResponse } from '#http';
 import { parseChallenges, type Challenge } from './challenge.ts';
+import { distributionErrors } from './errors.ts';
 import { basicHeader, fetchToken, type Token } from './tokens.ts';
 import type { Cancellable, Credentials } from './types.ts';
 
@@ -27,6 +28,8 @@ export interface AuthorizerOptions {
   readonly http: HttpClient;
   readonly credentials: (repository: string) => Promise<Credentials | undefined>;
   readonly offline?: boolean | undefined;
+  /** Whether credentials may go over plain HTTP. */
+  readonly allowPlain: boolean;
 }
 
 const headerText = (value: HttpResponse['headers'][string]): string =>
@@ -44,6 +47,16 @@ interface TokenCache {
   refreshToken(): string | undefined;
 }
 
+/** Secrets of a host that is reached by TLS do not leave by plain HTTP. */
+const assertPrivate = (
+  { host, allowPlain }: AuthorizerOptions,
+  { realm }: Bearer,
+  credentials: Credentials | undefined,
+): void => {
+  if (credentials === undefined || allowPlain || new URL(realm).protocol === 'https:') return;
+  throw distributionErrors.insecureRealm({ host, realm: new URL(realm).origin });
+};
+
 const keyOf = (wish: AuthorizationWish): string => wish.scopes.join(' ');
 
 /** Tokens by scope; concurrent requests share one token request. */
@@ -51,9 +64,25 @@ const createTokenCache = (options: AuthorizerOptions): TokenCache => {
   let lastRefreshToken: string | undefined;
   const tokens = new Map<string, Promise<Token>>();
   const extraScopes = new Map<string, string>();
+  const renewed = new Map<string, string>();
+
+  /** A token server may give a new refresh token for an old one. */
+  const currentCredentials = async (wish: AuthorizationWish): Promise<Credentials | undefined> => {
+    const own = await options.credentials(wish.repository);
+    const newer = own?.kind === 'identity-token' ? renewed.get(own.token) : undefined;
+    return newer === undefined ? own : { kind: 'identity-token', token: newer };
+  };
+
+  const renew = async (wish: AuthorizationWish, refreshToken: string | undefined): Promise<void> => {
+    if (refreshToken === undefined) return;
+    lastRefreshToken = refreshToken;
+    const own = await options.credentials(wish.repository);
+    if (own?.kind === 'identity-token') renewed.set(own.token, refreshToken);
+  };
 
   const fetchFresh = async (challenge: Bearer, wish: AuthorizationWish): Promise<Token> => {
-    const credentials = await options.credentials(wish.repository);
+    const credentials = await currentCredentials(wish);
+    assertPrivate(options, challenge, credentials);
     const extra = extraScopes.get(keyOf(wish));
     const scopes = extra === undefined ? wish.scopes : [...new Set([...wish.scopes, ...extra.split(' ')])];
     const { http, host, offline } = options;
@@ -64,7 +93,7 @@ const createTokenCache = (options: AuthorizerOptions): TokenCache => {
       offline,
       signal: wish.signal,
     });
-    lastRefreshToken = token.refreshToken ?? lastRefreshToken;
+    await renew(wish, token.refreshToken);
     return token;
   };
 

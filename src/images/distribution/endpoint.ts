@@ -81,7 +81,7 @@ export const createEndpoint = ({ address, settings, retry }: EndpointOptions): E
   let base: Promise<string> | undefined;
   return {
     http,
-    allowPlain: careless || settings.plainHttp === true,
+    allowPlain: careless || settings.plainHttp === true || address.startsWith('http://'),
     base: async () => {
       base ??= discover(http, baseCandidates(address, settings));
       const pending = base;

@@ -78,6 +78,44 @@ export const distributionErrors = defineErrors('distribution', {
     message: (p: At & { reason: string }) => `${p.host} sent an answer that cannot be read: ${p.reason}`,
     hint: 'check that the host is a registry and that no proxy answers in its place',
   },
+  hostsFileInvalid: {
+    kind: 'invalid-argument',
+    message: (p: { path: string; line: number; problem: string }) => `${p.path}:${p.line}: ${p.problem}`,
+    hint: 'docs/registries.md describes the file; correct it, or name another with --registries',
+  },
+  hostsFileUnreadable: {
+    kind: 'invalid-argument',
+    message: (p: { path: string; problem: string }) => `cannot read ${p.path}: ${p.problem}`,
+    hint: 'name a file that exists with --registries, or leave the option out',
+  },
+  hostsOptionInvalid: {
+    kind: 'invalid-argument',
+    message: (p: { option: string; value: string; problem: string }) =>
+      `invalid value "${p.value}" of ${p.option}: ${p.problem}`,
+    hint: 'give --registry-mirror a URL such as https://mirror.example, --insecure-registry a HOST[:PORT] or a range',
+  },
+  certificateUnreadable: {
+    kind: 'failed-precondition',
+    message: (p: { path: string; problem: string }) => `cannot read ${p.path}: ${p.problem}`,
+    hint: 'check that the file exists and is readable for the daemon, or correct the configuration of this registry',
+  },
+  certificateAlone: {
+    kind: 'failed-precondition',
+    message: (p: { path: string; missing: string }) => `${p.path} needs ${p.missing} beside it`,
+    hint: "a client's certificate ends in .cert and has a .key of the same name; an authority's ends in .crt",
+  },
+  untrustedCertificate: {
+    kind: 'failed-precondition',
+    message: (p: At & { reason: string }) => `the certificate of ${p.host} is not trusted: ${p.reason}`,
+    hint: (p: At) =>
+      `put its issuer's certificate into /etc/lade/certs.d/${p.host}/ca.crt, or mark the registry as insecure`,
+  },
+  insecureRealm: {
+    kind: 'failed-precondition',
+    message: (p: At & { realm: string }) =>
+      `${p.host} wants credentials to be sent over plain HTTP (${p.realm})`,
+    hint: 'mark the registry as insecure if that is meant',
+  },
   insecureRedirect: {
     kind: 'failed-precondition',
     message: (p: At & { location: string }) => `${p.host} redirects to plain HTTP (${p.location})`,

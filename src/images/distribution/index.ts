@@ -1,4 +1,6 @@
 export { createRegistryClient } from './client.ts';
+export { openRegistryHosts, type RegistryHosts, type RegistryHostsOptions } from './registry-hosts.ts';
+export { isRange, type HostsConfiguration } from './hosts-file.ts';
 export { verifying } from './verify.ts';
 export { distributionErrors } from './errors.ts';
 export type {

@@ -1,7 +1,15 @@
 import { hash } from 'node:crypto';
 import { isLadeError, type LadeError } from '#errors';
 import { collect } from '#http';
-import { algorithmOf, digestOf, isDigest, parseDigest, type Descriptor, type Digest } from '#oci';
+import {
+  algorithmOf,
+  digestOf,
+  isDigest,
+  parseDigest,
+  refuseSchemaOne,
+  type Descriptor,
+  type Digest,
+} from '#oci';
 import { answerError, type Subject } from './api-errors.ts';
 import { distributionErrors } from './errors.ts';
 import type { ApiResponse, Session } from './session.ts';
@@ -104,7 +112,10 @@ export const fetchManifest = async (
   const expected = isDigest(wanted) ? parseDigest(wanted) : namedDigest(response);
   const algorithm = expected === undefined ? 'sha256' : algorithmOf(expected);
   const actual = digestOf(algorithm, hash(algorithm, bytes, 'hex'));
-  if (expected !== undefined && actual !== expected) throw mismatch(subject, expected, actual);
+  if (expected !== undefined && actual !== expected) {
+    refuseSchemaOne(bytes, headerMediaType(response));
+    throw mismatch(subject, expected, actual);
+  }
   if (typeof target !== 'string' && bytes.length !== target.size) {
     throw distributionErrors.sizeMismatch({ ...subject, expected: target.size, actual: bytes.length });
   }

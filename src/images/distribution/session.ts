@@ -1,4 +1,4 @@
-import type { HttpResponse, RequestBody } from '#http';
+import { httpErrors, type HttpRequest, type HttpResponse, type RequestBody } from '#http';
 import { createAuthorizer, type Authorizer } from './authorizer.ts';
 import { createEndpoint, drain, type Endpoint } from './endpoint.ts';
 import { distributionErrors } from './errors.ts';
@@ -49,6 +49,18 @@ export interface SessionOptions {
 const MAX_AUTH_ROUNDS = 2;
 type Sender = (request: ApiRequest) => Promise<ApiResponse>;
 
+/** Sends; a certificate that is not trusted is told with what to do for this registry. */
+const trusting = async (endpoint: Endpoint, request: HttpRequest): Promise<HttpResponse> => {
+  try {
+    return await endpoint.http.request(request);
+  } catch (error) {
+    if (!httpErrors.untrustedCertificate.is(error)) throw error;
+    const told = error.details?.['reason'];
+    const reason = typeof told === 'string' ? told : error.message;
+    throw distributionErrors.untrustedCertificate({ host: new URL(request.url).host, reason }, error);
+  }
+};
+
 /** Sends as who we are, if that may go along: the Authorization header stays at home. */
 const createSender =
   (endpoint: Endpoint, options: SessionOptions) =>
@@ -56,8 +68,8 @@ const createSender =
     const root = await endpoint.base();
     const url = typeof request.url === 'string' ? new URL(`${root}${request.url}`) : request.url;
     const { origin } = new URL(root);
-    const send = async (hop: Exchange): Promise<HttpResponse> =>
-      endpoint.http.request({
+    const send = (hop: Exchange): Promise<HttpResponse> =>
+      trusting(endpoint, {
         method: request.method,
         url: hop.url,
         signal: request.signal,
@@ -120,7 +132,7 @@ const createRetrier = (send: Sender, policy: RetryPolicy | undefined): Sender =>
 export const createSession = (options: SessionOptions): Session => {
   const endpoint = createEndpoint(options);
   const { http } = endpoint;
-  const authorizer = createAuthorizer({ ...options, http });
+  const authorizer = createAuthorizer({ ...options, http, allowPlain: endpoint.allowPlain });
   return {
     host: options.host,
     retry: options.retry,
