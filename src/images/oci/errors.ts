@@ -31,7 +31,7 @@ export const ociErrors = defineErrors('oci', {
     kind: 'unsupported',
     message: () =>
       'this is a Docker schema 1 manifest, a form that was retired in 2017 and has no verifiable layers',
-    hint: 'pull the image with an older Docker and push it again, which converts it to schema 2',
+    hint: 'convert it once with `skopeo copy --format v2s2 docker://OLD docker://NEW`, or pull and push it with Docker 20.10, then take the new one',
   },
   unknownManifestType: {
     kind: 'unsupported',

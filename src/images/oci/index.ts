@@ -48,6 +48,7 @@ export {
   isImageConfigType,
   isImageManifestType,
   isIndexType,
+  isLayerType,
   layerCompression,
   type LayerCompression,
 } from './media-types.ts';
@@ -55,8 +56,12 @@ export { descriptorToJson, type Descriptor } from './descriptor.ts';
 export {
   MAX_MANIFEST_BYTES,
   encodeImageManifest,
+  attestedDigest,
   encodeIndex,
+  isAttestation,
+  isContainerImage,
   parseManifest,
+  refuseSchemaOne,
   type ImageManifest,
   type IndexManifest,
   type Manifest,

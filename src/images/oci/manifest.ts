@@ -1,7 +1,15 @@
 import { descriptorToJson, readDescriptor, type Descriptor } from './descriptor.ts';
+import { isDigest, type Digest } from './digest.ts';
 import { ociErrors } from './errors.ts';
 import { createReader, defined, parseJson, type Fail, type Reader } from './json.ts';
-import { MEDIA_TYPES, isImageManifestType, isIndexType } from './media-types.ts';
+import {
+  MEDIA_TYPES,
+  isImageConfigType,
+  isImageManifestType,
+  isIndexType,
+  isLayerType,
+} from './media-types.ts';
+import { isUnknownPlatform } from './platform.ts';
 
 /** Most bytes of a manifest that is read or accepted (distribution-spec asks for at least 4 MB). */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -104,6 +112,45 @@ export const parseManifest = (bytes: Uint8Array, mediaType?: string): Manifest =
     raw: bytes,
   });
   return isIndexType(type) ? readIndex(reader, base) : readImage(reader, base);
+};
+
+/** `unsupported` when this is a manifest of Docker schema 1, which registries may name by another digest than its own. */
+export const refuseSchemaOne = (bytes: Uint8Array, mediaType?: string): void => {
+  const signed = mediaType === MEDIA_TYPES.dockerSchema1 || mediaType === MEDIA_TYPES.dockerSchema1Signed;
+  const parsed: unknown = signed ? undefined : parseLeniently(bytes);
+  const isOne = typeof parsed === 'object' && parsed !== null && 'schemaVersion' in parsed;
+  if (signed || (isOne && parsed.schemaVersion === 1)) throw ociErrors.schemaOneManifest({});
+};
+
+const parseLeniently = (bytes: Uint8Array): unknown => {
+  try {
+    return parseJson(bytes, fail);
+  } catch {
+    return undefined;
+  }
+};
+
+/**
+ * Whether this is the manifest of a container image, rather than of an artifact that borrows the configuration's media
+ * type, as signatures and attestations do.
+ */
+export const isContainerImage = (manifest: ImageManifest): boolean =>
+  isImageConfigType(manifest.config.mediaType) &&
+  (manifest.layers.length === 0 || manifest.layers.some((layer) => isLayerType(layer.mediaType)));
+
+/** The annotation by which BuildKit marks an attestation, and the one that names its image's manifest. */
+const ATTESTATION_TYPE = 'vnd.docker.reference.type';
+const ATTESTATION_SUBJECT = 'vnd.docker.reference.digest';
+
+/** Whether an entry of an index is an attestation about another entry, as BuildKit writes them. */
+export const isAttestation = ({ annotations, platform }: Descriptor): boolean =>
+  annotations?.[ATTESTATION_TYPE] === 'attestation-manifest' ||
+  (platform !== undefined && isUnknownPlatform(platform));
+
+/** The manifest that an attestation is about, where its entry says so. */
+export const attestedDigest = ({ annotations }: Descriptor): Digest | undefined => {
+  const digest = annotations?.[ATTESTATION_SUBJECT];
+  return digest !== undefined && isDigest(digest) ? digest : undefined;
 };
 
 const encode = (value: object): Buffer => Buffer.from(JSON.stringify(defined(value)));

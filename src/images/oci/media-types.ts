@@ -49,6 +49,12 @@ const layerTypes: Readonly<Record<string, LayerCompression>> = {
   'application/vnd.oci.image.layer.nondistributable.v1.tar+zstd': 'zstd',
 };
 
+/** Whether a media type says that it is a layer of a root file system, also one that cannot be read here. */
+export const isLayerType = (mediaType: string): boolean =>
+  layerTypes[mediaType] !== undefined ||
+  mediaType.startsWith('application/vnd.oci.image.layer.') ||
+  mediaType.startsWith('application/vnd.docker.image.rootfs.');
+
 /** How a layer of this media type is compressed; undefined when it is no layer of a root file system. */
 export const layerCompression = (mediaType: string): LayerCompression | undefined => layerTypes[mediaType];
 

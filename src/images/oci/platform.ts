@@ -125,9 +125,20 @@ const acceptable = (wanted: Platform): readonly string[] => {
 export const matchPlatform = (offered: Platform, wanted: Platform): boolean =>
   acceptable(wanted).includes(formatPlatform(offered));
 
+/** Not a platform at all: what BuildKit writes beside attestations. */
+export const isUnknownPlatform = ({ os, architecture }: Platform): boolean =>
+  os === 'unknown' && architecture === 'unknown';
+
+const suitsVersion = (offered: Platform, wanted: Platform): boolean =>
+  wanted.osVersion === undefined ||
+  offered.osVersion === undefined ||
+  offered.osVersion === wanted.osVersion ||
+  offered.osVersion.startsWith(`${wanted.osVersion}.`);
+
 /**
  * The descriptor that suits `wanted` best. One without a platform is taken only when it is the only one, since its
- * configuration then decides. Undefined when none suits.
+ * configuration then decides; those of platform `unknown/unknown` do not count. An `osVersion` wanted is the beginning
+ * of one offered. Undefined when none suits.
  */
 export const selectPlatform = <D extends { readonly platform?: Platform | undefined }>(
   descriptors: readonly D[],
@@ -137,11 +148,16 @@ export const selectPlatform = <D extends { readonly platform?: Platform | undefi
   const ranked = descriptors
     .map((descriptor) => ({
       descriptor,
-      rank: descriptor.platform === undefined ? -1 : order.indexOf(formatPlatform(descriptor.platform)),
+      rank:
+        descriptor.platform === undefined || !suitsVersion(descriptor.platform, wanted)
+          ? -1
+          : order.indexOf(formatPlatform(descriptor.platform)),
     }))
     .filter(({ rank }) => rank >= 0)
     .sort((a, b) => a.rank - b.rank);
-  const [only, ...others] = descriptors;
+  const [only, ...others] = descriptors.filter(
+    ({ platform }) => platform === undefined || !isUnknownPlatform(platform),
+  );
   const undecided = others.length === 0 && only?.platform === undefined ? only : undefined;
   return ranked[0]?.descriptor ?? undecided;
 };
