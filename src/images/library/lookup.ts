@@ -42,7 +42,7 @@ const byPrefix = (images: Images, prefix: string, name: string): ImageRecord | u
 const findRecord = (images: Images, named: ImageName, name: string): ImageRecord => {
   if (named.kind === 'id') {
     const record = images.get(named.id);
-    if (record === undefined) throw libraryErrors.imageNotFound({ name });
+    if (record === undefined) throw libraryErrors.imageNotFound({ name: named.id });
     return record;
   }
   const { reference, idPrefix } = named;

@@ -1,5 +1,6 @@
 import {
   chainIds,
+  familiarString,
   parseImageIdOrReference,
   parseReference,
   repositoryName,
@@ -74,11 +75,14 @@ const conflictOf = (context: Context, id: ImageId, scope: ConflictScope): Confli
 const conflictError = (id: ImageId, conflict: Conflict): Error =>
   libraryErrors.deleteConflict({ image: shortId(id), hard: conflict.hard, reason: conflict.reason });
 
-const untag = async (context: Context, reference: ImageReference): Promise<Removal> => {
+const untag = async (
+  context: Context,
+  reference: ImageReference,
+  shown = shownReference(reference.reference),
+): Promise<Removal> => {
   await context.store.images.untag(reference.reference);
-  const untagged = shownReference(reference.reference);
-  announce(context, 'untag', reference.image, untagged);
-  return { untagged };
+  announce(context, 'untag', reference.image, shown);
+  return { untagged: shown };
 };
 
 const untagAll = async (
@@ -90,19 +94,28 @@ const untagAll = async (
   return removals;
 };
 
+/** Digests that go with the last tag of their repository; Docker tells of them, but has no event for them. */
+const dropDigests = async (
+  context: Context,
+  digests: readonly ImageReference[],
+): Promise<readonly Removal[]> => {
+  for (const { reference } of digests) await context.store.images.untag(reference);
+  return digests.map(({ reference }) => ({ untagged: shownReference(reference) }));
+};
+
 /** Removes one name, and the digests of its repository when no tag of that repository is left. */
 const untagName = async (
   context: Context,
-  id: ImageId,
   reference: ImageReference,
+  shown: string,
 ): Promise<readonly Removal[]> => {
-  const removals = [await untag(context, reference)];
+  const removals = [await untag(context, reference, shown)];
   if (reference.kind === 'digest') return removals;
   const same = context.store.images
-    .references(id)
+    .references(reference.image)
     .filter((other) => repositoryOf(other) === repositoryOf(reference));
   if (same.some((other) => other.kind === 'tag')) return removals;
-  return [...removals, ...(await untagAll(context, same))];
+  return [...removals, ...(await dropDigests(context, same))];
 };
 
 interface Deletion {
@@ -148,18 +161,27 @@ const freeLayers = async (context: Context, record: ImageRecord): Promise<readon
     .toReversed();
 };
 
+interface NamedImage {
+  readonly record: ImageRecord;
+  readonly reference: ImageReference;
+  /** As it was written. */
+  readonly name: string;
+  /** As Docker spells it. */
+  readonly shown: string;
+}
+
 const removeByName = async (
   context: Context,
-  target: { readonly record: ImageRecord; readonly reference: ImageReference; readonly name: string },
+  target: NamedImage,
   options: Required<RemoveOptions>,
 ): Promise<readonly Removal[]> => {
-  const { record, reference, name } = target;
+  const { record, reference, name, shown } = target;
   const { images, holds } = context.store;
   const [holder] = holds.holdersOf(record.id);
   if (options.force !== true && holder !== undefined && isSingleReference(images.references(record.id))) {
     throw libraryErrors.referenceInUse({ name, container: nameOf(holder), image: shortId(record.id) });
   }
-  const removals = await untagName(context, record.id, reference);
+  const removals = await untagName(context, reference, shown);
   if (images.references(record.id).length > 0) return removals;
   const how = { force: options.force === true, prune: options.prune === true, quiet: true };
   return [...removals, ...(await deleteRecord(context, record, how))];
@@ -179,6 +201,10 @@ const removeById = async (
   return [...(await untagAll(context, references)), ...(await deleteRecord(context, record, how))];
 };
 
+/** Docker takes a word that the image's own ID begins with for the ID, even where it is a name too. */
+const isOwnId = (record: ImageRecord, name: string): boolean =>
+  record.id.startsWith(name) || record.id.slice(record.id.indexOf(':') + 1).startsWith(name);
+
 /** `docker rmi`: removes a name, and the image with the last of them; by ID, the image. */
 export const removeImage = async (
   context: Context,
@@ -190,6 +216,7 @@ export const removeImage = async (
   const given = { force: options.force ?? false, prune: options.prune ?? true };
   const wanted = named.kind === 'reference' ? storedReference(named.reference) : undefined;
   const reference = context.store.images.references(record.id).find((item) => item.reference === wanted);
-  if (reference === undefined) return removeById(context, record, given);
-  return removeByName(context, { record, reference, name }, given);
+  if (named.kind !== 'reference' || reference === undefined || isOwnId(record, name))
+    return removeById(context, record, given);
+  return removeByName(context, { record, reference, name, shown: familiarString(named.reference) }, given);
 };
