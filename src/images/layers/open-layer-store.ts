@@ -127,16 +127,16 @@ const userOf = (store: Open, diffId: DiffId): string | undefined => {
   return [...store.views.values()].some((layers) => layers.includes(diffId)) ? 'an open view' : undefined;
 };
 
-const removeLayer = async (store: Open, diffId: DiffId): Promise<void> => {
+const removeLayer = async (store: Open, diffId: DiffId, into: string | undefined): Promise<void> => {
   const { core, stacks } = store;
   if (!core.records.layers.has(diffId)) return;
   const user = userOf(store, diffId);
   if (user !== undefined) throw layerErrors.layerInUse({ diffId, user });
   await core.records.deleteLayer(diffId);
   await stacks.release(diffId);
-  const leaving = join(core.files.layers, `${STAGING_PREFIX}${randomUUID()}`);
+  const leaving = into ?? join(core.files.layers, `${STAGING_PREFIX}${randomUUID()}`);
   await rename(core.files.layer(diffId), leaving);
-  await rm(leaving, { recursive: true, force: true });
+  if (into === undefined) await rm(leaving, { recursive: true, force: true });
 };
 
 const tarPathOf = ({ core }: Open, diffId: DiffId): string => {
@@ -167,7 +167,7 @@ const layerStoreOf = (store: Open): LayerStore => {
     snapshot: (id) => snapshots.get(id),
     snapshots: () => snapshots.list(),
     mountReadOnly: (layers) => viewOf(store, layers),
-    remove: (diffId) => removeLayer(store, diffId),
+    remove: (diffId, into) => removeLayer(store, diffId, into),
     sweep: () => sweepLeftovers(core),
     async usage(diffId) {
       tarPathOf(store, diffId);

@@ -172,8 +172,11 @@ export interface LayerStore extends AsyncDisposable {
   snapshots(): readonly Snapshot[];
   /** A merged read-only view of the layers, bottom first. */
   mountReadOnly(layers: readonly DiffId[]): Promise<LayersView>;
-  /** Deletes a layer; a `conflict` error while a snapshot or a view uses it, nothing when it is absent. */
-  remove(diffId: DiffId): Promise<void>;
+  /**
+   * Deletes a layer; a `conflict` error while a snapshot or a view uses it, nothing when it is absent. With `into`, a
+   * free path on the same file system, its files are moved there instead, and the caller deletes them.
+   */
+  remove(diffId: DiffId, into?: string): Promise<void>;
   /** Deletes what a crash left; `openLayerStore` does it by itself. */
   sweep(): Promise<void>;
   /** Bytes on disk: each layer's tar and index. */

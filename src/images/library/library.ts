@@ -8,7 +8,8 @@ import { listImages } from './list.ts';
 import { loadImages } from './load.ts';
 import { createLookup } from './lookup.ts';
 import { pruneImages } from './prune.ts';
-import { pullImage } from './pull.ts';
+import { prepareImage } from './prepare.ts';
+import { pullAllTags, pullImage } from './pull.ts';
 import { pushImage } from './push.ts';
 import { removeImage } from './remove.ts';
 import { saveImages } from './save.ts';
@@ -22,7 +23,7 @@ const createContext = (dependencies: LibraryDependencies): Context => {
   const collection: CollectOptions['layers'] = {
     list: () => layers.list().map((layer) => layer.diffId),
     inUse: () => new Set(layers.snapshots().flatMap((snapshot) => snapshot.layers)),
-    remove: (diffId) => layers.remove(diffId),
+    remove: (diffId, into) => layers.remove(diffId, into),
   };
   return {
     ...dependencies,
@@ -43,6 +44,8 @@ export const createLibrary = (dependencies: LibraryDependencies): Library => {
     resolve: (name, options) => context.lookup.resolve(name, options),
     config: (id) => context.lookup.config(id),
     pull: (request, emit = nothing) => pullImage(context, request, emit),
+    pullAllTags: (request, emit = nothing) => pullAllTags(context, request, emit),
+    prepare: (name, options) => prepareImage(context, name, options),
     push: (request, emit = nothing) => pushImage(context, request, emit),
     tag: (source, target) => tagImage(context, source, target),
     remove: (name, options) => removeImage(context, name, options),

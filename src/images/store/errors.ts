@@ -69,4 +69,19 @@ export const storeErrors = defineErrors('store', {
     message: (p: { what: string }) => `${p.what} is not in the store`,
     hint: 'store it under the same lease before recording the image',
   },
+  deletionNotFound: {
+    kind: 'not-found',
+    message: (p: { id: string }) => `there is no deletion ${p.id} that could be undone`,
+    hint: 'see `lade undo ls` for what is still held',
+  },
+  undoNameTaken: {
+    kind: 'conflict',
+    message: (p: { name: string; by: string }) => `${p.name} means another image now (${p.by})`,
+    hint: 'remove or rename that tag first, then undo again; the image itself may be there under its ID',
+  },
+  undoImageGone: {
+    kind: 'failed-precondition',
+    message: (p: { name: string }) => `the image that ${p.name} meant was deleted later`,
+    hint: 'undo that deletion first: see `lade undo ls`',
+  },
 });

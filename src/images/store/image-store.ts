@@ -1,12 +1,15 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createBlobStore, storePaths } from './blobs.ts';
-import { collect, sweep, type CollectDependencies } from './collect.ts';
+import { collect, letGoBlobs, sweep, type CollectDependencies } from './collect.ts';
+import { createDeletions } from './deletions.ts';
 import { syncDirectory } from './durable.ts';
 import { createHolds } from './holds.ts';
 import { createImageRecords } from './images.ts';
 import { createKeyedLock } from './keyed-lock.ts';
 import { createLeases } from './leases.ts';
+import { readOwnership, readRefetchable } from './ownership.ts';
+import { openTrash } from './trash.ts';
 import type { ImageStore, Root } from './types.ts';
 
 /**
@@ -26,6 +29,7 @@ export const openImageStore = async (root: Root): Promise<ImageStore> => {
     paths,
     active: new Set(),
     live: new Map(),
+    trash: await openTrash(join(root.path, 'trash')),
   };
   await sweep(dependencies);
   return {
@@ -33,6 +37,13 @@ export const openImageStore = async (root: Root): Promise<ImageStore> => {
     images: createImageRecords(root.database, dependencies.lock),
     leases: createLeases(dependencies),
     holds: createHolds(root.database),
+    deletions: createDeletions(root.database),
+    space: {
+      ownership: () => readOwnership(root.database),
+      refetchable: () => readRefetchable(root.database),
+      letGo: (digests) => letGoBlobs(dependencies, digests),
+      settled: () => dependencies.trash.settled(),
+    },
     collect: (options = {}) => collect(dependencies, options),
   };
 };

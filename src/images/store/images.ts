@@ -1,9 +1,12 @@
 import type { Database, Row, Statement } from '#database';
 import type { Digest, DiffId, ImageId } from '#oci';
 import { statBlob } from './blobs.ts';
+import { createDeletionStatements } from './deletions.ts';
 import { storeErrors } from './errors.ts';
 import { loadImages } from './image-rows.ts';
+import { createImageUses } from './image-uses.ts';
 import type { KeyedLock } from './keyed-lock.ts';
+import { contentOf, unneededLayers } from './ownership.ts';
 import {
   hiddenMembers,
   loadTarget,
@@ -196,6 +199,8 @@ const readers = (database: Database) => {
     target: (digest: Digest) => loadTarget(database, digest),
     targetsOf: (id: ImageId) => targetsOf(database, id),
     members: () => hiddenMembers(database),
+    content: (id: ImageId) => contentOf(database, id),
+    unneeded: (diffIds: readonly DiffId[]) => unneededLayers(database, diffIds),
     children: (id: ImageId) => idsWhere(database, 'parent = ?', id),
     layerBlobs: (diffId: DiffId): readonly LayerBlob[] =>
       database
@@ -209,6 +214,7 @@ const readers = (database: Database) => {
 
 export const createImageRecords = (database: Database, lock: KeyedLock): ImageRecords => {
   const read = readers(database);
+  const keep = createDeletionStatements(database);
   const mustGet = (id: ImageId): ImageRecord => {
     const record = read.get(id);
     if (record === undefined) throw storeErrors.imageNotFound({ id });
@@ -216,6 +222,7 @@ export const createImageRecords = (database: Database, lock: KeyedLock): ImageRe
   };
   return {
     ...read,
+    ...createImageUses(database),
     async put(image) {
       assertStored(database, blobsOf(image));
       await database.write(putStatements(image));
@@ -241,16 +248,18 @@ export const createImageRecords = (database: Database, lock: KeyedLock): ImageRe
       mustExist(database, id);
       await database.write([refer(reference, 'digest', { image: id, target })]);
     },
-    async untag(reference) {
+    async untag(reference, { deletion } = {}) {
       const sql = 'DELETE FROM image_references WHERE reference = ?';
-      const [result] = await database.write([{ sql, params: [reference] }]);
-      return result?.changes === 1;
+      const kept = deletion === undefined ? [] : keep.ofReference(deletion, reference);
+      const results = await database.write([...kept, { sql, params: [reference] }]);
+      return results.at(-1)?.changes === 1;
     },
     async remove(id, options = {}) {
       mustExist(database, id);
       const evenIfHeld = options.evenIfHeld === true;
       if (!evenIfHeld) assertFree(database, id);
       await database.write([
+        ...(options.deletion === undefined ? [] : keep.ofImage(options.deletion, id)),
         deleteStatement(id, evenIfHeld),
         { sql: 'UPDATE images SET parent = NULL WHERE parent = ?', params: [id] },
       ]);

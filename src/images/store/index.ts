@@ -3,11 +3,25 @@ export { openImageStore } from './image-store.ts';
 export { createKeyedLock, type KeyedLock } from './keyed-lock.ts';
 export { storeMigrations } from './migrations.ts';
 export { storeErrors } from './errors.ts';
+export { allocatedBytes } from './allocated-bytes.ts';
+export { UNDO } from './deletions.ts';
+export type {
+  CollectOptions,
+  Collected,
+  Content,
+  Deletion,
+  Deletions,
+  Keeping,
+  KeptDeletion,
+  LayerCollection,
+  Ownership,
+  Refetchable,
+  Restored,
+  Space,
+} from './space-types.ts';
 export type {
   BlobInfo,
   BlobStore,
-  CollectOptions,
-  Collected,
   Holder,
   Holds,
   ImageKind,
@@ -18,7 +32,6 @@ export type {
   Ingest,
   IngestOptions,
   LayerBlob,
-  LayerCollection,
   Lease,
   LeaseOptions,
   Leases,

@@ -35,12 +35,13 @@ export const targetsOf = (database: Database, id: ImageId): readonly Digest[] =>
     .all<Row & { target: Digest }>('SELECT DISTINCT target FROM target_members WHERE image = ?', id)
     .map((row) => row.target);
 
-/** Images that are kept by a named target alone. */
+/** Images that are kept by a target alone, one that is named or can be brought back. */
 export const hiddenMembers = (database: Database): ReadonlySet<ImageId> => {
   const rows = database.all<Row & { image: ImageId }>(
     `SELECT DISTINCT image FROM target_members AS m WHERE image IS NOT NULL
      AND NOT EXISTS (SELECT 1 FROM image_references AS r WHERE r.image = m.image)
-     AND EXISTS (SELECT 1 FROM image_references AS r WHERE r.target = m.target)`,
+     AND (EXISTS (SELECT 1 FROM image_references AS r WHERE r.target = m.target)
+       OR EXISTS (SELECT 1 FROM holds WHERE kind = 'blob' AND key = m.target))`,
   );
   return new Set(rows.map((row) => row.image));
 };
@@ -97,16 +98,20 @@ const UNNAMED = `
   NOT EXISTS (SELECT 1 FROM image_references WHERE target = targets.digest)
   AND NOT EXISTS (SELECT 1 FROM holds WHERE kind = 'blob' AND key = targets.digest)`;
 
-/** Lets go of targets that no name means any more, and of the images that were there only for them. */
-export const dropUnnamed = async (database: Database): Promise<void> => {
+/**
+ * Lets go of targets that no name means any more, and of the images that were there only for them; whether there were
+ * any.
+ */
+export const dropUnnamed = async (database: Database): Promise<boolean> => {
   const some =
     database.get(`SELECT 1 FROM targets WHERE ${UNNAMED}`) ??
     database.get(`SELECT 1 FROM images WHERE ${LEFT_BEHIND}`);
-  if (some === undefined) return;
+  if (some === undefined) return false;
   await database.write([
     { sql: `DELETE FROM targets WHERE ${UNNAMED}` },
     { sql: `DELETE FROM images WHERE ${LEFT_BEHIND}` },
   ]);
+  return true;
 };
 
 /** The columns of a reference that name its target. */

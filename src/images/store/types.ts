@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Database, Migration } from '#database';
 import type { Digest, DiffId, ImageId, Platform } from '#oci';
+import type { CollectOptions, Collected, Content, Deletion, Deletions, Space } from './space-types.ts';
 
 export interface RootOptions {
   readonly path: string;
@@ -258,13 +259,28 @@ export interface ImageRecords {
   /** Lets the tag mean this image, and this target where it is given; returns the image it meant before. */
   tag(reference: string, id: ImageId, target?: ManifestLink): Promise<ImageId | undefined>;
   addRepoDigest(reference: string, id: ImageId, target?: ManifestLink): Promise<void>;
-  /** Removes a tag or repo digest; false when there was none. */
-  untag(reference: string): Promise<boolean>;
+  /** Removes a tag or repo digest; false when there was none. With a deletion it can be brought back. */
+  untag(reference: string, options?: { readonly deletion?: Deletion | undefined }): Promise<boolean>;
   /**
    * Removes the record and its references; `conflict` while something holds the image, unless that is to be ignored.
    * Content goes with `collect`.
    */
-  remove(id: ImageId, options?: { readonly evenIfHeld?: boolean | undefined }): Promise<void>;
+  remove(
+    id: ImageId,
+    options?: {
+      readonly evenIfHeld?: boolean | undefined;
+      /** Keeps record and content so that they can be brought back. */
+      readonly deletion?: Deletion | undefined;
+    },
+  ): Promise<void>;
+  /** Blobs and layers that a record names. */
+  content(id: ImageId): Content;
+  /** Which of these layers nothing needs any more but what can be undone. */
+  unneeded(diffIds: readonly DiffId[]): readonly DiffId[];
+  /** Notes that images were used; cheap, and written at most once in a while. */
+  touch(id: ImageId): void;
+  /** When images were used last, in milliseconds since the epoch; those that never were are missing. */
+  uses(): ReadonlyMap<ImageId, number>;
   /** The compressed forms of a layer that are stored. */
   layerBlobs(diffId: DiffId): readonly LayerBlob[];
   /** Remembers that this blob is that layer, compressed. */
@@ -297,31 +313,13 @@ export interface Holds {
   }[];
 }
 
-/** How the collector reaches layers, whose room lies above this one. */
-export interface LayerCollection {
-  list(): readonly DiffId[];
-  /** Layers that are in use although no record of the store says so. */
-  inUse(): ReadonlySet<DiffId>;
-  remove(diffId: DiffId): Promise<void>;
-}
-
-export interface CollectOptions {
-  /** Also what detached leases keep to be taken up again. */
-  readonly resumable?: boolean | undefined;
-  readonly layers?: LayerCollection | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface Collected {
-  readonly blobs: readonly BlobInfo[];
-  readonly layers: readonly DiffId[];
-}
-
 export interface ImageStore {
   readonly blobs: BlobStore;
   readonly images: ImageRecords;
   readonly leases: Leases;
   readonly holds: Holds;
+  readonly deletions: Deletions;
+  readonly space: Space;
   /** Deletes blobs and layers that no record, hold or lease refers to. */
   readonly collect: (options?: CollectOptions) => Promise<Collected>;
 }

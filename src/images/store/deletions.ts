@@ -1,0 +1,172 @@
+import { randomBytes } from 'node:crypto';
+import type { Database, Row, Statement } from '#database';
+import type { Digest, DiffId, ImageId } from '#oci';
+import { createDeletedRows, type DeletedRow } from './deleted-rows.ts';
+import { storeErrors } from './errors.ts';
+import type { Content, Deletion, Deletions, KeptDeletion, Restored } from './space-types.ts';
+
+/** Holder kind of what a deletion keeps. */
+export const UNDO = 'undo';
+
+/** What a removal writes beside its own statements so that it can be undone. */
+export interface DeletionStatements {
+  ofImage(deletion: Deletion, image: ImageId): readonly Statement[];
+  ofReference(deletion: Deletion, reference: string): readonly Statement[];
+}
+
+const begin = ({ id, cause, createdAt, expiresAt }: Deletion): Statement => ({
+  sql: `INSERT INTO deletions (id, cause, created_at, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+  params: [id, cause, createdAt, expiresAt],
+});
+
+const holdStatement = (id: string, select: string, value: string): Statement => ({
+  sql: `INSERT OR IGNORE INTO holds (holder_kind, holder, kind, key) SELECT '${UNDO}', ?, ${select}`,
+  params: [id, value],
+});
+
+export const createDeletionStatements = (database: Database): DeletionStatements => {
+  const rows = createDeletedRows(database);
+  return {
+    ofImage: (deletion, image) => [
+      begin(deletion),
+      ...rows.keepImage(deletion.id, image),
+      holdStatement(deletion.id, `'blob', digest FROM image_blobs WHERE image = ?`, image),
+      holdStatement(deletion.id, `'layer', diff_id FROM image_layers WHERE image = ?`, image),
+    ],
+    ofReference: (deletion, reference) => [
+      begin(deletion),
+      ...rows.keepReference(deletion.id, reference),
+      holdStatement(
+        deletion.id,
+        `'blob', target FROM image_references WHERE target IS NOT NULL AND reference = ?`,
+        reference,
+      ),
+    ],
+  };
+};
+
+const releaseStatements = (id: string): readonly Statement[] => [
+  { sql: `DELETE FROM holds WHERE holder_kind = '${UNDO}' AND holder = ?`, params: [id] },
+  { sql: 'DELETE FROM deletions WHERE id = ?', params: [id] },
+];
+
+const referenceOf = (row: DeletedRow): string | undefined =>
+  row.place === 'image_references'
+    ? String((JSON.parse(row.content) as { reference: unknown }).reference)
+    : undefined;
+
+/** Images before what points to them, names last. */
+const ORDER = ['images', 'image_references'];
+const rank = ({ place }: DeletedRow): number => (place === ORDER[0] ? 0 : place === ORDER[1] ? 2 : 1);
+
+type DeletionRow = Row & { id: string; cause: string; created_at: number; expires_at: number };
+
+const rowsOf = (database: Database, id: string): readonly DeletedRow[] =>
+  database
+    .all<Row & { position: number; image: ImageId; place: string; content: string }>(
+      'SELECT position, image, place, content FROM deleted_rows WHERE deletion = ? ORDER BY position',
+      id,
+    )
+    .map(({ position, image, place, content }) => ({ position, image, place, content }));
+
+const keptOf = (database: Database, row: DeletionRow): KeptDeletion => {
+  const rows = rowsOf(database, row.id);
+  return {
+    id: row.id,
+    cause: row.cause,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+    images: rows.filter(({ place }) => place === 'images').map(({ image }) => image),
+    references: rows.flatMap((deleted) => {
+      const reference = referenceOf(deleted);
+      return reference === undefined ? [] : [{ reference, image: deleted.image }];
+    }),
+  };
+};
+
+const readHolder = (database: Database, reference: string): ImageId | undefined =>
+  database.get<Row & { image: ImageId }>('SELECT image FROM image_references WHERE reference = ?', reference)
+    ?.image;
+
+/** A parent that is gone for good is none. */
+const FORGET_PARENTS = `UPDATE images SET parent = NULL WHERE id = ? AND parent IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM images AS other WHERE other.id = images.parent)`;
+
+const restoreRows = async (
+  database: Database,
+  id: string,
+  rows: readonly DeletedRow[],
+): Promise<Restored> => {
+  const tables = createDeletedRows(database);
+  const ordered = rows.toSorted((a, b) => rank(a) - rank(b) || a.position - b.position);
+  const names = ordered.flatMap((row) => {
+    const reference = referenceOf(row);
+    return reference === undefined ? [] : [{ reference, image: row.image }];
+  });
+  const taken = names.flatMap(({ reference, image }) => {
+    const by = readHolder(database, reference);
+    return by === undefined || by === image ? [] : [{ reference, image, by }];
+  });
+  const images = ordered.filter(({ place }) => place === 'images').map(({ image }) => image);
+  const known = (image: ImageId): boolean =>
+    images.includes(image) || database.get('SELECT 1 FROM images WHERE id = ?', image) !== undefined;
+  const lost = names.filter(({ image }) => !known(image)).map(({ reference }) => reference);
+  if (images.length === 0 && names.length > 0 && taken.length + lost.length >= names.length)
+    throw taken[0] === undefined
+      ? storeErrors.undoImageGone({ name: lost.join(', ') })
+      : storeErrors.undoNameTaken({ name: taken[0].reference, by: taken[0].by });
+  await database.write([
+    ...ordered.map((row) => tables.bringBack(row)),
+    ...images.map((image) => ({ sql: FORGET_PARENTS, params: [image] })),
+    ...ordered.map(({ position }) => ({
+      sql: 'DELETE FROM deleted_rows WHERE position = ?',
+      params: [position],
+    })),
+    ...(rows.length === rowsOf(database, id).length ? releaseStatements(id) : []),
+  ]);
+  const away = new Set([...taken.map(({ reference }) => reference), ...lost]);
+  return { images, references: names.filter(({ reference }) => !away.has(reference)), taken, lost };
+};
+
+/** What holds of these deletions name, which may be free when they go. */
+const contentOf = (database: Database, ids: readonly string[]): Content => {
+  const keys = ids.flatMap((id) =>
+    database.all<Row & { kind: string; key: string }>(
+      `SELECT kind, key FROM holds WHERE holder_kind = '${UNDO}' AND holder = ?`,
+      id,
+    ),
+  );
+  const of = (kind: string): ReadonlySet<string> =>
+    new Set(keys.filter((row) => row.kind === kind).map((row) => row.key));
+  return { blobs: [...of('blob')] as Digest[], layers: [...of('layer')] as DiffId[] };
+};
+
+export const createDeletions = (database: Database): Deletions => {
+  const read = (condition: string, ...params: readonly (string | number)[]): readonly DeletionRow[] =>
+    database.all<DeletionRow>(
+      `SELECT id, cause, created_at, expires_at FROM deletions WHERE ${condition} ORDER BY created_at DESC, id`,
+      ...params,
+    );
+  const letGo = async (ids: readonly string[]): Promise<Content> => {
+    const content = contentOf(database, ids);
+    await database.write(ids.flatMap(releaseStatements));
+    return content;
+  };
+  return {
+    begin({ cause, keepMs }) {
+      const createdAt = Date.now();
+      return { id: randomBytes(6).toString('hex'), cause, createdAt, expiresAt: createdAt + keepMs };
+    },
+    list: () => read('true').map((row) => keptOf(database, row)),
+    nextExpiry: () =>
+      database.get<Row & { at: number | null }>('SELECT min(expires_at) AS at FROM deletions')?.at ??
+      undefined,
+    async restore(id, image) {
+      const rows = rowsOf(database, id).filter((row) => image === undefined || row.image === image);
+      if (rows.length === 0) throw storeErrors.deletionNotFound({ id });
+      return await restoreRows(database, id, rows);
+    },
+    letGo,
+    expire: (now) => letGo(read('expires_at <= ?', now).map(({ id }) => id)),
+  };
+};

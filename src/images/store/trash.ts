@@ -1,0 +1,59 @@
+import { randomUUID } from 'node:crypto';
+import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { allocatedBytes } from './allocated-bytes.ts';
+
+/** Where removed content waits until it is unlinked, so that nobody waits for the disk. */
+export interface Trash {
+  readonly directory: string;
+  /** A name in it that nothing has. */
+  place(): string;
+  /** Moves a file or directory away at once, and deletes it behind the scenes; undefined when it was not there. */
+  put(path: string): Promise<Removed | undefined>;
+  /** Deletes behind the scenes what already lies at a `place`. */
+  drop(path: string): Removed;
+  /** Resolves when everything that was put here is gone. */
+  settled(): Promise<void>;
+}
+
+export interface Removed {
+  /** Bytes that the file system got back, once it has. */
+  readonly freed: Promise<number>;
+}
+
+const erase = async (path: string): Promise<number> => {
+  const bytes = await allocatedBytes(path);
+  await rm(path, { recursive: true, force: true });
+  return bytes;
+};
+
+/** Opens the trash of a root and empties it of what an earlier process left. One file is deleted at a time. */
+export const openTrash = async (directory: string): Promise<Trash> => {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  let tail: Promise<unknown> = Promise.resolve();
+  const drop = (path: string): Removed => {
+    const freed = tail.then(() => erase(path)).catch(() => 0);
+    tail = freed;
+    return { freed };
+  };
+  const place = (): string => join(directory, randomUUID());
+  for (const name of await readdir(directory)) drop(join(directory, name));
+  return {
+    directory,
+    place,
+    drop,
+    async put(path) {
+      const target = place();
+      try {
+        await rename(path, target);
+      } catch (error) {
+        if ((await lstat(path).catch(() => undefined)) === undefined) return undefined;
+        throw error;
+      }
+      return drop(target);
+    },
+    async settled() {
+      await tail;
+    },
+  };
+};
