@@ -27,7 +27,34 @@ export const libraryErrors = defineErrors('library', {
     kind: 'unsupported',
     message: (p: { name: string; mediaType: string }) =>
       `${p.name} is an artifact (${p.mediaType}), not an image of a root file system`,
-    hint: 'fetch it with the tool that it was made for',
+    hint: 'artifacts can be pulled, tagged, saved and pushed; use the tool that it was made for on its content',
+  },
+  notRunnable: {
+    kind: 'unsupported',
+    message: (p: { name: string; platform: string }) =>
+      `${p.name} is an image for ${p.platform}, which does not run on Linux`,
+    hint: 'it can be inspected, tagged, saved and pushed; name a Linux platform with --platform if it has one',
+  },
+  tagWithAllTags: {
+    kind: 'invalid-argument',
+    message: () => "tag can't be used with --all-tags/-a",
+    hint: 'name the repository alone, or leave --all-tags out',
+  },
+  noTags: {
+    kind: 'not-found',
+    message: (p: { name: string }) => `${p.name} has no tags`,
+    hint: 'check the name; manifests without a tag are pulled by digest',
+  },
+  indexTooDeep: {
+    kind: 'unsupported',
+    message: (p: { name: string }) => `${p.name} has indexes within indexes, deeper than can be followed`,
+    hint: 'pull one of the indexes in it by its digest',
+  },
+  indexTooLarge: {
+    kind: 'unsupported',
+    message: (p: { name: string; limit: number }) =>
+      `${p.name} brings more than ${p.limit} manifests with all that refers to it`,
+    hint: 'pull single platforms with --platform instead of all',
   },
   unknownLayerType: {
     kind: 'unsupported',

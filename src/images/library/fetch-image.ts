@@ -1,12 +1,12 @@
-import type { FetchedManifest, RemoteRepository } from '#distribution';
 import {
   MAX_CONFIG_BYTES,
+  asImageId,
   familiarString,
   formatPlatform,
   hostPlatform,
-  isImageConfigType,
+  isAttestation,
+  isContainerImage,
   parseImageConfig,
-  parseManifest,
   parsePlatform,
   matchPlatform,
   selectPlatform,
@@ -15,31 +15,56 @@ import {
   type IndexManifest,
   type Descriptor,
 } from '#oci';
-import type { Lease, ManifestLink } from '#store';
+import type { ManifestLink, NewImage } from '#store';
 import type { Context } from './context.ts';
+import { describedBy } from './create-image.ts';
 import { libraryErrors } from './errors.ts';
+import {
+  fetchBlob,
+  fetchManifest,
+  keepManifest,
+  type RemoteFetch,
+  type RemoteManifest,
+} from './remote-content.ts';
+
+/** Indexes within indexes that are followed. */
+export const MAX_DEPTH = 4;
 
 /** What a registry says of one image, before its layers. */
 export interface RemoteImage {
-  /** What the reference resolved to: an index, or the manifest itself. */
-  readonly top: FetchedManifest;
+  readonly kind: 'image';
+  readonly descriptor: Descriptor;
   readonly manifest: ImageManifest;
   readonly config: ImageConfig;
-  readonly links: readonly ManifestLink[];
 }
 
-export interface FetchRequest {
-  readonly repository: RemoteRepository;
-  readonly lease: Lease;
-  readonly platform?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
+/** A manifest of something else than a root file system. */
+export interface RemoteArtifact {
+  readonly kind: 'artifact';
+  readonly descriptor: Descriptor;
+  readonly manifest: ImageManifest;
 }
+
+export interface Found {
+  /** What the reference resolved to: an index, or the manifest itself. */
+  readonly top: RemoteManifest;
+  readonly chosen: RemoteImage | RemoteArtifact;
+}
+
+export interface FetchRequest extends RemoteFetch {
+  readonly platform?: string | undefined;
+}
+
+/** Entries of an index that may be images, or indexes with images. */
+const candidates = (index: IndexManifest): readonly Descriptor[] =>
+  index.manifests.filter((entry) => !isAttestation(entry) && entry.artifactType === undefined);
 
 const choose = (index: IndexManifest, platform: string | undefined): Descriptor => {
   const wanted = platform === undefined ? hostPlatform() : parsePlatform(platform);
-  const chosen = selectPlatform(index.manifests, wanted);
+  const entries = candidates(index);
+  const chosen = selectPlatform(entries, wanted);
   if (chosen !== undefined) return chosen;
-  const offered = index.manifests.map((entry) =>
+  const offered = entries.map((entry) =>
     entry.platform === undefined ? '?' : formatPlatform(entry.platform),
   );
   throw libraryErrors.noMatchingManifest({
@@ -48,47 +73,33 @@ const choose = (index: IndexManifest, platform: string | undefined): Descriptor 
   });
 };
 
-/** Stores a manifest as it came; under sha256, whatever the digest it was asked for by. */
-const keep = async (context: Context, fetched: FetchedManifest, lease: Lease): Promise<ManifestLink> => {
-  const { digest } = await context.store.blobs.put(fetched.bytes, { lease });
-  return { digest, mediaType: fetched.descriptor.mediaType };
-};
-
-const resolveManifest = async (context: Context, request: FetchRequest) => {
-  const { repository, lease, platform, signal } = request;
-  const top = await repository.resolve(undefined, { signal });
-  const parsed = parseManifest(top.bytes, top.descriptor.mediaType);
-  const first = await keep(context, top, lease);
-  if (parsed.kind === 'image') return { top, manifest: parsed, links: [first] };
-  const chosen = await repository.manifest(choose(parsed, platform), { signal });
-  const manifest = parseManifest(chosen.bytes, chosen.descriptor.mediaType);
-  if (manifest.kind !== 'image') {
-    throw libraryErrors.notAnImage({
-      name: familiarString(repository.reference),
-      mediaType: manifest.mediaType,
-    });
-  }
-  return { top, manifest, links: [first, await keep(context, chosen, lease)] };
-};
-
-const fetchConfig = async (
+const imageManifestIn = async (
   context: Context,
+  top: RemoteManifest,
   request: FetchRequest,
-  descriptor: Descriptor,
-): Promise<ImageConfig> => {
-  const { repository, lease, signal } = request;
-  const { blobs } = context.store;
-  await lease.protect('blob', descriptor.digest);
-  if (blobs.stat(descriptor.digest) === undefined) {
-    await context.downloads.fetch({ descriptor, repository, signal }).finished;
+): Promise<{ readonly descriptor: Descriptor; readonly manifest: ImageManifest }> => {
+  let found = top;
+  for (let depth = 0; depth <= MAX_DEPTH; depth += 1) {
+    const { manifest, descriptor } = found;
+    if (manifest.kind === 'image') return { descriptor, manifest };
+    found = await fetchManifest(context, choose(manifest, request.platform), request);
   }
-  return parseImageConfig(await blobs.read(descriptor.digest, { maxBytes: MAX_CONFIG_BYTES }));
+  throw libraryErrors.indexTooDeep({ name: familiarString(request.repository.reference) });
 };
 
-const assertSound = (manifest: ImageManifest, config: ImageConfig): void => {
+/** The configuration of an image manifest, checked against it. */
+export const fetchConfig = async (
+  context: Context,
+  manifest: ImageManifest,
+  fetch: RemoteFetch,
+): Promise<ImageConfig> => {
+  const { digest } = manifest.config;
+  await fetchBlob(context, manifest.config, fetch);
+  const config = parseImageConfig(await context.store.blobs.read(digest, { maxBytes: MAX_CONFIG_BYTES }));
   const layers = manifest.layers.length;
   const diffIds = config.rootfs.diffIds.length;
   if (layers !== diffIds) throw libraryErrors.layerCountMismatch({ layers, diffIds });
+  return config;
 };
 
 const assertPlatform = (config: ImageConfig, request: FetchRequest): void => {
@@ -102,15 +113,57 @@ const assertPlatform = (config: ImageConfig, request: FetchRequest): void => {
   });
 };
 
-/** Fetches manifests and configuration, and checks that they belong together. */
-export const fetchImage = async (context: Context, request: FetchRequest): Promise<RemoteImage> => {
-  const { top, manifest, links } = await resolveManifest(context, request);
-  if (!isImageConfigType(manifest.config.mediaType)) {
-    const mediaType = manifest.artifactType ?? manifest.config.mediaType;
-    throw libraryErrors.notAnImage({ name: familiarString(request.repository.reference), mediaType });
-  }
-  const config = await fetchConfig(context, request, manifest.config);
-  assertSound(manifest, config);
+/** Fetches the manifest that the reference means. */
+export const fetchTop = async (context: Context, fetch: RemoteFetch): Promise<RemoteManifest> =>
+  keepManifest(context, await fetch.repository.resolve(undefined, { signal: fetch.signal }), fetch.lease);
+
+/** Of what the reference means: the image for a platform with its configuration, or the artifact. */
+export const fetchImage = async (
+  context: Context,
+  top: RemoteManifest,
+  request: FetchRequest,
+): Promise<RemoteImage | RemoteArtifact> => {
+  const { descriptor, manifest } = await imageManifestIn(context, top, request);
+  if (!isContainerImage(manifest)) return { kind: 'artifact', descriptor, manifest };
+  const config = await fetchConfig(context, manifest, request);
   assertPlatform(config, request);
-  return { top, manifest, config, links };
+  return { kind: 'image', descriptor, manifest, config };
 };
+
+const linkOf = ({ digest, mediaType }: Descriptor): ManifestLink => ({ digest, mediaType });
+
+/** The record of an image whose blobs or layers are stored. */
+export const pulledImage = (
+  context: Context,
+  { config, manifest, descriptor }: RemoteImage,
+  top: RemoteManifest,
+): NewImage => {
+  const { store, layers } = context;
+  const infos = config.rootfs.diffIds.map((diffId) => layers.info(diffId));
+  const unpacked = infos.every((info) => info !== undefined);
+  const links = [linkOf(top.descriptor), linkOf(descriptor)];
+  return {
+    id: asImageId(manifest.config.digest),
+    ...describedBy(config),
+    layers: config.rootfs.diffIds.map((diffId, index) => ({
+      diffId,
+      size: (unpacked ? infos[index]?.size : manifest.layers[index]?.size) ?? 0,
+    })),
+    unpacked,
+    manifests: links.filter((link, index) => index === 0 || link.digest !== top.descriptor.digest),
+    blobs: manifest.layers
+      .map((layer) => layer.digest)
+      .filter((digest) => store.blobs.stat(digest) !== undefined),
+  };
+};
+
+/** The record of an artifact, which is known by the digest of its manifest; or of an index without images. */
+export const pulledArtifact = ({ descriptor }: RemoteManifest, blobs: readonly Descriptor[]): NewImage => ({
+  id: asImageId(descriptor.digest),
+  kind: 'artifact',
+  platform: { os: 'unknown', architecture: 'unknown' },
+  layers: [],
+  size: blobs.reduce((sum, blob) => sum + blob.size, 0),
+  manifests: [linkOf(descriptor)],
+  blobs: blobs.map((blob) => blob.digest),
+});

@@ -1,24 +1,18 @@
-import type { RemoteRepository } from '#distribution';
 import { toLadeError } from '#errors';
-import type { Emit } from '#events';
 import type { LayerInfo, LayerSource } from '#layers';
 import { layerCompression, shortId, type Descriptor, type DiffId } from '#oci';
-import type { Lease } from '#store';
 import type { Context } from './context.ts';
 import type { Download } from './downloads.ts';
 import { libraryErrors } from './errors.ts';
 import { layerProgress, type LayerProgress } from './progress.ts';
-import type { LibraryEvent } from './types.ts';
+import type { RemoteFetch } from './remote-content.ts';
 
 /** Smaller blobs are unpacked once they are whole. */
 const FOLLOW_BYTES = 1024 * 1024;
 
-export interface LayerFetch {
-  readonly repository: RemoteRepository;
-  readonly lease: Lease;
-  readonly signal?: AbortSignal | undefined;
-  readonly emit: Emit<LibraryEvent>;
-}
+export type LayerFetch = RemoteFetch;
+
+type Unpacking = Pick<LayerFetch, 'lease' | 'signal'>;
 
 export interface LayerToFetch {
   readonly descriptor: Descriptor;
@@ -31,7 +25,7 @@ const unpackOnce = (
   context: Context,
   layer: LayerToFetch,
   source: LayerSource,
-  fetch: LayerFetch,
+  fetch: Unpacking,
 ): Promise<LayerInfo> =>
   context.layers.unpack(source, {
     below: layer.below,
@@ -50,7 +44,8 @@ const unpack: typeof unpackOnce = async (context, layer, source, fetch) => {
   }
 };
 
-const unpackWhole = (context: Context, layer: LayerToFetch, fetch: LayerFetch): Promise<LayerInfo> =>
+/** Unpacks a layer whose blob is stored. */
+export const unpackStored = (context: Context, layer: LayerToFetch, fetch: Unpacking): Promise<LayerInfo> =>
   unpack(
     context,
     layer,
@@ -99,7 +94,7 @@ const transfer = async (
   progress.state('Download complete');
   progress.count('Extracting', descriptor.size, descriptor.size);
   // A blob that was verified but did not unpack is tried once more; that failure is the one to show.
-  return (await unpacking) ?? (await unpackWhole(context, layer, fetch));
+  return (await unpacking) ?? (await unpackStored(context, layer, fetch));
 };
 
 /** Makes a layer present: fetches its blob unless it is stored, unpacks it unless it is there. */
@@ -124,7 +119,7 @@ export const fetchLayer = async (
   const stored = context.store.blobs.stat(descriptor.digest) !== undefined;
   if (stored) progress.state('Download complete');
   const info = stored
-    ? await unpackWhole(context, layer, fetch)
+    ? await unpackStored(context, layer, fetch)
     : await transfer(context, layer, fetch, progress);
   progress.state('Pull complete');
   return info;

@@ -1,23 +1,36 @@
 import type { RemoteRepository } from '#distribution';
 import type { Emit } from '#events';
 import {
-  asImageId,
   canonicalString,
   familiarString,
+  formatPlatform,
+  hostPlatform,
+  parsePlatform,
   parseReference,
+  selectPlatform,
   withDigest,
+  withTag,
   type Descriptor,
   type DiffId,
   type Reference,
 } from '#oci';
-import type { ImageRecord, Lease } from '#store';
+import type { ImageRecord, Lease, NewImage, NewMember, NewTarget } from '#store';
 import { allOrAbort } from './all-or-abort.ts';
 import { announce, type Context } from './context.ts';
-import { describedBy } from './create-image.ts';
 import { isTransient, RESUME_MS } from './downloads.ts';
-import { fetchImage, type RemoteImage } from './fetch-image.ts';
-import { fetchLayer, type LayerFetch } from './fetch-layer.ts';
+import { libraryErrors } from './errors.ts';
+import {
+  fetchImage,
+  fetchTop,
+  pulledArtifact,
+  pulledImage,
+  type RemoteArtifact,
+  type RemoteImage,
+} from './fetch-image.ts';
+import { fetchLayer } from './fetch-layer.ts';
+import { fetchBlobs, fetchTree, memberOf, otherBlobs, type RemoteTree } from './fetch-tree.ts';
 import { storedReference } from './lookup.ts';
+import type { RemoteFetch, RemoteManifest } from './remote-content.ts';
 import type { ImageView, LibraryEvent, PullRequest } from './types.ts';
 
 /** Each layer once, although an image may have one several times. */
@@ -32,7 +45,11 @@ const distinctLayers = (image: RemoteImage) => {
   return [...pairs].map(([diffId, { descriptor, below }]) => ({ diffId, descriptor, below }));
 };
 
-const fetchLayers = async (context: Context, image: RemoteImage, fetch: LayerFetch): Promise<void> => {
+/** Layers of other systems stay packed: nothing here could use them. */
+const canBeUnpacked = ({ config }: RemoteImage): boolean => config.os === 'linux';
+
+const fetchLayers = async (context: Context, image: RemoteImage, fetch: RemoteFetch): Promise<void> => {
+  if (!canBeUnpacked(image)) return fetchBlobs(context, image.manifest.layers, fetch);
   const layers = distinctLayers(image);
   await allOrAbort(
     layers.map((layer) => (signal) => fetchLayer(context, layer, { ...fetch, signal })),
@@ -42,30 +59,112 @@ const fetchLayers = async (context: Context, image: RemoteImage, fetch: LayerFet
 };
 
 /** The names that a pull gives: the digest, and the tag where one was asked for. */
-const namesOf = (reference: Reference, digest: RemoteImage['top']['descriptor']['digest']) => ({
+const namesOf = (reference: Reference, top: RemoteManifest): Pick<NewTarget, 'tags' | 'repoDigests'> => ({
   tags: reference.tag === undefined || reference.digest !== undefined ? [] : [canonicalString(reference)],
-  repoDigests: [canonicalString(withDigest(reference, digest))],
+  repoDigests: [canonicalString(withDigest(reference, top.descriptor.digest))],
 });
 
-const record = async (context: Context, image: RemoteImage, reference: Reference): Promise<ImageRecord> => {
-  const { store, layers } = context;
-  const { config, manifest, top, links } = image;
-  const blobs = manifest.layers.filter((layer) => store.blobs.stat(layer.digest) !== undefined);
-  const stored = await store.images.put({
-    id: asImageId(manifest.config.digest),
-    ...describedBy(config),
-    layers: config.rootfs.diffIds.map((diffId) => ({ diffId, size: layers.info(diffId)?.size ?? 0 })),
-    manifests: links,
-    blobs: blobs.map((blob) => blob.digest),
-    ...namesOf(reference, top.descriptor.digest),
-  });
+const targetOf = (top: RemoteManifest, reference: Reference, image: NewImage) => ({
+  digest: top.descriptor.digest,
+  mediaType: top.descriptor.mediaType,
+  image: image.id,
+  ...namesOf(reference, top),
+});
+
+/** Remembers which blobs are which layers, for pushes and archives. */
+const linkLayers = async (context: Context, { config, manifest }: RemoteImage): Promise<void> => {
+  const { store } = context;
   for (const [index, { digest, size, mediaType }] of manifest.layers.entries()) {
     const diffId = config.rootfs.diffIds[index];
     if (diffId === undefined || store.blobs.stat(digest) === undefined) continue;
     await store.images.linkLayerBlob(diffId, { digest, size, mediaType });
   }
+};
+
+const recordImage = async (
+  context: Context,
+  image: RemoteImage,
+  { top, reference }: { readonly top: RemoteManifest; readonly reference: Reference },
+): Promise<ImageRecord> => {
+  const record = pulledImage(context, image, top);
+  const manifest = { digest: image.descriptor.digest, mediaType: image.descriptor.mediaType };
+  const stored = await context.store.images.putTarget({
+    ...targetOf(top, reference, record),
+    members: [{ manifest, kind: 'image', image: record, platform: record.platform }],
+  });
+  await linkLayers(context, image);
   return stored;
 };
+
+const pullArtifact = async (
+  context: Context,
+  artifact: RemoteArtifact,
+  { top, reference, fetch }: { top: RemoteManifest; reference: Reference; fetch: RemoteFetch },
+): Promise<ImageRecord> => {
+  const { manifest, descriptor } = artifact;
+  const blobs = [manifest.config, ...manifest.layers];
+  await fetchBlobs(context, blobs, fetch);
+  const record = pulledArtifact(artifact, blobs);
+  const link = { digest: descriptor.digest, mediaType: descriptor.mediaType };
+  return context.store.images.putTarget({
+    ...targetOf(top, reference, record),
+    members: [{ manifest: link, kind: 'artifact', image: record }],
+  });
+};
+
+/** The image that a tree's name means where no platform is asked for. */
+const mainImage = ({ nodes }: RemoteTree, platform: string | undefined): RemoteImage | undefined => {
+  const wanted = platform === undefined ? hostPlatform() : parsePlatform(platform);
+  const images = nodes.map((node) => node.image).filter((image) => image !== undefined);
+  const offered = images.map((image) => ({ image, platform: image.config }));
+  return selectPlatform(offered, wanted)?.image ?? (platform === undefined ? images[0] : undefined);
+};
+
+const pullTree = async (
+  context: Context,
+  pull: Pull,
+  { top, fetch }: { readonly top: RemoteManifest; readonly fetch: RemoteFetch },
+): Promise<ImageRecord> => {
+  const { reference, request } = pull;
+  const tree = await fetchTree(context, top, fetch);
+  const main = mainImage(tree, request.platform);
+  if (main === undefined && request.platform !== undefined) {
+    const offered = tree.nodes.flatMap(({ image }) =>
+      image === undefined ? [] : [formatPlatform(image.config)],
+    );
+    throw libraryErrors.noMatchingManifest({
+      wanted: request.platform,
+      offered: offered.join(', ') || 'none',
+    });
+  }
+  const others = otherBlobs(tree);
+  const packed = tree.nodes.flatMap(({ image }) =>
+    image === undefined || image === main ? [] : image.manifest.layers,
+  );
+  await allOrAbort(
+    [
+      async (signal) => main && fetchLayers(context, main, { ...fetch, signal }),
+      (signal) => fetchBlobs(context, [...others, ...packed], { ...fetch, signal }),
+    ],
+    fetch.signal,
+  );
+  const members = tree.nodes.map((node) => memberOf(context, node, top));
+  const image = main === undefined ? pulledArtifact(top, others) : pulledImage(context, main, top);
+  const own = { digest: top.descriptor.digest, mediaType: top.descriptor.mediaType };
+  const stored = await context.store.images.putTarget({
+    ...targetOf(top, reference, image),
+    members: main === undefined ? withArtifact(members, { manifest: own, kind: 'artifact', image }) : members,
+    blobs: others.map((blob) => blob.digest),
+  });
+  for (const node of tree.nodes) if (node.image !== undefined) await linkLayers(context, node.image);
+  return stored;
+};
+
+/** An index without images is an artifact as a whole, and its own first member. */
+const withArtifact = (members: readonly NewMember[], whole: NewMember): readonly NewMember[] => [
+  whole,
+  ...members.filter((member) => member.manifest.digest !== whole.manifest.digest),
+];
 
 interface Pull {
   readonly reference: Reference;
@@ -89,15 +188,29 @@ const withRepository = async <T>(
   }
 };
 
+const pullOne = async (
+  context: Context,
+  { reference, request }: Pull,
+  { top, fetch }: { readonly top: RemoteManifest; readonly fetch: RemoteFetch },
+): Promise<ImageRecord> => {
+  const chosen = await fetchImage(context, top, { ...fetch, platform: request.platform });
+  if (chosen.kind === 'artifact') return pullArtifact(context, chosen, { top, reference, fetch });
+  await fetchLayers(context, chosen, fetch);
+  return recordImage(context, chosen, { top, reference });
+};
+
 const pullFrom = async (context: Context, pull: Pull, repository: RemoteRepository): Promise<ImageView> => {
   const { reference, request, lease, emit } = pull;
-  const { platform, signal } = request;
+  const { signal } = request;
   emit({ kind: 'status', message: `Pulling from ${reference.path}`, id: reference.tag ?? reference.digest });
-  const image = await fetchImage(context, { repository, lease, platform, signal });
+  const fetch = { repository, lease, signal, emit };
   const before = context.store.images.byReference(storedReference(reference));
-  await fetchLayers(context, image, { repository, lease, signal, emit });
-  const stored = await record(context, image, reference);
-  emit({ kind: 'status', message: `Digest: ${image.top.descriptor.digest}` });
+  const top = await fetchTop(context, fetch);
+  const stored =
+    request.allPlatforms === true
+      ? await pullTree(context, pull, { top, fetch })
+      : await pullOne(context, pull, { top, fetch });
+  emit({ kind: 'status', message: `Digest: ${top.descriptor.digest}` });
   const news = before?.id === stored.id ? 'Image is up to date for' : 'Downloaded newer image for';
   emit({ kind: 'status', message: `Status: ${news} ${familiarString(reference)}` });
   return context.lookup.view(stored);
@@ -132,4 +245,23 @@ export const pullImage = async (
     await clearUp(context, lease).catch(() => undefined);
     throw error;
   }
+};
+
+/** `docker pull --all-tags`: every tag of the repository, in the order of the registry. */
+export const pullAllTags = async (
+  context: Context,
+  request: PullRequest,
+  emit: Emit<LibraryEvent>,
+): Promise<readonly ImageView[]> => {
+  const repository = parseReference(request.reference, { defaultTag: false });
+  if (repository.tag !== undefined || repository.digest !== undefined) throw libraryErrors.tagWithAllTags({});
+  await using client = context.registryClientFor(request.auth);
+  const tags = await client.repository(repository).tags({ signal: request.signal });
+  if (tags.length === 0) throw libraryErrors.noTags({ name: familiarString(repository) });
+  const views: ImageView[] = [];
+  for (const tag of tags) {
+    const reference = canonicalString(withTag(repository, tag));
+    views.push(await pullImage(context, { ...request, reference }, emit));
+  }
+  return views;
 };

@@ -90,13 +90,19 @@ export interface ImageView {
 }
 
 export interface ResolveOptions {
-  /** The image must be for this `os/arch[/variant]`. */
+  /** `os/arch[/variant]`: that image of an index, and none of another platform. */
   readonly platform?: string | undefined;
 }
 
 export interface PullRequest extends Cancellable {
   readonly reference: string;
+  /** The image wanted; with `allPlatforms`, the one that the name means. */
   readonly platform?: string | undefined;
+  /**
+   * Everything that the name resolves to: all platforms of an index, attestations, artifacts, and what refers to any of
+   * them, so that it can be pushed or saved as it is. Only the image that the name means is unpacked.
+   */
+  readonly allPlatforms?: boolean | undefined;
   readonly auth?: Credentials | undefined;
 }
 
@@ -228,6 +234,13 @@ export interface Library {
   /** The parsed configuration of a stored image; cheap. */
   config(id: ImageId): ImageConfig;
   pull(request: PullRequest, emit?: Emit<LibraryEvent>): Promise<ImageView>;
+  /** Pulls every tag of a repository, one after the other. */
+  pullAllTags(request: PullRequest, emit?: Emit<LibraryEvent>): Promise<readonly ImageView[]>;
+  /**
+   * Resolves an image that is to be used as a root file system: unpacks it where that was not needed before.
+   * `unsupported` for artifacts and for images of other operating systems than Linux.
+   */
+  prepare(name: string, options?: ResolveOptions & Cancellable): Promise<ImageView>;
   /** Pushes one tag. The line `TAG: digest: … size: …` is left to the caller. */
   push(
     request: PushRequest,
