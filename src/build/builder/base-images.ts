@@ -6,6 +6,7 @@ import {
   matchPlatform,
   parsePlatform,
   parseReference,
+  repositoryName,
   type DiffId,
   type ImageConfig,
   type ImageId,
@@ -20,7 +21,7 @@ export interface BaseImage {
   readonly layers: readonly DiffId[];
 }
 
-/** The credentials of a reference's host, in the form that the registry client takes. */
+/** The credentials of a reference's repository, in the form that the registry client takes. */
 const credentialsFor = (auth: RegistryAuth | undefined) => {
   if (auth === undefined) return undefined;
   const { username, password, identityToken, registryToken } = auth;
@@ -32,9 +33,9 @@ const credentialsFor = (auth: RegistryAuth | undefined) => {
   return { kind: 'basic', username, password: password ?? '' } as const;
 };
 
-const hostOf = (reference: string): string | undefined => {
+const repositoryOf = (reference: string): string | undefined => {
   try {
-    return parseReference(reference).domain;
+    return repositoryName(parseReference(reference));
   } catch {
     return undefined;
   }
@@ -66,8 +67,8 @@ const findLocal = ({ library }: BaseImageDependencies, wanted: ImageRequest): Im
 const pull = async (dependencies: BaseImageDependencies, wanted: ImageRequest): Promise<ImageView> => {
   const { library, request, emit } = dependencies;
   const { reference } = wanted;
-  const host = hostOf(reference);
-  const auth = host === undefined ? undefined : credentialsFor(request.auth?.(host));
+  const repository = repositoryOf(reference);
+  const auth = repository === undefined ? undefined : credentialsFor(request.auth?.(repository));
   return library.pull(
     { reference, platform: formatPlatform(wanted.platform), auth, signal: request.signal },
     (event) => {

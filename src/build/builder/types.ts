@@ -44,7 +44,8 @@ export interface BuildRequest {
   readonly extraHosts?: readonly string[] | undefined;
   /** Size of /dev/shm of RUN steps. */
   readonly shmSizeBytes?: number | undefined;
-  readonly auth?: ((host: string) => RegistryAuth | undefined) | undefined;
+  /** Credentials for a repository in full, such as `docker.io/library/alpine`. */
+  readonly auth?: ((repository: string) => RegistryAuth | undefined) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -5,7 +5,7 @@ import { cliErrors } from './errors.ts';
 const needTerminal = (cli: Cli): void => {
   if (!cli.stdin.isTTY)
     throw cliErrors.argumentInvalid({
-      problem: 'cannot ask for credentials: stdin is not a terminal',
+      problem: 'Cannot perform an interactive login from a non TTY device',
       advice: 'give them with --username and --password-stdin',
     });
 };

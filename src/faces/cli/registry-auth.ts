@@ -1,9 +1,9 @@
-import { encodeCredentials, openCredentials, registryHostOf } from '#client';
+import { encodeCredentials, openCredentials, repositoryOf } from '#client';
 import type { Cli } from './context.ts';
 
-/** Header with the credentials for the registry that `reference` belongs to; empty credentials when none are known. */
+/** Header with the credentials for the repository that `reference` names; empty credentials when none are known. */
 export const authHeader = async (cli: Cli, reference: string): Promise<Readonly<Record<string, string>>> => {
-  const found = await openCredentials(cli.configFolder).find(registryHostOf(reference));
+  const found = await openCredentials(cli.configFolder).find(repositoryOf(reference));
   return { 'X-Registry-Auth': encodeCredentials(found ?? {}) };
 };
 

@@ -101,13 +101,17 @@ test('POST /lade/v1/build answers events and a result', async () => {
   expect(requests).toMatchObject([{ context: { kind: 'directory', path: '/src' }, tags: ['web:1'] }]);
 });
 
-test('credentials of a build are found by host, those of Docker Hub under its old address', () => {
+test('credentials of a build are found by the longest path, those of Docker Hub under its old address', () => {
   const find = authLookup(
     encodeAuthHeader({
       'https://index.docker.io/v1/': { username: 'hub' },
       'localhost:5000': { username: 'ann', password: 'p' },
+      'localhost:5000/team': { username: 'team' },
     }),
   );
+  expect(find('docker.io/library/alpine')).toMatchObject({ username: 'hub' });
+  expect(find('localhost:5000/team/app')).toMatchObject({ username: 'team' });
+  expect(find('localhost:5000/teams/app')).toMatchObject({ username: 'ann' });
   expect(find('docker.io')).toMatchObject({ username: 'hub' });
   expect(find('localhost:5000')).toMatchObject({ username: 'ann', password: 'p' });
   expect(find('ghcr.io')).toBeUndefined();

@@ -9,7 +9,7 @@ import {
 } from '#api';
 import type { BuildContext, BuildRequest, RegistryAuth } from '#builder';
 import { daemonErrors } from './errors.ts';
-import { registryHost } from './image-names.ts';
+import { longestPath } from './image-names.ts';
 import { flag, textOf } from './request.ts';
 
 const toAuth = (auth: AuthConfig): RegistryAuth => ({
@@ -19,12 +19,13 @@ const toAuth = (auth: AuthConfig): RegistryAuth => ({
   registryToken: auth.registrytoken,
 });
 
-/** Looks up credentials for a registry host in the header of a build. */
-export const authLookup = (header: string | undefined): ((host: string) => RegistryAuth | undefined) => {
-  const config = decodeRegistryConfig(header);
-  const byHost = new Map([...config].map(([key, auth]) => [registryHost(key), auth]));
-  return (host) => {
-    const auth = byHost.get(registryHost(host));
+/** Looks up credentials for a repository in the header of a build. */
+export const authLookup = (
+  header: string | undefined,
+): ((repository: string) => RegistryAuth | undefined) => {
+  const lookup = longestPath(decodeRegistryConfig(header));
+  return (repository) => {
+    const auth = lookup(repository);
     return auth === undefined ? undefined : toAuth(auth);
   };
 };

@@ -24,3 +24,24 @@ export const registryHost = (address: string): string => {
   const host = address.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
   return HUB.has(host) ? 'docker.io' : host;
 };
+
+const hasScheme = (key: string): boolean => /^https?:\/\//.test(key);
+
+/** A key of Docker's configuration as the beginning of repositories' names: `docker.io`, `ghcr.io/team`. */
+const beginningOf = (key: string): string => {
+  const [, ...path] = hasScheme(key) ? [] : key.replace(/\/+$/, '').split('/');
+  return [registryHost(key), ...path].join('/');
+};
+
+/** Finds what is meant for a repository such as `ghcr.io/team/app`: the entry with the longest part of its path. */
+export const longestPath = <T>(byKey: ReadonlyMap<string, T>): ((repository: string) => T | undefined) => {
+  const entries = new Map([...byKey].map(([key, value]) => [beginningOf(key), value]));
+  return (repository) => {
+    const parts = repository.split('/');
+    for (let length = parts.length; length > 0; length -= 1) {
+      const found = entries.get(parts.slice(0, length).join('/'));
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+};

@@ -1,4 +1,13 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -6,9 +15,11 @@ import {
   chooseHost,
   encodeCredentials,
   formatHost,
+  loginKey,
   openCredentials,
   parseHost,
   registryHostOf,
+  repositoryOf,
 } from './index.ts';
 
 let folder = '';
@@ -94,6 +105,64 @@ describe('credentials', () => {
     expect(await credentials.find('old')).toMatchObject({ username: 'x', password: 'y' });
   });
 
+  test.each([
+    ['alpine:3', 'docker.io/library/alpine'],
+    ['team/app@sha256:00', 'docker.io/team/app'],
+    ['index.docker.io/library/alpine', 'docker.io/library/alpine'],
+    ['docker.io/team/app', 'docker.io/team/app'],
+    ['localhost:5000/a', 'localhost:5000/a'],
+    ['[::1]:5000/a/b:v1', '[::1]:5000/a/b'],
+  ])('the repository of %s', (reference, name) => expect(repositoryOf(reference)).toBe(name));
+
+  test.each([
+    ['docker.io', 'https://index.docker.io/v1/'],
+    ['https://index.docker.io/v1/', 'https://index.docker.io/v1/'],
+    ['registry-1.docker.io', 'https://index.docker.io/v1/'],
+    ['docker.io/team', 'docker.io/team'],
+    ['https://reg.example:5000/v2/', 'reg.example:5000'],
+    ['reg.example/team/', 'reg.example/team'],
+    ['[::1]:5000', '[::1]:5000'],
+  ])('a login to %s is kept under %s', (server, key) => expect(loginKey(server)).toBe(key));
+
+  test('the longest part of a path counts; a URL and its path mean the host', async () => {
+    const entry = (user: string) => ({ auth: Buffer.from(`${user}:p`).toString('base64') });
+    writeConfig({
+      auths: {
+        'https://reg.example/v1/': entry('host'),
+        'reg.example/team': entry('team'),
+        'reg.example/team/app': entry('app'),
+        'docker.io/team': entry('hub-team'),
+        'other.example/team': entry('other'),
+      },
+    });
+    const credentials = openCredentials(folder);
+    const userOf = async (name: string) => (await credentials.find(name))?.username;
+    expect(await userOf('reg.example/team/app')).toBe('app');
+    expect(await userOf('reg.example/team/app/part')).toBe('app');
+    expect(await userOf('reg.example/team/apple')).toBe('team');
+    expect(await userOf('reg.example/teams/app')).toBe('host');
+    expect(await userOf('reg.example')).toBe('host');
+    expect(await userOf('docker.io/team/x')).toBe('hub-team');
+    expect(await userOf('docker.io/library/x')).toBeUndefined();
+    expect(await userOf('other.example/x')).toBeUndefined();
+    expect(await credentials.forget('reg.example/team')).toBe(true);
+    expect(await userOf('reg.example/team/b')).toBe('host');
+  });
+
+  test('a refresh token is kept as docker keeps it; a link to the file stays a link', async () => {
+    const real = join(folder, 'elsewhere.json');
+    writeFileSync(real, '{"HttpHeaders":{"a":"b"}}');
+    symlinkSync(real, join(folder, 'config.json'));
+    const credentials = openCredentials(folder);
+    await credentials.save('reg.example', { username: 'ann', password: 'pw', identitytoken: 'R' });
+    expect(JSON.parse(readFileSync(real, 'utf8'))).toEqual({
+      HttpHeaders: { a: 'b' },
+      auths: { 'reg.example': { auth: Buffer.from('ann:').toString('base64'), identitytoken: 'R' } },
+    });
+    expect(lstatSync(join(folder, 'config.json')).isSymbolicLink()).toBe(true);
+    expect(await credentials.get('reg.example')).toMatchObject({ username: 'ann', identitytoken: 'R' });
+  });
+
   test('Docker Hub has its old key; a key may be a URL', async () => {
     const auth = Buffer.from('u:p').toString('base64');
     writeConfig({ auths: { 'https://index.docker.io/v1/': { auth }, 'https://reg.example/v2/': { auth } } });
@@ -129,6 +198,36 @@ esac
     expect(await credentials.find('reg.example')).toMatchObject({ username: 'u', password: 'secret' });
     await credentials.forget('reg.example');
     expect(await credentials.find('reg.example')).toBeUndefined();
+  });
+
+  test('a helper for everything is asked for hosts, for namespaces that were logged in to, and for its list', async () => {
+    const calls = join(folder, 'calls');
+    const program = join(folder, 'docker-credential-all');
+    writeFileSync(
+      program,
+      `#!/bin/sh
+read -r key
+echo "$1 $key" >> ${calls}
+case $1 in
+  list) echo '{"listed.example":"u"}' ;;
+  get) case $key in
+    *none*) echo credentials not found in native keychain; exit 1 ;;
+    *) printf '{"ServerURL":"%s","Username":"<token>","Secret":"of %s"}' "$key" "$key" ;;
+  esac ;;
+esac
+`,
+    );
+    chmodSync(program, 0o755);
+    process.env['PATH'] = `${folder}:${path ?? ''}`;
+    writeConfig({ credsStore: 'all', auths: { 'reg.example/team': {}, 'none.example': {} } });
+    const credentials = openCredentials(folder);
+    expect(await credentials.find('reg.example/team/app')).toMatchObject({
+      identitytoken: 'of reg.example/team',
+    });
+    expect(await credentials.find('reg.example/b/c')).toMatchObject({ identitytoken: 'of reg.example' });
+    expect(await credentials.find('none.example/b/c')).toBeUndefined();
+    expect(readFileSync(calls, 'utf8')).toBe('get reg.example/team\nget reg.example\nget none.example\n');
+    expect(Object.keys(await credentials.all()).toSorted()).toEqual(['listed.example', 'reg.example/team']);
   });
 
   test('a helper that is not there, and a file that is no JSON', async () => {

@@ -11,7 +11,9 @@ export interface RegistryCredentials {
   readonly registrytoken?: string | undefined;
 }
 
-export const DOCKER_HUB = 'https://index.docker.io/v1/';
+const HUB_HOSTS: ReadonlySet<string> = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);
+
+const DOCKER_HUB = 'https://index.docker.io/v1/';
 
 /** The registry that an image name belongs to, by docker's rule: `docker.io` unless the first part looks like a host. */
 export const registryHostOf = (reference: string): string => {
@@ -22,22 +24,66 @@ export const registryHostOf = (reference: string): string => {
 };
 
 /** The key under which config.json stores a registry's credentials. */
-export const storageKey = (host: string): string =>
-  host === 'docker.io' || host === 'index.docker.io' ? DOCKER_HUB : host;
+const storageKey = (host: string): string => (HUB_HOSTS.has(host) ? DOCKER_HUB : host);
 
-const hostOfKey = (key: string): string => key.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
+/** A URL means its host only; without a scheme, what follows the host is a path of repositories. */
+const hostOfKey = (key: string): string => {
+  const host = key.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
+  return HUB_HOSTS.has(host) ? 'docker.io' : host;
+};
 
-const decode = (stored: StoredAuth, key: string): RegistryCredentials => {
+const isPathKey = (key: string): boolean => !/^https?:\/\//.test(key) && key.includes('/');
+
+/**
+ * The key that `login SERVER` stores under: a host, or `host/namespace[/repository]` for a part of what it has. Of a URL
+ * only the host counts.
+ */
+export const loginKey = (server: string): string => {
+  const bare = server.replace(/\/+$/, '');
+  return isPathKey(bare) ? bare : storageKey(hostOfKey(bare));
+};
+
+/** The repository of an image's name in full, without tag and digest: `docker.io/library/alpine`. */
+export const repositoryOf = (reference: string): string => {
+  const host = registryHostOf(reference);
+  const [name = ''] = reference.split('@', 1);
+  const bare = name.replace(/:[^/:]*$/, '');
+  const [first = '', ...rest] = bare.split('/');
+  const path = first === host || first === 'index.docker.io' ? rest.join('/') : bare;
+  return host === 'docker.io' && !path.includes('/') ? `docker.io/library/${path}` : `${host}/${path}`;
+};
+
+/** Keys that may hold the credentials of `repository`, the most particular first; the last one is the host's. */
+const keysFor = (repository: string): readonly string[] => {
+  const parts = repository.split('/');
+  const paths = parts.slice(1).map((_part, index) => parts.slice(0, parts.length - index).join('/'));
+  return [...paths, storageKey(parts[0] ?? '')];
+};
+
+const isEmpty = ({ username, password, identitytoken, registrytoken }: RegistryCredentials): boolean =>
+  !username && !password && !identitytoken && !registrytoken;
+
+const decode = (stored: StoredAuth, key: string): RegistryCredentials | undefined => {
   const [user = '', ...rest] = Buffer.from(stored.auth ?? '', 'base64')
     .toString()
     .split(':');
-  return {
+  const found = {
     username: stored.username ?? (user === '' ? undefined : user),
     password: stored.password ?? (rest.length === 0 ? undefined : rest.join(':').replace(/\0+$/, '')),
     identitytoken: stored.identitytoken,
     registrytoken: stored.registrytoken,
     serveraddress: key,
   };
+  return isEmpty(found) ? undefined : found;
+};
+
+const helperAnswer = (helper: string, output: string): Record<string, string> => {
+  try {
+    return JSON.parse(output) as Record<string, string>;
+  } catch (error) {
+    const problem = `its answer is no JSON: ${output.slice(0, 60)}`;
+    throw clientErrors.credentialHelperFailed({ program: `docker-credential-${helper}`, problem }, error);
+  }
 };
 
 const fromHelper = async (helper: string, key: string): Promise<RegistryCredentials | undefined> => {
@@ -46,9 +92,10 @@ const fromHelper = async (helper: string, key: string): Promise<RegistryCredenti
     if (/credentials not found/i.test(output)) return undefined;
     throw clientErrors.credentialHelperFailed({ program: `docker-credential-${helper}`, problem: output });
   }
-  const answer = JSON.parse(output) as { readonly Username?: string; readonly Secret?: string };
-  if (answer.Username === '<token>') return { identitytoken: answer.Secret, serveraddress: key };
-  return { username: answer.Username, password: answer.Secret, serveraddress: key };
+  const { Username, Secret } = helperAnswer(helper, output);
+  if (Username === '<token>') return { identitytoken: Secret, serveraddress: key };
+  const found = { username: Username, password: Secret, serveraddress: key };
+  return isEmpty(found) ? undefined : found;
 };
 
 const helperFor = (config: DockerConfig, key: string): string | undefined =>
@@ -56,85 +103,103 @@ const helperFor = (config: DockerConfig, key: string): string | undefined =>
 
 /** Where credentials of registries are kept: docker's config.json and its helper programs. */
 export interface Credentials {
-  /** What is known for the registry `host`, if anything. */
-  find(host: string): Promise<RegistryCredentials | undefined>;
-  /** Everything config.json itself holds, by registry, for builds. */
+  /** What is known for a repository (or a host alone): that of the longest key that is a part of its path. */
+  find(repository: string): Promise<RegistryCredentials | undefined>;
+  /** What is stored under this very key (see `loginKey`). */
+  get(key: string): Promise<RegistryCredentials | undefined>;
+  /** Everything that is known, by key, for builds; helpers that fail are left out. */
   all(): Promise<Readonly<Record<string, RegistryCredentials>>>;
   /** Returns the path of the file, or undefined when a helper keeps the secret. */
-  save(host: string, credentials: RegistryCredentials): Promise<string | undefined>;
+  save(key: string, credentials: RegistryCredentials): Promise<string | undefined>;
   /** Whether there was something to forget. */
-  forget(host: string): Promise<boolean>;
+  forget(key: string): Promise<boolean>;
 }
 
-const encode = (credentials: RegistryCredentials): StoredAuth => {
-  if (credentials.identitytoken) return { identitytoken: credentials.identitytoken };
-  const pair = `${credentials.username ?? ''}:${credentials.password ?? ''}`;
-  return { auth: Buffer.from(pair).toString('base64') };
+const encode = ({ username = '', password = '', identitytoken }: RegistryCredentials): StoredAuth => {
+  const pair = identitytoken ? `${username}:` : `${username}:${password}`;
+  const auth = pair === ':' ? {} : { auth: Buffer.from(pair).toString('base64') };
+  return identitytoken ? { ...auth, identitytoken } : auth;
 };
 
+/** The entry of a key; a host's may be written as a URL. */
 const findStored = (config: DockerConfig, key: string): readonly [string, StoredAuth] | undefined => {
   const auths = config.auths ?? {};
   const exact = auths[key];
-  if (exact !== undefined) return [key, exact];
-  return Object.entries(auths).find(([other]) => hostOfKey(other) === hostOfKey(key));
+  if (exact !== undefined || isPathKey(key)) return exact === undefined ? undefined : [key, exact];
+  return Object.entries(auths).find(([other]) => !isPathKey(other) && hostOfKey(other) === hostOfKey(key));
+};
+
+const readKey = async (config: DockerConfig, key: string): Promise<RegistryCredentials | undefined> => {
+  const helper = helperFor(config, key);
+  const fromProgram = helper === undefined ? undefined : await fromHelper(helper, key);
+  const stored = findStored(config, key);
+  return fromProgram ?? (stored === undefined ? undefined : decode(stored[1], stored[0]));
+};
+
+/** Keys of a helper that keeps everything. */
+const listedBy = async (helper: string | undefined): Promise<readonly string[]> => {
+  if (!helper) return [];
+  const { code, output } = await runHelper(helper, 'list', '');
+  return code === 0 ? Object.keys(helperAnswer(helper, output)) : [];
+};
+
+const storeWith = async (helper: string, key: string, credentials: RegistryCredentials): Promise<void> => {
+  const secret = {
+    ServerURL: key,
+    Username: credentials.identitytoken ? '<token>' : credentials.username,
+    Secret: credentials.identitytoken ?? credentials.password,
+  };
+  const { code, output } = await runHelper(helper, 'store', JSON.stringify(secret));
+  if (code !== 0)
+    throw clientErrors.credentialHelperFailed({ program: `docker-credential-${helper}`, problem: output });
 };
 
 /** Credentials below `folder` (see `configFolder`). */
-export const openCredentials = (folder: string): Credentials => {
-  const find = async (host: string): Promise<RegistryCredentials | undefined> => {
+export const openCredentials = (folder: string): Credentials => ({
+  async find(repository) {
     const config = readDockerConfig(folder);
-    const key = storageKey(host);
+    const keys = keysFor(repository);
+    const isKnown = (key: string): boolean =>
+      config.auths?.[key] !== undefined || config.credHelpers?.[key] !== undefined;
+    for (const key of keys.filter((each, index) => index === keys.length - 1 || isKnown(each))) {
+      const found = await readKey(config, key);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  },
+  get: async (key) => readKey(readDockerConfig(folder), key),
+  async all() {
+    const config = readDockerConfig(folder);
+    const listed = await listedBy(config.credsStore).catch(() => []);
+    const keys = new Set([
+      ...Object.keys(config.auths ?? {}),
+      ...Object.keys(config.credHelpers ?? {}),
+      ...listed,
+    ]);
+    const found = await Promise.all(
+      [...keys].map(async (key) => [key, await readKey(config, key).catch(() => undefined)] as const),
+    );
+    return Object.fromEntries(found.flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
+  },
+  async save(key, credentials) {
+    const config = readDockerConfig(folder);
     const helper = helperFor(config, key);
-    const fromProgram = helper === undefined ? undefined : await fromHelper(helper, key);
+    if (helper !== undefined) await storeWith(helper, key, credentials);
+    const stored = helper === undefined ? encode(credentials) : {};
+    writeDockerConfig(folder, { ...config, auths: { ...config.auths, [key]: stored } });
+    return helper === undefined ? `${folder}/config.json` : undefined;
+  },
+  async forget(key) {
+    const config = readDockerConfig(folder);
+    const helper = helperFor(config, key);
+    const erased = helper === undefined ? undefined : await runHelper(helper, 'erase', key);
     const stored = findStored(config, key);
-    return fromProgram ?? (stored === undefined ? undefined : decode(stored[1], stored[0]));
-  };
-  return {
-    find,
-    async all() {
-      const config = readDockerConfig(folder);
-      const keys = new Set([...Object.keys(config.auths ?? {}), ...Object.keys(config.credHelpers ?? {})]);
-      const entries = await Promise.all(
-        [...keys].map(async (key) => [key, await find(key === DOCKER_HUB ? 'docker.io' : key)] as const),
-      );
-      return Object.fromEntries(entries.filter((entry) => entry[1] !== undefined)) as Record<
-        string,
-        RegistryCredentials
-      >;
-    },
-    async save(host, credentials) {
-      const config = readDockerConfig(folder);
-      const key = storageKey(host);
-      const helper = helperFor(config, key);
-      const secret = {
-        ServerURL: key,
-        Username: credentials.identitytoken ? '<token>' : credentials.username,
-        Secret: credentials.identitytoken ?? credentials.password,
-      };
-      const kept =
-        helper === undefined ? undefined : await runHelper(helper, 'store', JSON.stringify(secret));
-      if (kept !== undefined && kept.code !== 0)
-        throw clientErrors.credentialHelperFailed({
-          program: `docker-credential-${helper}`,
-          problem: kept.output,
-        });
-      const stored = kept === undefined ? encode(credentials) : {};
-      writeDockerConfig(folder, { ...config, auths: { ...config.auths, [key]: stored } });
-      return kept === undefined ? `${folder}/config.json` : undefined;
-    },
-    async forget(host) {
-      const config = readDockerConfig(folder);
-      const key = storageKey(host);
-      const helper = helperFor(config, key);
-      if (helper !== undefined) await runHelper(helper, 'erase', key);
-      const stored = findStored(config, key);
-      if (stored === undefined) return helper !== undefined;
-      const { [stored[0]]: _gone, ...auths } = config.auths ?? {};
-      writeDockerConfig(folder, { ...config, auths });
-      return true;
-    },
-  };
-};
+    if (stored === undefined) return erased?.code === 0;
+    const { [stored[0]]: _gone, ...auths } = config.auths ?? {};
+    writeDockerConfig(folder, { ...config, auths });
+    return true;
+  },
+});
 
 /** Value of X-Registry-Auth and, with a map by registry, of X-Registry-Config. */
 export const encodeCredentials = (

@@ -46,12 +46,26 @@ export const readDockerConfig = (folder: string): DockerConfig => {
   }
 };
 
+/** The file itself, where config.json is a link to it. */
+const realPath = (path: string): string => {
+  try {
+    return fileSystem().realpathSync(path);
+  } catch {
+    return path;
+  }
+};
+
 /** Replaces config.json in one step, readable by its owner only. */
 export const writeDockerConfig = (folder: string, config: DockerConfig): void => {
-  const { mkdirSync, renameSync, writeFileSync } = fileSystem();
+  const { mkdirSync, renameSync, rmSync, writeFileSync } = fileSystem();
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const path = join(folder, 'config.json');
+  const path = realPath(join(folder, 'config.json'));
   const temporary = `${path}.${process.pid}`;
-  writeFileSync(temporary, `${JSON.stringify(config, null, '\t')}\n`, { mode: 0o600 });
-  renameSync(temporary, path);
+  try {
+    writeFileSync(temporary, `${JSON.stringify(config, null, '\t')}\n`, { mode: 0o600, flush: true });
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
 };

@@ -10,11 +10,11 @@ export {
   type StoredAuth,
 } from './docker-config.ts';
 export {
-  DOCKER_HUB,
   encodeCredentials,
+  loginKey,
   openCredentials,
   registryHostOf,
-  storageKey,
+  repositoryOf,
   type Credentials,
   type RegistryCredentials,
 } from './credentials.ts';

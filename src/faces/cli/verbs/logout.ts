@@ -1,4 +1,4 @@
-import { openCredentials, storageKey } from '#client';
+import { loginKey, openCredentials } from '#client';
 import { defineCommand } from '../command.ts';
 
 export const command = defineCommand({
@@ -8,13 +8,9 @@ export const command = defineCommand({
   flags: {},
   args: [0, 1],
   async run(cli, { args: [server = 'docker.io'] }) {
-    const host = server.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
-    const known = await openCredentials(cli.configFolder).forget(host);
-    cli.out(
-      known
-        ? `Removing login credentials for ${storageKey(host)}\n`
-        : `Not logged in to ${storageKey(host)}\n`,
-    );
+    const key = loginKey(server);
+    cli.out(`Removing login credentials for ${key}\n`);
+    await openCredentials(cli.configFolder).forget(key);
     return 0;
   },
 });
