@@ -1,5 +1,5 @@
 import { MAX_CONFIG_BYTES, parseImageConfig, type ImageConfig, type ImageId } from '#oci';
-import type { BlobStore } from '#store';
+import type { ImageStore } from '#store';
 
 /** Configurations kept parsed; each is a few kilobytes. */
 const KEPT = 256;
@@ -9,13 +9,26 @@ export interface ConfigCache {
   forget(id: ImageId): void;
 }
 
+/** What artifacts have: no file system, no command, no platform. */
+const NO_CONFIG: ImageConfig = {
+  os: 'unknown',
+  architecture: 'unknown',
+  config: parseImageConfig(Buffer.from('{"rootfs":{"type":"layers"}}')).config,
+  rootfs: { diffIds: [] },
+  history: [],
+};
+
 /** Parsed configurations, the most recently used kept: content never changes, so neither does the result. */
-export const createConfigCache = (blobs: Pick<BlobStore, 'readNow'>): ConfigCache => {
+export const createConfigCache = ({ blobs, images }: Pick<ImageStore, 'images' | 'blobs'>): ConfigCache => {
   const kept = new Map<ImageId, ImageConfig>();
+  const read = (id: ImageId): ImageConfig =>
+    images.get(id)?.kind === 'artifact'
+      ? NO_CONFIG
+      : parseImageConfig(blobs.readNow(id, { maxBytes: MAX_CONFIG_BYTES }));
   return {
     get(id) {
       const known = kept.get(id);
-      const config = known ?? parseImageConfig(blobs.readNow(id, { maxBytes: MAX_CONFIG_BYTES }));
+      const config = known ?? read(id);
       kept.delete(id);
       kept.set(id, config);
       const [oldest] = kept.keys();

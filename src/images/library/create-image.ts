@@ -70,7 +70,7 @@ export const createImage = async (context: Context, request: CreateImageRequest)
 /** `docker tag`. */
 export const tagImage = async (context: Context, source: string, target: string): Promise<void> => {
   const reference = tagTarget(target);
-  const { record } = context.lookup.find(source);
-  await context.store.images.tag(reference, record.id);
+  const { record, reference: named } = context.lookup.find(source);
+  await context.store.images.tag(reference, record.id, named?.target);
   announce(context, 'tag', record.id, target);
 };

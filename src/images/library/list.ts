@@ -103,7 +103,8 @@ const rowFilter = (
 export const listImages = (context: Context, options: ListOptions = {}): readonly ImageSummary[] => {
   const filters = options.filters ?? {};
   assertKnownFilters(filters, KNOWN);
-  const records = context.store.images.list();
+  const members = context.store.images.members();
+  const records = context.store.images.list().filter((record) => !members.has(record.id));
   const references = Map.groupBy(context.store.images.references(), (item) => item.image);
   const matches = referenceMatcher(filters);
   const fits = rowFilter(context, options, records);

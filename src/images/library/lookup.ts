@@ -2,24 +2,30 @@ import {
   canonicalString,
   familiarString,
   formatPlatform,
-  matchPlatform,
   parseImageIdOrReference,
   parsePlatform,
   parseReference,
+  selectPlatform,
   type ImageConfig,
   type ImageId,
   type ImageName,
 } from '#oci';
-import type { ImageRecord, ImageStore } from '#store';
+import type { ImageRecord, ImageReference, ImageStore } from '#store';
 import { createConfigCache } from './config-cache.ts';
 import { libraryErrors } from './errors.ts';
 import type { ImageView, ResolveOptions } from './types.ts';
 
+export interface Found {
+  readonly record: ImageRecord;
+  readonly named: ImageName;
+  readonly reference: ImageReference | undefined;
+}
+
 export interface Lookup {
   config(id: ImageId): ImageConfig;
   view(record: ImageRecord): ImageView;
-  /** The record that a name means, with how it was named. */
-  find(name: string): { readonly record: ImageRecord; readonly named: ImageName };
+  /** The record that a name means, with how it was named, and the reference where it is one. */
+  find(name: string): Found;
   resolve(name: string, options?: ResolveOptions): ImageView;
 }
 
@@ -39,32 +45,52 @@ const byPrefix = (images: Images, prefix: string, name: string): ImageRecord | u
   return id === undefined ? undefined : images.get(id);
 };
 
-const findRecord = (images: Images, named: ImageName, name: string): ImageRecord => {
+const findRecord = (images: Images, named: ImageName, name: string): Omit<Found, 'named'> => {
   if (named.kind === 'id') {
     const record = images.get(named.id);
     if (record === undefined) throw libraryErrors.imageNotFound({ name: named.id });
-    return record;
+    return { record, reference: undefined };
   }
-  const { reference, idPrefix } = named;
+  const { idPrefix } = named;
+  const reference = images.reference(storedReference(named.reference));
   const record =
-    images.byReference(storedReference(reference)) ??
-    (idPrefix === undefined ? undefined : byPrefix(images, idPrefix, name));
-  if (record === undefined) throw libraryErrors.imageNotFound({ name: familiarString(reference) });
-  return record;
+    reference === undefined
+      ? idPrefix === undefined
+        ? undefined
+        : byPrefix(images, idPrefix, name)
+      : images.get(reference.image);
+  if (record === undefined) throw libraryErrors.imageNotFound({ name: familiarString(named.reference) });
+  return { record, reference };
 };
 
-const assertPlatform = (view: ImageView, name: string, wanted: string): void => {
+/** The images that a name stands for: of an index, all that are stored. */
+const imagesMeant = (images: Images, { record, reference }: Found): readonly ImageRecord[] => {
+  const target = reference?.target === undefined ? undefined : images.target(reference.target.digest);
+  const others = (target?.members ?? [])
+    .map(({ image }) => (image === undefined || image === record.id ? undefined : images.get(image)))
+    .filter((other) => other !== undefined);
+  return [record, ...others];
+};
+
+const forPlatform = (images: Images, found: Found, { name, wanted }: Wanted): ImageRecord => {
   const platform = parsePlatform(wanted);
-  if (matchPlatform(view.record.platform, platform)) return;
+  const offered = imagesMeant(images, found);
+  const chosen = selectPlatform(offered, platform);
+  if (chosen !== undefined) return chosen;
   throw libraryErrors.wrongPlatform({
     name,
     wanted: formatPlatform(platform),
-    found: formatPlatform(view.record.platform),
+    found: offered.map((record) => formatPlatform(record.platform)).join(', '),
   });
 };
 
+interface Wanted {
+  readonly name: string;
+  readonly wanted: string;
+}
+
 export const createLookup = (store: Pick<ImageStore, 'images' | 'blobs'>): Lookup => {
-  const configs = createConfigCache(store.blobs);
+  const configs = createConfigCache(store);
   const { images } = store;
   const view = (record: ImageRecord): ImageView => {
     const references = images.references(record.id);
@@ -81,16 +107,16 @@ export const createLookup = (store: Pick<ImageStore, 'images' | 'blobs'>): Looku
   };
   const find: Lookup['find'] = (name) => {
     const named = parseImageIdOrReference(name);
-    return { record: findRecord(images, named, name), named };
+    return { ...findRecord(images, named, name), named };
   };
   return {
     config: (id) => configs.get(id),
     view,
     find,
     resolve(name, options = {}) {
-      const found = view(find(name).record);
-      if (options.platform !== undefined) assertPlatform(found, name, options.platform);
-      return found;
+      const found = find(name);
+      const wanted = options.platform;
+      return view(wanted === undefined ? found.record : forPlatform(images, found, { name, wanted }));
     },
   };
 };

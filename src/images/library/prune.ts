@@ -10,6 +10,7 @@ const KNOWN = ['dangling', 'until', 'label', 'label!'];
 const unused = (context: Context, record: ImageRecord, all: boolean): boolean => {
   const { images, holds } = context.store;
   if (images.children(record.id).length > 0 || holds.holdersOf(record.id).length > 0) return false;
+  if (images.isMember(record.id)) return false;
   return all || !images.references(record.id).some((reference) => reference.kind === 'tag');
 };
 

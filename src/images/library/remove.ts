@@ -182,7 +182,7 @@ const removeByName = async (
     throw libraryErrors.referenceInUse({ name, container: nameOf(holder), image: shortId(record.id) });
   }
   const removals = await untagName(context, reference, shown);
-  if (images.references(record.id).length > 0) return removals;
+  if (images.references(record.id).length > 0 || images.isMember(record.id)) return removals;
   const how = { force: options.force === true, prune: options.prune === true, quiet: true };
   return [...removals, ...(await deleteRecord(context, record, how))];
 };

@@ -9,6 +9,7 @@ import type { KeyedLock } from './keyed-lock.ts';
 import { contentOf, unneededLayers } from './ownership.ts';
 import {
   hiddenMembers,
+  isHiddenMember,
   loadTarget,
   targetBlobs,
   targetParams,
@@ -199,6 +200,7 @@ const readers = (database: Database) => {
     target: (digest: Digest) => loadTarget(database, digest),
     targetsOf: (id: ImageId) => targetsOf(database, id),
     members: () => hiddenMembers(database),
+    isMember: (id: ImageId) => isHiddenMember(database, id),
     content: (id: ImageId) => contentOf(database, id),
     unneeded: (diffIds: readonly DiffId[]) => unneededLayers(database, diffIds),
     children: (id: ImageId) => idsWhere(database, 'parent = ?', id),

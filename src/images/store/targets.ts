@@ -35,16 +35,21 @@ export const targetsOf = (database: Database, id: ImageId): readonly Digest[] =>
     .all<Row & { target: Digest }>('SELECT DISTINCT target FROM target_members WHERE image = ?', id)
     .map((row) => row.target);
 
+const HIDDEN = `
+  NOT EXISTS (SELECT 1 FROM image_references AS r WHERE r.image = m.image)
+  AND (EXISTS (SELECT 1 FROM image_references AS r WHERE r.target = m.target)
+    OR EXISTS (SELECT 1 FROM holds WHERE kind = 'blob' AND key = m.target))`;
+
 /** Images that are kept by a target alone, one that is named or can be brought back. */
 export const hiddenMembers = (database: Database): ReadonlySet<ImageId> => {
   const rows = database.all<Row & { image: ImageId }>(
-    `SELECT DISTINCT image FROM target_members AS m WHERE image IS NOT NULL
-     AND NOT EXISTS (SELECT 1 FROM image_references AS r WHERE r.image = m.image)
-     AND (EXISTS (SELECT 1 FROM image_references AS r WHERE r.target = m.target)
-       OR EXISTS (SELECT 1 FROM holds WHERE kind = 'blob' AND key = m.target))`,
+    `SELECT DISTINCT image FROM target_members AS m WHERE image IS NOT NULL AND ${HIDDEN}`,
   );
   return new Set(rows.map((row) => row.image));
 };
+
+export const isHiddenMember = (database: Database, id: ImageId): boolean =>
+  database.get(`SELECT 1 FROM target_members AS m WHERE m.image = ? AND ${HIDDEN}`, id) !== undefined;
 
 /** All blobs that a target itself keeps; its images keep theirs. */
 export const targetBlobs = (target: NewTarget): ReadonlySet<Digest> =>

@@ -254,6 +254,8 @@ export interface ImageRecords {
   targetsOf(id: ImageId): readonly Digest[];
   /** Images without a name of their own that belong to a target with a name: not dangling, and not to be listed. */
   members(): ReadonlySet<ImageId>;
+  /** Whether the image is one of `members`. */
+  isMember(id: ImageId): boolean;
   /** Records a target with its members, images included, and gives it its names. Answers the image they mean. */
   putTarget(target: NewTarget): Promise<ImageRecord>;
   /** Lets the tag mean this image, and this target where it is given; returns the image it meant before. */
