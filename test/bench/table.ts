@@ -7,19 +7,22 @@ export interface BenchRow {
   readonly peer: string;
   /** The figure that the goal is about; undefined when the peer is not on this machine. */
   readonly ratio?: number | undefined;
+  /** Infinity: for information only. */
   readonly goal: number;
   readonly unit?: string | undefined;
 }
 
 const verdict = (row: BenchRow): string => {
   if (row.ratio === undefined) return 'not measured';
+  if (!Number.isFinite(row.goal)) return '';
   return row.ratio <= row.goal ? 'met' : 'MISSED';
 };
 
 const cells = (row: BenchRow): string[] => {
   const unit = row.unit ?? '';
   const figure = row.ratio === undefined ? '–' : `${row.ratio.toFixed(2)}${unit}`;
-  return [row.what, row.lade, row.peer, figure, `≤ ${row.goal}${unit}`, verdict(row)];
+  const goal = Number.isFinite(row.goal) ? `≤ ${row.goal}${unit}` : '–';
+  return [row.what, row.lade, row.peer, figure, goal, verdict(row)];
 };
 
 /** Prints the rows as a Markdown table, with the machine they were measured on and how busy it was. */
