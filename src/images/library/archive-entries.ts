@@ -1,17 +1,19 @@
-import { randomUUID } from 'node:crypto';
 import { posix } from 'node:path';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { toLadeError } from '#errors';
-import { asDiffId, isDigest, type Digest, type DiffId } from '#oci';
-import type { Lease } from '#store';
-import { packingOf, readTar, unpackedBytes, type TarItem } from '#tar';
+import { isDigest, type Digest, type DiffId } from '#oci';
+import { packingOf, readTar, type TarItem } from '#tar';
+import { archiveBytes } from './archive-input.ts';
+import { isTar, peeked } from './archive-head.ts';
+import { storeBlob, storeLayer, type Receiving } from './archive-receive.ts';
 import type { Context } from './context.ts';
 import { libraryErrors } from './errors.ts';
 
 /** Most bytes of one document of an archive, and of all of them. */
 const MAX_DOCUMENT = 8 * 1024 * 1024;
 const MAX_DOCUMENTS = 64 * 1024 * 1024;
-const BLOCK = 512;
+/** Layers that are still being made durable while the next ones come. */
+const MOST_PENDING = 4;
 
 /** What a path of an archive turned out to be. */
 export type ArchiveEntry =
@@ -19,18 +21,31 @@ export type ArchiveEntry =
   | { readonly kind: 'document'; readonly bytes: Buffer }
   /** An uncompressed layer, unpacked already. */
   | { readonly kind: 'layer'; readonly diffId: DiffId }
-  /** A compressed layer, stored as a blob. */
-  | { readonly kind: 'blob'; readonly digest: Digest; readonly size: number };
+  /** Anything else, stored as a blob; with a diff ID when it is a compressed layer that was unpacked meanwhile. */
+  | {
+      readonly kind: 'blob';
+      readonly digest: Digest;
+      readonly size: number;
+      readonly diffId?: DiffId | undefined;
+    };
 
 export interface ArchiveEntries {
   /** What is at a path, links followed. */
   get(path: string): ArchiveEntry | undefined;
 }
 
-export interface ReadArchive {
-  readonly lease: Lease;
-  readonly signal?: AbortSignal | undefined;
-  readonly onLayer: (path: string, size: number) => void;
+/** What is known of a file of the archive before it is read. */
+export type Foreknown =
+  /** Nobody wants it. */
+  | { readonly kind: 'unwanted' }
+  /** Its content is this layer: not read when that is here, unpacked at once otherwise. */
+  | { readonly kind: 'layer'; readonly diffId: DiffId }
+  | undefined;
+
+export interface ReadArchive extends Omit<Receiving, 'onLayer'> {
+  readonly onLayer: (path: string, size: number) => (current: number) => void;
+  /** Asked once for each file that is no document, with what came before it. */
+  readonly foreknown: (path: string, before: ArchiveEntries) => Foreknown;
 }
 
 const cleanPath = (path: string): string => posix.normalize(`/${path}`).slice(1);
@@ -40,93 +55,6 @@ const promisedDigest = (path: string): Digest | undefined => {
   const [, algorithm, hex] = /^blobs\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
   const text = `${algorithm}:${hex}`;
   return isDigest(text) ? text : undefined;
-};
-
-const checksumFits = (block: Buffer): boolean => {
-  const stored = Number.parseInt(block.toString('latin1', 148, 156).replaceAll('\0', ' ').trim(), 8);
-  const sum = block.reduce((total, byte, index) => total + (index >= 148 && index < 156 ? 32 : byte), 0);
-  return stored === sum;
-};
-
-/** Whether content that begins so is a tar; an empty one is zeros. */
-const isTar = (head: Buffer): boolean => {
-  if (head.length < BLOCK) return false;
-  const block = head.subarray(0, BLOCK);
-  return block.every((byte) => byte === 0) || checksumFits(block);
-};
-
-/** Chunks with the first block of content in one piece; each is a copy. */
-const peeked = async (chunks: AsyncIterable<Uint8Array>) => {
-  const iterator = chunks[Symbol.asyncIterator]();
-  let head = Buffer.alloc(0);
-  while (head.length < BLOCK) {
-    const next = await iterator.next();
-    if (next.done === true) break;
-    head = Buffer.concat([head, next.value]);
-  }
-  async function* rest(): AsyncGenerator<Buffer, void, undefined> {
-    if (head.length > 0) yield head;
-    for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
-      yield Buffer.from(next.value);
-    }
-  }
-  return { head, rest };
-};
-
-/** A stream of the chunks that remembers what reading them failed with. */
-const watched = (chunks: AsyncIterable<Buffer>) => {
-  const failures: unknown[] = [];
-  async function* pass(): AsyncGenerator<Buffer, void, undefined> {
-    try {
-      yield* chunks;
-    } catch (error) {
-      failures.push(error);
-      throw error;
-    }
-  }
-  return { stream: Readable.from(pass(), { objectMode: false }), failures };
-};
-
-const storeLayer = async (
-  context: Context,
-  path: string,
-  rest: AsyncIterable<Buffer>,
-  read: ReadArchive,
-): Promise<ArchiveEntry> => {
-  const promised = promisedDigest(path);
-  const { stream, failures } = watched(rest);
-  try {
-    const { diffId } = await context.layers.unpack(
-      { kind: 'stream', stream, compression: 'none' },
-      {
-        expected: promised?.startsWith('sha256:') === true ? asDiffId(promised) : undefined,
-        lease: read.lease,
-        signal: read.signal,
-      },
-    );
-    return { kind: 'layer', diffId };
-  } catch (error) {
-    throw failures[0] ?? error;
-  }
-};
-
-const storeBlob = async (context: Context, path: string, rest: AsyncIterable<Buffer>, read: ReadArchive) => {
-  const expected = { digest: promisedDigest(path) };
-  await using ingest = await context.store.blobs.ingest({
-    ref: `load ${randomUUID()}`,
-    lease: read.lease,
-    expected,
-  });
-  try {
-    for await (const chunk of rest) {
-      read.signal?.throwIfAborted();
-      await ingest.write(chunk);
-    }
-    return { kind: 'blob', ...(await ingest.commit()) } as const;
-  } catch (error) {
-    await ingest.abort();
-    throw error;
-  }
 };
 
 const readDocument = async (path: string, rest: AsyncIterable<Buffer>, room: number) => {
@@ -144,19 +72,9 @@ const readDocument = async (path: string, rest: AsyncIterable<Buffer>, room: num
   return { kind: 'document', bytes: Buffer.concat(chunks) } as const;
 };
 
-const isCompressed = (head: Buffer): boolean => packingOf(head) !== 'none';
-
-const readFile = async (
-  context: Context,
-  item: TarItem,
-  read: ReadArchive & { readonly path: string; readonly room: number },
-): Promise<ArchiveEntry> => {
-  const { head, rest } = await peeked(item.content());
-  const layer = isTar(head);
-  if (!layer && !isCompressed(head)) return readDocument(read.path, rest(), read.room);
-  read.onLayer(read.path, item.entry.size);
-  return layer ? storeLayer(context, read.path, rest(), read) : storeBlob(context, read.path, rest(), read);
-};
+/** Whether this is text that describes rather than content. */
+const isDocument = (head: Buffer, promised: Digest | undefined, size: number): boolean =>
+  promised === undefined || (size <= MAX_DOCUMENT && /^\s*[{[]/.test(head.toString('latin1', 0, 16)));
 
 const follow = (links: ReadonlyMap<string, string>, path: string): string => {
   let current = path;
@@ -168,32 +86,97 @@ const follow = (links: ReadonlyMap<string, string>, path: string): string => {
   return current;
 };
 
-/** Reads an archive in one pass: layers are stored as they come, whatever order it has. */
-export const readArchive = async (
-  context: Context,
-  stream: Readable,
-  read: ReadArchive,
-): Promise<ArchiveEntries> => {
-  const entries = new Map<string, ArchiveEntry>();
-  const links = new Map<string, string>();
-  let room = MAX_DOCUMENTS;
-  try {
-    for await (const item of readTar(await unpackedBytes(stream))) {
-      read.signal?.throwIfAborted();
-      const path = cleanPath(item.entry.path);
-      const { kind, linkName } = item.entry;
-      if (kind === 'symlink') links.set(path, cleanPath(posix.join(posix.dirname(path), linkName)));
-      if (kind === 'hardlink') links.set(path, cleanPath(linkName));
-      if (kind !== 'file') continue;
-      const entry = await readFile(context, item, { ...read, path, room });
-      if (entry.kind === 'document') room -= entry.bytes.length;
-      entries.set(path, entry);
-    }
-  } catch (error) {
-    throw explain(error);
+/** One archive on its way. */
+class Reading {
+  readonly entries = new Map<string, ArchiveEntry>();
+  readonly links = new Map<string, string>();
+  readonly #pending = new Set<Promise<void>>();
+  readonly #stop = new AbortController();
+  readonly #context: Context;
+  readonly #read: ReadArchive;
+  readonly #signal: AbortSignal;
+  #room = MAX_DOCUMENTS;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(context: Context, read: ReadArchive) {
+    this.#context = context;
+    this.#read = read;
+    const { signal } = read;
+    this.#signal = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
   }
-  return { get: (path) => entries.get(follow(links, cleanPath(path))) };
-};
+
+  get found(): ArchiveEntries {
+    return { get: (path) => this.entries.get(follow(this.links, cleanPath(path))) };
+  }
+
+  async take(item: TarItem): Promise<void> {
+    this.#read.signal?.throwIfAborted();
+    if (this.#failure !== undefined) throw this.#failure.error;
+    const path = cleanPath(item.entry.path);
+    const { kind, linkName } = item.entry;
+    if (kind === 'symlink') this.links.set(path, cleanPath(posix.join(posix.dirname(path), linkName)));
+    if (kind === 'hardlink') this.links.set(path, cleanPath(linkName));
+    if (kind === 'file') await this.#file(item, path);
+  }
+
+  /** Waits for what is still on its way. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#pending);
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** Gives up what is on its way. */
+  async abandon(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#pending);
+  }
+
+  async #file(item: TarItem, path: string): Promise<void> {
+    const promised = promisedDigest(path);
+    const { head, rest } = await peeked(item.content());
+    const packed = packingOf(head) !== 'none';
+    const tar = !packed && isTar(head);
+    if (!tar && !packed && isDocument(head, promised, item.entry.size)) {
+      const document = await readDocument(path, rest(), this.#room);
+      this.#room -= document.bytes.length;
+      this.entries.set(path, document);
+      return;
+    }
+    const known = this.#read.foreknown(path, this.found);
+    if (known?.kind === 'unwanted') return;
+    await this.#content({ path, promised, tar, size: item.entry.size, chunks: rest() }, known);
+  }
+
+  async #content(
+    file: {
+      path: string;
+      promised: Digest | undefined;
+      tar: boolean;
+      size: number;
+      chunks: AsyncIterable<Buffer>;
+    },
+    known: { readonly diffId: DiffId } | undefined,
+  ): Promise<void> {
+    const { path, tar, size } = file;
+    const receiving: Receiving = {
+      lease: this.#read.lease,
+      signal: this.#signal,
+      onLayer: this.#read.onLayer(path, size),
+    };
+    const store = tar ? storeLayer : storeBlob;
+    const { consumed, entry } = await store(this.#context, { ...file, diffId: known?.diffId }, receiving);
+    const pending = entry
+      .then((stored) => void this.entries.set(path, stored))
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+        this.#stop.abort(error);
+      })
+      .finally(() => this.#pending.delete(pending));
+    this.#pending.add(pending);
+    await Promise.race([consumed, pending]);
+    while (this.#pending.size >= MOST_PENDING) await Promise.race(this.#pending);
+  }
+}
 
 const explain = (error: unknown): unknown => {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
@@ -204,4 +187,21 @@ const explain = (error: unknown): unknown => {
   return lade.code.startsWith('TAR_')
     ? libraryErrors.archiveUnreadable({ reason: lade.message }, error)
     : error;
+};
+
+/** Reads an archive in one pass: layers are stored as they come, whatever order it has. */
+export const readArchive = async (
+  context: Context,
+  stream: Readable,
+  read: ReadArchive,
+): Promise<ArchiveEntries> => {
+  const reading = new Reading(context, read);
+  try {
+    for await (const item of readTar(await archiveBytes(stream))) await reading.take(item);
+    await reading.settle();
+  } catch (error) {
+    await reading.abandon();
+    throw explain(error);
+  }
+  return reading.found;
 };

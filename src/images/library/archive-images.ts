@@ -1,28 +1,46 @@
 import * as z from 'zod/mini';
 import {
+  asImageId,
   canonicalString,
-  hostPlatform,
-  isImageConfigType,
-  parseManifest,
+  parseImageConfig,
   parseReference,
-  selectPlatform,
   sha256Of,
-  type Descriptor,
-  type ImageManifest,
+  type ImageConfig,
+  type ImageId,
 } from '#oci';
 import type { ArchiveEntries } from './archive-entries.ts';
-import { layoutPath } from './archive-plan.ts';
+import { layoutTops, type LayoutTop } from './archive-layout.ts';
+import { legacyImages } from './archive-legacy.ts';
 import { libraryErrors } from './errors.ts';
 
-/** An image that an archive describes. */
-export interface DescribedImage {
+/** An image of which the archive says only its configuration and its layers. */
+export interface ListedImage {
+  readonly id: ImageId;
+  /** The bytes that `parsed` was read from. */
   readonly config: Buffer;
+  readonly parsed: ImageConfig;
   /** Paths, lowest first. */
   readonly layers: readonly string[];
   /** Canonical. */
   readonly tags: readonly string[];
-  readonly manifest?: ImageManifest | undefined;
 }
+
+export interface DescribedImages {
+  readonly tops: readonly LayoutTop[];
+  readonly listed: readonly ListedImage[];
+  /** Images whose layers were left out, since the other side has them. */
+  readonly since: readonly SinceImage[];
+}
+
+/** What `save --since` left out. */
+export interface SinceImage {
+  readonly name: string;
+  readonly id: string;
+  readonly diffIds: readonly string[];
+}
+
+/** Where an archive says what it leaves out. */
+export const SINCE_FILE = 'since.json';
 
 const dockerManifest = z.array(
   z.object({
@@ -32,112 +50,71 @@ const dockerManifest = z.array(
   }),
 );
 
-const document = (entries: ArchiveEntries, path: string): Buffer => {
-  const entry = entries.get(path);
-  if (entry?.kind !== 'document') throw libraryErrors.archiveIncomplete({ path });
-  return entry.bytes;
-};
+const sinceFile = z.array(z.object({ name: z.string(), id: z.string(), diffIds: z.array(z.string()) }));
 
-const parseDockerManifest = (bytes: Buffer): z.infer<typeof dockerManifest> => {
+const parseDocument = <T>(schema: { parse(value: unknown): T }, bytes: Buffer, path: string): T => {
   try {
-    return dockerManifest.parse(JSON.parse(bytes.toString()));
+    return schema.parse(JSON.parse(bytes.toString()));
   } catch (error) {
-    throw libraryErrors.archiveUnreadable({ reason: 'its manifest.json has another form' }, error);
+    throw libraryErrors.archiveUnreadable({ reason: `its ${path} has another form` }, error);
   }
 };
 
-/** A document of the layout, checked against its descriptor. */
-const described = (entries: ArchiveEntries, descriptor: Descriptor): Buffer => {
-  const path = layoutPath(descriptor.digest);
-  const bytes = document(entries, path);
-  if (bytes.length !== descriptor.size || sha256Of(bytes) !== descriptor.digest) {
-    throw libraryErrors.archiveIncomplete({ path });
-  }
+const documentAt = (entries: ArchiveEntries, path: string): Buffer | undefined => {
+  const entry = entries.get(path);
+  return entry?.kind === 'document' ? entry.bytes : undefined;
+};
+
+const configAt = (entries: ArchiveEntries, path: string): Buffer => {
+  const bytes = documentAt(entries, path);
+  if (bytes === undefined) throw libraryErrors.archiveIncomplete({ path });
   return bytes;
 };
 
-const present = (entries: ArchiveEntries, descriptor: Descriptor): boolean =>
-  entries.get(layoutPath(descriptor.digest)) !== undefined;
+const canonicalTags = (tags: readonly string[] | null | undefined): readonly string[] =>
+  (tags ?? []).map((tag) => canonicalString(parseReference(tag)));
 
-interface Found {
-  readonly manifest: ImageManifest;
-  readonly descriptor: Descriptor;
-}
-
-/** The image manifest that a descriptor leads to: of several platforms, the one for this machine. */
-const follow = (entries: ArchiveEntries, descriptor: Descriptor): Found | undefined => {
-  const manifest = parseManifest(described(entries, descriptor), descriptor.mediaType);
-  if (manifest.kind === 'image') {
-    return isImageConfigType(manifest.config.mediaType) ? { manifest, descriptor } : undefined;
-  }
-  const here = manifest.manifests.filter((item) => present(entries, item));
-  const chosen = selectPlatform(here, hostPlatform()) ?? here[0];
-  return chosen === undefined
-    ? undefined
-    : follow(entries, { ...chosen, annotations: descriptor.annotations });
-};
-
-const layoutImages = (entries: ArchiveEntries): readonly Found[] => {
-  const entry = entries.get('index.json');
-  if (entry?.kind !== 'document') return [];
-  const index = parseManifest(entry.bytes);
-  if (index.kind !== 'index') throw libraryErrors.archiveUnreadable({ reason: 'its index.json is no index' });
-  return index.manifests
-    .filter((descriptor) => present(entries, descriptor))
-    .map((descriptor) => follow(entries, descriptor))
-    .filter((found) => found !== undefined);
-};
-
-/** The full name among the annotations of an index; a bare tag names nothing. */
-const nameOf = (descriptor: Descriptor): readonly string[] => {
-  const { annotations = {} } = descriptor;
-  const name =
-    annotations['io.containerd.image.name'] ?? annotations['org.opencontainers.image.ref.name'] ?? '';
-  if (!/[/:]/.test(name)) return [];
-  try {
-    return [canonicalString(parseReference(name))];
-  } catch {
-    return [];
-  }
-};
-
-const fromLayout = (entries: ArchiveEntries, found: readonly Found[]): readonly DescribedImage[] => {
-  const byManifest = Map.groupBy(found, ({ manifest }) => sha256Of(manifest.raw));
-  return [...byManifest.values()].flatMap((same) => {
-    const [first] = same;
-    if (first === undefined) return [];
-    return [
-      {
-        config: described(entries, first.manifest.config),
-        layers: first.manifest.layers.map((layer) => layoutPath(layer.digest)),
-        tags: same.flatMap(({ descriptor }) => nameOf(descriptor)),
-        manifest: first.manifest,
-      },
-    ];
+const listedImages = (entries: ArchiveEntries, bytes: Buffer): readonly ListedImage[] =>
+  parseDocument(dockerManifest, bytes, 'manifest.json').map((item) => {
+    const config = configAt(entries, item.Config);
+    return {
+      id: asImageId(sha256Of(config)),
+      config,
+      parsed: parseImageConfig(config),
+      layers: item.Layers ?? [],
+      tags: canonicalTags(item.RepoTags),
+    };
   });
+
+/** Gives the names of manifest.json to the images of the layout, where both tell of the same. */
+const merged = (tops: readonly LayoutTop[], listed: readonly ListedImage[]) => {
+  const isIn = ({ nodes }: LayoutTop, { id }: ListedImage): boolean =>
+    nodes.some(({ image }) => image?.manifest.config.digest === id);
+  return {
+    tops: tops.map((top) => {
+      const named = listed.filter((item) => isIn(top, item) && top === tops.find((one) => isIn(one, item)));
+      return { ...top, tags: [...new Set([...top.tags, ...named.flatMap((item) => item.tags)])] };
+    }),
+    listed: listed.filter((item) => !tops.some((top) => isIn(top, item))),
+  };
 };
 
 /**
- * The images of an archive: by its manifest.json (Docker), else by its index.json (OCI layout). `invalid-argument` when
- * it has neither.
+ * The images of an archive: by its index.json (OCI layout), its manifest.json (Docker), or the `repositories` of Docker
+ * before 1.10. `invalid-argument` when it has none of them.
  */
-export const describedImages = (entries: ArchiveEntries): readonly DescribedImage[] => {
-  const found = layoutImages(entries);
-  const listed = entries.get('manifest.json');
-  if (listed?.kind !== 'document') {
-    if (found.length > 0) return fromLayout(entries, found);
+export const describedImages = (entries: ArchiveEntries): DescribedImages => {
+  const index = documentAt(entries, 'index.json');
+  const manifest = documentAt(entries, 'manifest.json');
+  const left = documentAt(entries, SINCE_FILE);
+  const tops = index === undefined ? [] : layoutTops(entries, index);
+  const listed = manifest === undefined ? [] : listedImages(entries, manifest);
+  const old = tops.length + listed.length > 0 ? [] : legacyImages(entries);
+  if (tops.length + listed.length + old.length === 0) {
     throw libraryErrors.archiveUnreadable({
       reason: 'it has neither a manifest.json nor an index.json with images',
     });
   }
-  return parseDockerManifest(listed.bytes).map((item) => {
-    const config = document(entries, item.Config);
-    const id = sha256Of(config);
-    return {
-      config,
-      layers: item.Layers ?? [],
-      tags: (item.RepoTags ?? []).map((tag) => canonicalString(parseReference(tag))),
-      manifest: found.find(({ manifest }) => manifest.config.digest === id)?.manifest,
-    };
-  });
+  const since = left === undefined ? [] : parseDocument(sinceFile, left, SINCE_FILE);
+  return { ...merged(tops, [...listed, ...old]), since };
 };

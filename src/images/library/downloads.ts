@@ -48,7 +48,7 @@ interface Waiter {
 }
 
 /** Lets readers wait for bytes. */
-class Growth implements GrowingFile {
+export class Growth implements GrowingFile {
   #written = 0;
   #ended = false;
   #failure: { readonly reason: unknown } | undefined;

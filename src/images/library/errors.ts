@@ -1,6 +1,19 @@
 import { defineErrors } from '#errors';
 
 export const libraryErrors = defineErrors('library', {
+  invalidKeepLast: {
+    kind: 'invalid-argument',
+    message: (p: { value: string }) => `invalid number of images to keep: ${p.value}`,
+    hint: 'give a whole number that is not negative, such as --keep-last 3',
+  },
+  nothingToUndo: {
+    kind: 'not-found',
+    message: (p: { name: string | undefined }) =>
+      p.name === undefined
+        ? 'there is no deletion that could be undone'
+        : `no deletion of ${p.name} can be undone`,
+    hint: 'see `lade undo ls`; deleted images are kept for as long as `lade config get undo.keep` says',
+  },
   imageNotFound: {
     kind: 'not-found',
     message: (p: { name: string }) => `No such image: ${p.name}`,
@@ -124,6 +137,25 @@ export const libraryErrors = defineErrors('library', {
     message: (p: { path: string; expected: string; actual: string }) =>
       `layer ${p.path} of the archive has diff ID ${p.actual}, the configuration says ${p.expected}`,
     hint: 'the archive was altered or written wrongly; save the image again',
+  },
+  archivePlatformMissing: {
+    kind: 'not-found',
+    message: (p: { wanted: string; offered: string }) =>
+      `the archive has no image for ${p.wanted} (it has ${p.offered})`,
+    hint: 'leave --platform out, or name one of those',
+  },
+  sinceImageMissing: {
+    kind: 'failed-precondition',
+    message: (p: { name: string; id: string; diffId: string }) =>
+      `the archive was saved since ${p.name} (${p.id}) and leaves its layers out, but layer ${p.diffId} is not here`,
+    hint: (p: { name: string; id: string; diffId: string }) =>
+      `load or pull ${p.name} first, or save without --since`,
+  },
+  packingUnsupported: {
+    kind: 'unsupported',
+    message: (p: { packing: string; program: string }) =>
+      `the archive is packed by ${p.packing}, and the program ${p.program} is not on this machine`,
+    hint: 'install it, or unpack the archive first',
   },
   invalidChange: {
     kind: 'invalid-argument',

@@ -1,76 +1,44 @@
 import type { Readable } from 'node:stream';
 import type { Emit } from '#events';
-import { asImageId, parseImageConfig, type DiffId, type ImageConfig, type ImageManifest } from '#oci';
-import type { Lease, LayerBlob, NewImage } from '#store';
-import { readArchive, type ArchiveEntries } from './archive-entries.ts';
-import { describedImages, type DescribedImage } from './archive-images.ts';
+import {
+  asDiffId,
+  formatPlatform,
+  matchPlatform,
+  parsePlatform,
+  type DiffId,
+  type ImageId,
+  type Platform,
+} from '#oci';
+import type { ImageRecord, Lease } from '#store';
+import { readArchive, type ArchiveEntries, type Foreknown } from './archive-entries.ts';
+import {
+  describedImages,
+  type DescribedImages,
+  type ListedImage,
+  type SinceImage,
+} from './archive-images.ts';
+import { layoutPath } from './archive-plan.ts';
 import { announce, type Context } from './context.ts';
 import { describedBy, storedLayers } from './create-image.ts';
 import { libraryErrors } from './errors.ts';
+import { choose, loadLayout, unwantedPaths } from './load-layout.ts';
+import { placeLayers } from './load-layers.ts';
 import { shownReference } from './lookup.ts';
 import { layerProgress } from './progress.ts';
-import type { Cancellable, ImageView, LibraryEvent } from './types.ts';
+import type { ImageView, LibraryEvent, LoadOptions } from './types.ts';
 
-interface Load {
+/** One load on its way. */
+export interface Load {
   readonly entries: ArchiveEntries;
+  /** What the archive left out. */
+  readonly since: readonly SinceImage[];
   readonly lease: Lease;
   readonly emit: Emit<LibraryEvent>;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Makes one layer of the archive present as `diffId`. */
-const placeLayer = async (context: Context, load: Load, path: string, diffId: DiffId): Promise<void> => {
-  const entry = load.entries.get(path);
-  if (entry === undefined || entry.kind === 'document') throw libraryErrors.archiveIncomplete({ path });
-  if (entry.kind === 'layer') {
-    if (entry.diffId !== diffId) {
-      throw libraryErrors.archiveLayerMismatch({ path, expected: diffId, actual: entry.diffId });
-    }
-    return;
-  }
-  const source = { kind: 'file', path: context.store.blobs.path(entry.digest), compression: 'auto' } as const;
-  await context.layers.unpack(source, { expected: diffId, lease: load.lease, signal: load.signal });
-};
-
-/** The compressed layers as the manifest names them; undefined unless all are stored. */
-const transferredLayers = (
-  context: Context,
-  manifest: ImageManifest | undefined,
-): readonly LayerBlob[] | undefined => {
-  if (manifest === undefined || manifest.layers.length === 0) return undefined;
-  const stored = manifest.layers.every(({ digest }) => context.store.blobs.stat(digest) !== undefined);
-  return stored
-    ? manifest.layers.map(({ digest, size, mediaType }) => ({ digest, size, mediaType }))
-    : undefined;
-};
-
-const manifestOf = async (
-  context: Context,
-  image: DescribedImage,
-  lease: Lease,
-): Promise<Pick<NewImage, 'manifests' | 'blobs'>> => {
-  const layers = transferredLayers(context, image.manifest);
-  if (image.manifest === undefined || layers === undefined) return {};
-  const { digest } = await context.store.blobs.put(image.manifest.raw, { lease });
-  return {
-    manifests: [{ digest, mediaType: image.manifest.mediaType }],
-    blobs: layers.map((layer) => layer.digest),
-  };
-};
-
-const linkLayers = async (
-  context: Context,
-  config: ImageConfig,
-  manifest: ImageManifest | undefined,
-): Promise<void> => {
-  for (const [index, blob] of (transferredLayers(context, manifest) ?? []).entries()) {
-    const diffId = config.rootfs.diffIds[index];
-    if (diffId !== undefined) await context.store.images.linkLayerBlob(diffId, blob);
-  }
-};
-
-const warnOfRenames = (context: Context, load: Load, image: DescribedImage, id: string): void => {
-  for (const tag of image.tags) {
+const warnOfRenames = (context: Context, load: Load, tags: readonly string[], id: ImageId): void => {
+  for (const tag of tags) {
     const before = context.store.images.byReference(tag);
     if (before === undefined || before.id === id) continue;
     const shown = shownReference(tag);
@@ -81,38 +49,123 @@ const warnOfRenames = (context: Context, load: Load, image: DescribedImage, id: 
   }
 };
 
-const loadOne = async (context: Context, load: Load, image: DescribedImage): Promise<ImageView> => {
-  const { store } = context;
-  const config = parseImageConfig(image.config);
-  const { diffIds } = config.rootfs;
-  if (image.layers.length !== diffIds.length) {
-    throw libraryErrors.layerCountMismatch({ layers: image.layers.length, diffIds: diffIds.length });
-  }
-  for (const [index, path] of image.layers.entries()) {
-    const diffId = diffIds[index];
-    if (diffId !== undefined) await placeLayer(context, load, path, diffId);
-  }
-  const { digest } = await store.blobs.put(image.config, { lease: load.lease });
-  warnOfRenames(context, load, image, digest);
-  const record = await store.images.put({
-    id: asImageId(digest),
-    ...describedBy(config),
-    layers: storedLayers(context, diffIds),
+const loadListed = async (context: Context, load: Load, image: ListedImage): Promise<ImageRecord> => {
+  await placeLayers(context, load, { config: image.parsed, paths: image.layers });
+  await context.store.blobs.put(image.config, { lease: load.lease });
+  warnOfRenames(context, load, image.tags, image.id);
+  return context.store.images.put({
+    id: image.id,
+    ...describedBy(image.parsed),
+    layers: storedLayers(context, image.parsed.rootfs.diffIds),
     tags: image.tags,
-    ...(await manifestOf(context, image, load.lease)),
   });
-  await linkLayers(context, config, image.manifest);
-  return context.lookup.view(record);
 };
 
-const tell = (context: Context, load: Load, view: ImageView, image: DescribedImage): void => {
+const tell = (context: Context, load: Load, view: ImageView, tags: readonly string[]): void => {
   announce(context, 'load', view.id);
-  for (const tag of image.tags.map(shownReference)) {
+  for (const tag of tags.map(shownReference)) {
     announce(context, 'tag', view.id, tag);
     load.emit({ kind: 'loaded', image: view.id, reference: tag, message: `Loaded image: ${tag}` });
   }
-  if (image.tags.length > 0) return;
+  if (tags.length > 0) return;
   load.emit({ kind: 'loaded', image: view.id, message: `Loaded image ID: ${view.id}` });
+};
+
+const isListedWanted = ({ parsed }: ListedImage, platforms: readonly Platform[] | undefined): boolean =>
+  platforms?.some((platform) => matchPlatform(parsed, platform)) ?? true;
+
+const notThere = (platforms: readonly Platform[], described: DescribedImages): Error => {
+  const offered = [
+    ...described.listed.map((image) => image.parsed),
+    ...described.tops.flatMap(({ nodes }) => nodes.flatMap(({ image }) => image?.config ?? [])),
+  ];
+  return libraryErrors.archivePlatformMissing({
+    wanted: platforms.map(formatPlatform).join(', '),
+    offered: [...new Set(offered.map(formatPlatform))].join(', ') || 'none',
+  });
+};
+
+const loadAll = async (
+  context: Context,
+  load: Load,
+  { described, platforms }: { described: DescribedImages; platforms: readonly Platform[] | undefined },
+): Promise<readonly ImageView[]> => {
+  const views: ImageView[] = [];
+  const add = (record: ImageRecord, tags: readonly string[]): void => {
+    const view = context.lookup.view(record);
+    tell(context, load, view, tags);
+    views.push(view);
+  };
+  for (const image of described.listed.filter((one) => isListedWanted(one, platforms)))
+    add(await loadListed(context, load, image), image.tags);
+  for (const layout of described.tops) {
+    const chosen = choose(layout, platforms);
+    if (chosen === undefined) continue;
+    if (chosen.main !== undefined)
+      warnOfRenames(context, load, layout.tags, chosen.main.manifest.config.digest as ImageId);
+    add(await loadLayout(context, load, { layout, chosen }), layout.tags);
+  }
+  if (views.length === 0 && platforms !== undefined) throw notThere(platforms, described);
+  return views;
+};
+
+type Foreknowledge = (path: string, before: ArchiveEntries) => Foreknown;
+
+/** Of archives whose documents come first: which layers are unpacked as they come, and which nobody wants. */
+const planned = (described: DescribedImages, platforms: readonly Platform[] | undefined) => {
+  const unwanted = new Set(described.tops.flatMap((layout) => [...unwantedPaths(layout, platforms)]));
+  const layers = new Map<string, DiffId>();
+  for (const layout of described.tops) {
+    const main = choose(layout, platforms)?.main;
+    if (main?.config.os !== 'linux') continue;
+    for (const [index, { digest }] of main.manifest.layers.entries()) {
+      const diffId = main.config.rootfs.diffIds[index];
+      if (diffId !== undefined) layers.set(layoutPath(digest), diffId);
+    }
+  }
+  return { unwanted, layers };
+};
+
+const createForeknowledge = (
+  platforms: readonly Platform[] | undefined,
+  hints: LoadOptions['knownLayer'],
+): Foreknowledge => {
+  let plan: ReturnType<typeof planned> | undefined;
+  const planOf = (before: ArchiveEntries): ReturnType<typeof planned> => {
+    try {
+      return planned(describedImages(before), platforms);
+    } catch {
+      // The documents come later, or are wrong, which the end of the archive shows.
+      return { unwanted: new Set(), layers: new Map() };
+    }
+  };
+  return (path, before) => {
+    const hinted = hints?.(path, (at) => {
+      const entry = before.get(at);
+      return entry?.kind === 'document' ? entry.bytes : undefined;
+    });
+    if (hinted !== undefined) return { kind: 'layer', diffId: hinted };
+    if (before.get('index.json') === undefined) return undefined;
+    plan ??= planOf(before);
+    if (plan.unwanted.has(path)) return { kind: 'unwanted' };
+    const diffId = plan.layers.get(path);
+    return diffId === undefined ? undefined : { kind: 'layer', diffId: asDiffId(diffId) };
+  };
+};
+
+const read = async (
+  context: Context,
+  stream: Readable,
+  options: LoadOptions & { readonly lease: Lease; readonly emit: Emit<LibraryEvent> },
+): Promise<ArchiveEntries> => {
+  const { lease, signal, emit, platforms } = options;
+  const onLayer = (path: string, size: number): ((current: number) => void) => {
+    const [hex = path] = /[0-9a-f]{12,}/.exec(path) ?? [];
+    const progress = layerProgress(emit, hex.slice(0, 12));
+    return (current) => progress.count('Loading layer', current, size);
+  };
+  const foreknown = createForeknowledge(platforms?.map(parsePlatform), options.knownLayer);
+  return readArchive(context, stream, { lease, signal, onLayer, foreknown });
 };
 
 /** `docker load`. The archive is read once; a failure leaves the images that were loaded before it, and nothing else. */
@@ -120,24 +173,16 @@ export const loadImages = async (
   context: Context,
   stream: Readable,
   emit: Emit<LibraryEvent>,
-  options: Cancellable = {},
+  options: LoadOptions = {},
 ): Promise<readonly ImageView[]> => {
   const { signal } = options;
+  const platforms = options.platforms?.map(parsePlatform);
   try {
     await using lease = await context.store.leases.create({ label: 'load' });
-    const onLayer = (path: string, size: number): void => {
-      const [hex = path] = /[0-9a-f]{12,}/.exec(path) ?? [];
-      layerProgress(emit, hex.slice(0, 12)).count('Loading layer', size, size);
-    };
-    const entries = await readArchive(context, stream, { lease, signal, onLayer });
-    const load = { entries, lease, emit, signal };
-    const views: ImageView[] = [];
-    for (const image of describedImages(entries)) {
-      const view = await loadOne(context, load, image);
-      tell(context, load, view, image);
-      views.push(view);
-    }
-    return views;
+    const entries = await read(context, stream, { ...options, lease, emit });
+    const described = describedImages(entries);
+    const load = { entries, since: described.since, lease, emit, signal };
+    return await loadAll(context, load, { described, platforms });
   } catch (error) {
     stream.destroy();
     // The caller learns what went wrong first, not what the clearing up met.

@@ -1,143 +1,174 @@
 import { Readable } from 'node:stream';
-import { descriptorToJson, hexOf, familiarName, parseReference, repositoryName, MEDIA_TYPES } from '#oci';
-import type { ImageRecord, Lease } from '#store';
-import { writeTar, type TarSource } from '#tar';
-import { layoutPath, planImage, type ArchiveFile, type ArchiveImage } from './archive-plan.ts';
+import {
+  formatPlatform,
+  matchPlatform,
+  parsePlatform,
+  parseReference,
+  repositoryName,
+  type Platform,
+} from '#oci';
+import { tarErrors } from '#tar';
+import type { ImageRecord, ImageReference, Lease, ManifestLink, TargetRecord } from '#store';
+import { archiveParts, type Archive, type ArchivePart, type NamedTop } from './archive-documents.ts';
+import type { SinceImage } from './archive-images.ts';
+import { layoutPath, type ArchiveFile, type Left } from './archive-plan.ts';
+import { isCompound, topOfImage, topOfTarget, type ArchiveTop } from './archive-target.ts';
 import { announce, type Context } from './context.ts';
-import { shownReference, storedReference } from './lookup.ts';
-import type { Cancellable } from './types.ts';
+import { libraryErrors } from './errors.ts';
+import { storedReference } from './lookup.ts';
+import type { SaveOptions } from './types.ts';
 
-/** An image with the names under which it goes into the archive. */
+/** What a name means, with the names under which it goes into the archive. */
 interface Selected {
   readonly record: ImageRecord;
+  readonly target: TargetRecord | undefined;
   readonly tags: Set<string>;
+  /** As it was asked for. */
+  readonly name: string;
 }
 
-/** Canonical tags that a name means; a repository without a tag means all its tags. */
-const tagsMeant = (context: Context, name: string): readonly string[] => {
-  const { record, named } = context.lookup.find(name);
-  if (named.kind === 'id' || named.reference.digest !== undefined) return [];
-  const tag = storedReference(named.reference);
-  return context.store.images.byReference(tag)?.id === record.id ? [tag] : [];
-};
-
-const repositoryTags = (context: Context, name: string): readonly string[] => {
+const repositoryTags = (context: Context, name: string): readonly ImageReference[] => {
   if (/^(sha256:)?[0-9a-f]{64}$/.test(name)) return [];
   const reference = parseReference(name, { defaultTag: false });
   if (reference.tag !== undefined || reference.digest !== undefined) return [];
   const prefix = `${repositoryName(reference)}:`;
   return context.store.images
     .references()
-    .filter((item) => item.kind === 'tag' && item.reference.startsWith(prefix))
-    .map((item) => item.reference);
+    .filter((item) => item.kind === 'tag' && item.reference.startsWith(prefix));
 };
 
+const targetOf = (context: Context, link: ManifestLink | undefined): TargetRecord | undefined =>
+  link === undefined ? undefined : context.store.images.target(link.digest);
+
+const selectOne = (context: Context, name: string): Omit<Selected, 'tags'> & { tag: string | undefined } => {
+  const { record, named, reference } = context.lookup.find(name);
+  const isTag = named.kind === 'reference' && named.reference.digest === undefined;
+  const tag = isTag && reference !== undefined ? storedReference(named.reference) : undefined;
+  return { record, target: targetOf(context, reference?.target), name, tag };
+};
+
+/** A repository without a tag means all its tags. */
 const select = (context: Context, names: readonly string[]): readonly Selected[] => {
   const chosen = new Map<string, Selected>();
-  const add = (record: ImageRecord, tags: readonly string[]): void => {
-    const known = chosen.get(record.id) ?? { record, tags: new Set() };
-    for (const tag of tags) known.tags.add(tag);
-    chosen.set(record.id, known);
+  const add = ({ tag, ...one }: ReturnType<typeof selectOne>): void => {
+    const key = `${one.record.id} ${one.target?.digest ?? ''}`;
+    const known = chosen.get(key) ?? { ...one, tags: new Set() };
+    if (tag !== undefined) known.tags.add(tag);
+    chosen.set(key, known);
   };
   for (const name of names) {
     const tags = repositoryTags(context, name);
-    for (const tag of tags) add(context.lookup.find(tag).record, [tag]);
-    if (tags.length === 0) add(context.lookup.find(name).record, tagsMeant(context, name));
+    for (const { reference } of tags) add(selectOne(context, reference));
+    if (tags.length === 0) add(selectOne(context, name));
   }
   return [...chosen.values()];
 };
 
-const jsonFile = (path: string, value: unknown): TarSource => {
-  const content = Buffer.from(`${JSON.stringify(value)}\n`);
-  return { path, kind: 'file', mode: 0o644, size: content.length, content };
+/** The images that a name stands for and that are here. */
+const imagesOf = (context: Context, { record, target }: Selected): readonly ImageRecord[] => {
+  const members = (target?.members ?? [])
+    .map(({ image }) => (image === undefined ? undefined : context.store.images.get(image)))
+    .filter((image) => image !== undefined);
+  return members.some((member) => member.id === record.id) ? members : [record, ...members];
 };
 
-const directory = (path: string): TarSource => ({ path, kind: 'directory', mode: 0o755 });
-
-/** manifest.json of a Docker archive. */
-const dockerManifest = (images: readonly ArchiveImage[]): unknown =>
-  images.map(({ record, tags, layers }) => ({
-    Config: layoutPath(record.id),
-    RepoTags: tags.length === 0 ? null : tags.map(shownReference),
-    Layers: layers.map(layoutPath),
-  }));
-
-/** The file `repositories` that readers from before manifest.json look for. */
-const repositories = (images: readonly ArchiveImage[]): unknown => {
-  const found: Record<string, Record<string, string>> = {};
-  for (const { tags, layers } of images) {
-    for (const tag of tags.map((text) => parseReference(text))) {
-      const name = familiarName(tag);
-      const top = layers.at(-1);
-      found[name] = { ...found[name], [tag.tag ?? 'latest']: top === undefined ? '' : hexOf(top) };
-    }
-  }
-  return found;
+/** The images for the platforms asked for; each platform must have one. */
+const wantedImages = (
+  context: Context,
+  selected: Selected,
+  platforms: readonly Platform[],
+): readonly ImageRecord[] => {
+  const offered = imagesOf(context, selected).filter((image) => image.kind === 'image');
+  const wanted = platforms.map((platform) => {
+    const found = offered.find((image) => matchPlatform(image.platform, platform));
+    if (found !== undefined) return found;
+    throw libraryErrors.wrongPlatform({
+      name: selected.name,
+      wanted: formatPlatform(platform),
+      found: offered.map((image) => formatPlatform(image.platform)).join(', '),
+    });
+  });
+  return [...new Map(wanted.map((image) => [image.id, image])).values()];
 };
 
-const ociIndex = (images: readonly ArchiveImage[]): unknown => ({
-  schemaVersion: 2,
-  mediaType: MEDIA_TYPES.ociIndex,
-  manifests: images.flatMap(({ record, tags, manifest }) => {
-    const plain = { ...manifest, platform: record.platform };
-    if (tags.length === 0) return [descriptorToJson(plain)];
-    return tags.map((tag) =>
-      descriptorToJson({
-        ...plain,
-        annotations: {
-          'io.containerd.image.name': tag,
-          'org.opencontainers.image.ref.name': parseReference(tag).tag ?? 'latest',
-        },
-      }),
-    );
-  }),
-});
-
-const fileSource = ({ digest, size, content }: ArchiveFile): TarSource => ({
-  path: layoutPath(digest),
-  kind: 'file',
-  mode: 0o644,
-  size,
-  content: typeof content === 'function' ? content() : content,
-});
-
-function* sources(images: readonly ArchiveImage[]): Generator<TarSource, void, undefined> {
-  const files = new Map(
-    images.flatMap((image) => image.files).map((file) => [layoutPath(file.digest), file]),
-  );
-  yield directory('blobs/');
-  for (const algorithm of new Set(
-    [...files.keys()].map((path) => path.slice(0, path.lastIndexOf('/') + 1)),
-  )) {
-    yield directory(algorithm);
-  }
-  for (const file of files.values()) yield fileSource(file);
-  yield jsonFile('index.json', ociIndex(images));
-  yield jsonFile('manifest.json', dockerManifest(images));
-  yield jsonFile('oci-layout', { imageLayoutVersion: '1.0.0' });
-  yield jsonFile('repositories', repositories(images));
+interface Plan {
+  readonly left: Left;
+  readonly platforms: readonly Platform[] | undefined;
 }
 
+const topFor = async (context: Context, selected: Selected, plan: Plan): Promise<ArchiveTop> => {
+  const { left, platforms } = plan;
+  const { target } = selected;
+  const wanted = platforms === undefined ? undefined : wantedImages(context, selected, platforms);
+  const main = wanted?.find((image) => image.id === selected.record.id) ?? wanted?.[0] ?? selected.record;
+  const single = wanted !== undefined && wanted.length === 1;
+  if (target === undefined || !isCompound(target) || single) {
+    if (main.kind !== 'artifact') return topOfImage(context, main, left);
+  }
+  const only = wanted === undefined ? undefined : new Set<string>(wanted.map((image) => image.id));
+  const [link] = main.manifests;
+  const whole = target ?? (link === undefined ? undefined : targetOf(context, link));
+  const top = whole === undefined ? undefined : await topOfTarget(context, whole, { main, only, left });
+  return top ?? topOfImage(context, main, left);
+};
+
 const protectAll = async (context: Context, selected: readonly Selected[], lease: Lease): Promise<void> => {
-  for (const { record } of selected) {
-    await lease.protect('blob', record.id);
-    for (const { digest } of record.manifests) await lease.protect('blob', digest);
-    for (const diffId of record.diffIds) {
-      await lease.protect('layer', diffId);
-      for (const { digest } of context.store.images.layerBlobs(diffId)) await lease.protect('blob', digest);
+  for (const one of selected) {
+    for (const { manifest } of one.target?.members ?? []) await lease.protect('blob', manifest.digest);
+    if (one.target !== undefined) await lease.protect('blob', one.target.digest);
+    for (const record of imagesOf(context, one)) {
+      await lease.protect('image', record.id);
+      await lease.protect('blob', record.id);
+      for (const { digest } of record.manifests) await lease.protect('blob', digest);
+      for (const diffId of record.diffIds) {
+        await lease.protect('layer', diffId);
+        for (const { digest } of context.store.images.layerBlobs(diffId)) await lease.protect('blob', digest);
+      }
     }
   }
+};
+
+const tooShort = (file: ArchiveFile, written: number): Error =>
+  tarErrors.notWritable({
+    path: layoutPath(file.digest),
+    reason: `it has ${written} bytes, not ${file.size}`,
+  });
+
+async function* contentOf(file: ArchiveFile): AsyncGenerator<Uint8Array, void, undefined> {
+  const content = typeof file.content === 'function' ? file.content() : [file.content];
+  let written = 0;
+  for await (const chunk of content as AsyncIterable<Uint8Array>) {
+    written += chunk.length;
+    if (written > file.size) break;
+    yield chunk;
+  }
+  if (written !== file.size) throw tooShort(file, written);
+}
+
+async function* bytesOf(parts: Iterable<ArchivePart>): AsyncGenerator<Uint8Array, void, undefined> {
+  for (const part of parts) {
+    if (!(part instanceof Uint8Array)) yield* contentOf(part);
+    else if (part.length > 0) yield part;
+  }
+}
+
+const sinceOf = (context: Context, name: string): SinceImage => {
+  const { record } = context.lookup.find(name);
+  return { name, id: record.id, diffIds: record.diffIds };
 };
 
 async function* archive(
   context: Context,
   selected: readonly Selected[],
+  { since, ...plan }: Plan & Pick<Archive, 'since'>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   await using lease = await context.store.leases.create({ label: 'save' });
   await protectAll(context, selected, lease);
-  const images: ArchiveImage[] = [];
-  for (const { record, tags } of selected) images.push(await planImage(context, record, [...tags]));
-  yield* writeTar(sources(images));
+  const tops: NamedTop[] = [];
+  for (const one of selected) {
+    tops.push({ ...(await topFor(context, one, plan)), tags: [...one.tags] });
+  }
+  yield* bytesOf(archiveParts({ tops, since }));
   for (const { record } of selected) announce(context, 'save', record.id);
 }
 
@@ -145,11 +176,17 @@ async function* archive(
 export const saveImages = (
   context: Context,
   names: readonly string[],
-  options: Cancellable = {},
+  options: SaveOptions = {},
 ): Readable => {
   const selected = select(context, names);
   const { signal } = options;
-  return Readable.from(archive(context, selected), {
+  const since = (options.since ?? []).map((name) => sinceOf(context, name));
+  const left: Left = new Set(
+    (options.since ?? []).flatMap((name) => context.lookup.find(name).record.diffIds),
+  );
+  const platforms = options.platforms?.map(parsePlatform);
+  if (platforms !== undefined) for (const one of selected) wantedImages(context, one, platforms);
+  return Readable.from(archive(context, selected, { since, left, platforms }), {
     objectMode: false,
     highWaterMark: 256 * 1024,
     ...(signal === undefined ? {} : { signal }),

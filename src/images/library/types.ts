@@ -3,7 +3,7 @@ import type { Credentials, RegistryClient } from '#distribution';
 import type { Emit } from '#events';
 import type { LayerStore } from '#layers';
 import type { ContainerConfig, Digest, DiffId, ImageConfig, ImageId } from '#oci';
-import type { Collected, Holder, Holds, ImageRecord, ImageStore, Lease, LeaseOptions } from '#store';
+import type { Collected, Content, Holder, Holds, ImageRecord, ImageStore, Lease, LeaseOptions } from '#store';
 
 export type LayerStatus =
   | 'Pulling fs layer'
@@ -70,6 +70,8 @@ export interface LibraryDependencies {
   readonly emit?: Emit<ImageEvent> | undefined;
   /** Whether the container that holds an image runs; a stopped one lets go of its image when forced. */
   readonly isRunning?: ((containerId: string) => boolean) | undefined;
+  /** How long deleted images can be brought back, in milliseconds; 0, and nothing, mean not at all. */
+  readonly keepDeletedMs?: (() => number) | undefined;
 }
 
 export interface Cancellable {
@@ -175,6 +177,25 @@ export interface HistoryItem {
   readonly Comment: string;
 }
 
+export interface SaveOptions extends Cancellable {
+  /** `os/arch[/variant]`: only these images of an index; `not-found` when one is not here. All unless given. */
+  readonly platforms?: readonly string[] | undefined;
+  /** Images whose layers the other side has: they are left out. */
+  readonly since?: readonly string[] | undefined;
+}
+
+export interface LoadOptions extends Cancellable {
+  /** `os/arch[/variant]`: only images for one of these. All that the archive has unless given. */
+  readonly platforms?: readonly string[] | undefined;
+  /**
+   * What the caller knows of a file before it is read: the layer it is. It gets the path, and the documents that came
+   * before it.
+   */
+  readonly knownLayer?:
+    | ((path: string, document: (path: string) => Buffer | undefined) => DiffId | undefined)
+    | undefined;
+}
+
 export interface ImportRequest extends Cancellable {
   /** A tar of a root file system, plain or compressed by gzip or zstd. */
   readonly stream: Readable;
@@ -197,12 +218,59 @@ export interface PruneRequest {
   readonly all?: boolean | undefined;
   /** `until`, `label`, `label!`. */
   readonly filters?: Readonly<Record<string, readonly string[]>> | undefined;
+  /** Also tags beyond the newest so many of their repository. */
+  readonly keepLast?: number | undefined;
+  /** Frees the space at once, also that of earlier deletions: nothing can be undone. */
+  readonly purge?: boolean | undefined;
+  /** What was asked for, shown by `undo ls`; `image prune` unless given. */
+  readonly cause?: string | undefined;
+  /** Containers that will be gone, and so hold nothing; for an outlook. */
+  readonly without?: ReadonlySet<string> | undefined;
+  /** Kinds of holders that will be gone; for an outlook. */
+  readonly holders?: readonly string[] | undefined;
 }
 
 export interface Pruned {
   readonly removed: readonly Removal[];
-  /** Bytes on disk that became free. */
+  /** Bytes that the file system got back. */
   readonly reclaimed: number;
+  /** Bytes that are kept so that this can be undone. */
+  readonly held: number;
+}
+
+/** What a prune would do. */
+export interface PruneOutlook {
+  /** Names, and IDs of images without one. */
+  readonly names: readonly string[];
+  readonly reclaimed: number;
+  readonly held: number;
+  readonly gone: {
+    readonly images: ReadonlySet<ImageId>;
+    readonly holders: ReadonlySet<string>;
+    readonly snapshots: ReadonlySet<string>;
+  };
+}
+
+/** A deletion that can be undone, with names as Docker shows them. */
+export interface UndoEntry {
+  readonly id: string;
+  readonly cause: string;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly expiresAt: number;
+  readonly images: readonly ImageId[];
+  readonly names: readonly string[];
+  /** Bytes on disk that only this entry keeps. */
+  readonly bytes: number;
+}
+
+export interface Undone {
+  readonly images: readonly ImageId[];
+  readonly names: readonly string[];
+  /** Names that mean another image now and were left there. */
+  readonly taken: readonly { readonly name: string; readonly image: ImageId; readonly by: ImageId }[];
+  /** Names whose image was deleted later. */
+  readonly lost: readonly string[];
 }
 
 export interface ImageUsage {
@@ -247,16 +315,33 @@ export interface Library {
     emit?: Emit<LibraryEvent>,
   ): Promise<{ readonly digest: Digest; readonly size: number }>;
   tag(source: string, target: string): Promise<void>;
-  /** What `docker rmi` does; frees the content that nothing else needs. */
-  remove(name: string, options?: RemoveOptions): Promise<readonly Removal[]>;
+  /** What `docker rmi` does. What it deletes can be brought back for a while, or else its content is freed. */
+  remove(
+    name: string,
+    options?: RemoveOptions & {
+      /** Frees the space at once: this cannot be undone. */
+      readonly purge?: boolean | undefined;
+    },
+  ): Promise<readonly Removal[]>;
   prune(request?: PruneRequest): Promise<Pruned>;
+  /** What `prune` would do now. */
+  pruneOutlook(request?: PruneRequest): Promise<PruneOutlook>;
+  /** What can be brought back, newest first. */
+  deletions(): Promise<readonly UndoEntry[]>;
+  /** Brings back the last deletion, one by its ID, or the image of a name or ID wherever it was deleted last. */
+  undo(what?: string): Promise<Undone>;
+  /** Gives up what is kept beyond its time, or all of it; bytes that became free. */
+  letGoDeleted(which: 'expired' | 'all' | 'oldest'): Promise<number>;
   list(options?: ListOptions): readonly ImageSummary[];
   inspect(name: string, options?: ResolveOptions): ImageInspect;
   history(name: string): readonly HistoryItem[];
   /** A tar that is a Docker archive and an OCI layout. Errors of names come at once, those of content by the stream. */
-  save(names: readonly string[], options?: Cancellable): Promise<Readable>;
-  /** Docker archives (old and new) and OCI layouts, plain or compressed by gzip or zstd. */
-  load(stream: Readable, emit?: Emit<LibraryEvent>, options?: Cancellable): Promise<readonly ImageView[]>;
+  save(names: readonly string[], options?: SaveOptions): Promise<Readable>;
+  /**
+   * Docker archives (old and new) and OCI layouts, plain or compressed by gzip, zstd, bzip2 or xz (the last two by the
+   * machine's programs).
+   */
+  load(stream: Readable, emit?: Emit<LibraryEvent>, options?: LoadOptions): Promise<readonly ImageView[]>;
   import(request: ImportRequest): Promise<ImageView>;
   /** Records an image of stored layers; for builder and commit. */
   createImage(request: CreateImageRequest): Promise<ImageView>;
@@ -267,6 +352,11 @@ export interface Library {
   /** Protects layers that are being made, until an image or a hold names them. */
   lease(options: LeaseOptions): Promise<Lease>;
   /** Deletes content that nothing names; with `resumable` also what unfinished pulls keep. */
-  collect(options?: Cancellable & { readonly resumable?: boolean | undefined }): Promise<Collected>;
+  collect(
+    options?: Cancellable & {
+      readonly resumable?: boolean | undefined;
+      readonly only?: Content | undefined;
+    },
+  ): Promise<Collected>;
   usage(): LibraryUsage;
 }

@@ -1,0 +1,108 @@
+import { descriptorToJson, familiarName, hexOf, parseReference, MEDIA_TYPES } from '#oci';
+import { TAR_END, encodeTarHeader, tarPadding, type TarHeader } from '#tar';
+import { SINCE_FILE, type SinceImage } from './archive-images.ts';
+import { layoutPath, type ArchiveFile } from './archive-plan.ts';
+import type { ArchiveTop } from './archive-target.ts';
+import { shownReference } from './lookup.ts';
+
+/** What goes into the archive, with the names under which it does. */
+export interface NamedTop extends ArchiveTop {
+  /** Canonical. */
+  readonly tags: readonly string[];
+}
+
+export interface Archive {
+  readonly tops: readonly NamedTop[];
+  readonly since: readonly SinceImage[];
+}
+
+/** Content of the archive between its headers. */
+export type ArchivePart = Uint8Array | ArchiveFile;
+
+const json = (value: unknown): Buffer => Buffer.from(`${JSON.stringify(value)}\n`);
+
+const file = (path: string, size: number): TarHeader => ({ path, kind: 'file', mode: 0o644, size });
+
+/** manifest.json of a Docker archive. */
+const dockerManifest = (tops: readonly NamedTop[]): unknown =>
+  tops.flatMap(({ images, tags }) =>
+    images.map(({ record, layers }) => ({
+      Config: layoutPath(record.id),
+      RepoTags: tags.length === 0 ? null : tags.map(shownReference),
+      Layers: layers.map(layoutPath),
+    })),
+  );
+
+/** The file `repositories` that readers from before manifest.json look for. */
+const repositories = (tops: readonly NamedTop[]): unknown => {
+  const found: Record<string, Record<string, string>> = {};
+  for (const { tags, images } of tops) {
+    for (const tag of tags.map((text) => parseReference(text))) {
+      const name = familiarName(tag);
+      const top = images[0]?.layers.at(-1);
+      found[name] = { ...found[name], [tag.tag ?? 'latest']: top === undefined ? '' : hexOf(top) };
+    }
+  }
+  return found;
+};
+
+const ociIndex = (tops: readonly NamedTop[]): unknown => ({
+  schemaVersion: 2,
+  mediaType: MEDIA_TYPES.ociIndex,
+  manifests: tops.flatMap(({ descriptor, tags }) => {
+    if (tags.length === 0) return [descriptorToJson(descriptor)];
+    return tags.map((tag) =>
+      descriptorToJson({
+        ...descriptor,
+        annotations: {
+          'io.containerd.image.name': tag,
+          'org.opencontainers.image.ref.name': parseReference(tag).tag ?? 'latest',
+        },
+      }),
+    );
+  }),
+});
+
+const asUnique = (files: readonly ArchiveFile[]): readonly ArchiveFile[] => [
+  ...new Map(files.map((one) => [one.digest, one])).values(),
+];
+
+function* small(path: string, content: Buffer): Generator<ArchivePart, void, undefined> {
+  yield encodeTarHeader(file(path, content.length));
+  yield content;
+  yield Buffer.alloc(tarPadding(content.length));
+}
+
+function* blobs(files: readonly ArchiveFile[]): Generator<ArchivePart, void, undefined> {
+  for (const one of files) {
+    yield encodeTarHeader(file(layoutPath(one.digest), one.size));
+    yield one;
+    yield Buffer.alloc(tarPadding(one.size));
+  }
+}
+
+const directory = (path: string): Buffer => encodeTarHeader({ path, kind: 'directory', mode: 0o755 });
+
+/**
+ * The parts of an archive that is a Docker archive and an OCI layout at once. What describes comes first, so that a
+ * reader knows each layer when it comes. The same images give the same bytes.
+ */
+export function* archiveParts({ tops, since }: Archive): Generator<ArchivePart, void, undefined> {
+  const documents = asUnique(tops.flatMap((top) => top.documents));
+  const described = new Set(documents.map((one) => one.digest));
+  const content = asUnique(tops.flatMap((top) => top.files)).filter((one) => !described.has(one.digest));
+  yield* small('oci-layout', json({ imageLayoutVersion: '1.0.0' }));
+  yield* small('index.json', json(ociIndex(tops)));
+  const listed = dockerManifest(tops);
+  if (tops.some((top) => top.images.length > 0)) {
+    yield* small('manifest.json', json(listed));
+    yield* small('repositories', json(repositories(tops)));
+  }
+  if (since.length > 0) yield* small(SINCE_FILE, json(since));
+  yield directory('blobs/');
+  const algorithms = [...documents, ...content].map(({ digest }) => digest.slice(0, digest.indexOf(':')));
+  for (const algorithm of new Set(algorithms)) yield directory(`blobs/${algorithm}/`);
+  yield* blobs(documents);
+  yield* blobs(content);
+  yield TAR_END;
+}
