@@ -5,6 +5,7 @@ import { fetchBlob, hasBlob } from './blobs.ts';
 import { distributionErrors } from './errors.ts';
 import { listReferrers, listTags } from './lists.ts';
 import { fetchManifest, headManifest, pushManifest, removeManifest, type Place } from './manifests.ts';
+import { addToReferrersTag, referrerEntry, subjectIn } from './referrers-tag.ts';
 import { createSession, type Session, type SessionOptions } from './session.ts';
 import { createSources, fromFirst, type MirrorSession, type Sessions, type Sources } from './sources.ts';
 import type {
@@ -138,8 +139,16 @@ const createRepository = (
       uploads.delete(descriptor.digest);
       await pushBlob(await origin(), { ...o, descriptor, open, location, retry: options.retry });
     },
-    pushManifest: async (target, manifest, o = {}) =>
-      pushManifest(await origin(), target, { ...manifest, ...o }),
+    pushManifest: async (target, manifest, o = {}) => {
+      const at = await origin();
+      const { descriptor, listed } = await pushManifest(at, target, { ...manifest, ...o });
+      const subject = subjectIn(manifest.bytes, manifest.mediaType);
+      if (subject !== undefined && !listed) {
+        const entry = referrerEntry(manifest.bytes, descriptor);
+        await addToReferrersTag(at, { subject, descriptor: entry, signal: o.signal });
+      }
+      return descriptor;
+    },
     remove: async (target, o) => removeManifest(await origin(), target, o),
     tags: (o = {}) => listing((at) => listTags(at, o), o),
     referrers: (digest, o = {}) => listing((at) => listReferrers(at, digest, o), o),

@@ -4,6 +4,7 @@ import * as z from 'zod/mini';
 import { answerError, type Subject } from './api-errors.ts';
 import { distributionErrors } from './errors.ts';
 import { fetchManifest, pullScope, type Place } from './manifests.ts';
+import { referrersTag } from './referrers-tag.ts';
 import type { ApiResponse } from './session.ts';
 import type { Cancellable } from './types.ts';
 
@@ -84,12 +85,8 @@ const byTagSchema = async (
   digest: Digest,
   options: Cancellable,
 ): Promise<readonly Descriptor[]> => {
-  const tag = digest
-    .replace(':', '-')
-    .replaceAll(/[^\w.-]/g, '-')
-    .slice(0, 97);
   try {
-    const { bytes } = await fetchManifest(place, tag, options);
+    const { bytes } = await fetchManifest(place, referrersTag(digest), options);
     return descriptorsIn(referrerIndex.parse(JSON.parse(bytes.toString('utf8'))));
   } catch (error) {
     if (distributionErrors.manifestNotFound.is(error) || distributionErrors.repositoryNotFound.is(error))

@@ -13,7 +13,7 @@ import {
 import { answerError, type Subject } from './api-errors.ts';
 import { distributionErrors } from './errors.ts';
 import type { ApiResponse, Session } from './session.ts';
-import type { Cancellable, FetchedManifest } from './types.ts';
+import type { Cancellable, FetchedManifest, PushedManifest } from './types.ts';
 
 const MAX_MANIFEST_BYTES = 8 * 1024 * 1024;
 const GENERIC_TYPES: ReadonlySet<string> = new Set([
@@ -152,7 +152,7 @@ export const pushManifest = async (
   place: Place,
   target: string,
   manifest: { readonly bytes: Buffer; readonly mediaType: string } & Cancellable,
-): Promise<Descriptor> => {
+): Promise<PushedManifest> => {
   const { bytes, mediaType, signal } = manifest;
   const subject = subjectOf(place, target);
   const algorithm = isDigest(target) ? algorithmOf(parseDigest(target)) : 'sha256';
@@ -173,7 +173,8 @@ export const pushManifest = async (
   if (named !== undefined && algorithmOf(named) === algorithm && named !== digest) {
     throw mismatch(subject, digest, named);
   }
-  return { mediaType, digest, size: bytes.length };
+  const listed = response.headers['oci-subject'] !== undefined;
+  return { descriptor: { mediaType, digest, size: bytes.length }, listed };
 };
 
 /** Deletes a manifest or a tag. */

@@ -76,6 +76,12 @@ export interface FetchedManifest {
   readonly bytes: Buffer;
 }
 
+export interface PushedManifest {
+  readonly descriptor: Descriptor;
+  /** Whether the registry said that it lists the manifest among those about its subject. */
+  readonly listed: boolean;
+}
+
 export interface BlobOptions extends Cancellable {
   /** First byte wanted, default 0. */
   readonly start?: number | undefined;
@@ -123,13 +129,16 @@ export interface RemoteRepository {
   hasBlob(digest: Digest, options?: Cancellable): Promise<boolean>;
   /** Asks the registry to take the blob from another of its repositories. */
   mountBlob(digest: Digest, fromRepository: string, options?: Cancellable): Promise<MountResult>;
-  /** Uploads; goes on where a cut connection stopped. `open` gives the whole content and may be called again. */
+  /** Uploads; goes on where a cut connection stopped. `open` gives the content from `start` on, as often as asked. */
   pushBlob(
     descriptor: Pick<Descriptor, 'digest' | 'size'>,
-    open: () => Readable,
+    open: (start: number) => Readable,
     options?: PushBlobOptions,
   ): Promise<void>;
-  /** Stores the bytes under a tag or digest. */
+  /**
+   * Stores the bytes under a tag or digest. A manifest with a subject becomes one of its referrers, also at registries
+   * without the referrers API.
+   */
   pushManifest(
     target: string,
     manifest: { readonly bytes: Buffer; readonly mediaType: string },
