@@ -59,7 +59,7 @@ describe('names', () => {
     expect(() => library.resolve('nosuch')).toThrow(
       expect.objectContaining({ kind: 'not-found', message: 'No such image: nosuch:latest' }),
     );
-    expect(() => library.resolve('f'.repeat(64))).toThrow(`No such image: ${'f'.repeat(64)}`);
+    expect(() => library.resolve('f'.repeat(64))).toThrow(`No such image: sha256:${'f'.repeat(64)}`);
     expect(() => library.resolve('BAD')).toThrow('must be lowercase');
     expect(() => library.resolve(view.id, { platform: 'linux/s390x' })).toThrow(
       /does not match the specified platform/,

@@ -3,6 +3,7 @@ import type { Digest, DiffId, ImageId } from '#oci';
 import { statBlob } from './blobs.ts';
 import { createDeletionStatements } from './deletions.ts';
 import { storeErrors } from './errors.ts';
+import { createImageCache } from './image-cache.ts';
 import { loadImages } from './image-rows.ts';
 import { createImageUses } from './image-uses.ts';
 import type { KeyedLock } from './keyed-lock.ts';
@@ -186,16 +187,18 @@ const idsWhere = (database: Database, condition: string, ...params: readonly str
 
 const readers = (database: Database) => {
   const get = (id: ImageId): ImageRecord | undefined => loadImages(database, id)[0];
+  const readReferences = (id?: ImageId): readonly ImageReference[] => referencesOf(database, id);
+  const cache = createImageCache({ database, readReferences });
   return {
     get,
-    list: () => loadImages(database),
+    list: () => cache.records(),
     byReference(reference: string) {
       const id = idOfReference(database, reference);
       return id === undefined ? undefined : get(id);
     },
     findByIdPrefix: (prefix: string) =>
       idsWhere(database, 'id >= ? AND id < ?', `sha256:${prefix}`, `sha256:${prefix}g`),
-    references: (id?: ImageId) => referencesOf(database, id),
+    references: (id?: ImageId) => (id === undefined ? cache.references() : readReferences(id)),
     reference: (reference: string) => referenceNamed(database, reference),
     target: (digest: Digest) => loadTarget(database, digest),
     targetsOf: (id: ImageId) => targetsOf(database, id),

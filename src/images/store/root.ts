@@ -5,6 +5,7 @@ import { fileLock, makeDirectories, type FileLock } from '#sys';
 import { moveDurably, syncDirectory, writeDurably } from './durable.ts';
 import { storeErrors } from './errors.ts';
 import { storeMigrations } from './migrations.ts';
+import { changeMigrations } from './change-migrations.ts';
 import { spaceMigrations } from './space-migrations.ts';
 import type { Root, RootOptions } from './types.ts';
 
@@ -46,6 +47,7 @@ const checkLayout = async (path: string): Promise<void> => {
 const allMigrations = (others: readonly Migration[]): readonly Migration[] => [
   ...storeMigrations,
   ...spaceMigrations,
+  ...changeMigrations,
   ...others.filter((migration) => !storeMigrations.includes(migration)),
 ];
 
