@@ -107,6 +107,10 @@ const image: Group = {
   summary: 'Manage images',
   verbs: {
     ...ON_IMAGES,
+    cp: verb(
+      'Copy an image from registry to registry, without storing or unpacking it',
+      () => import('./verbs/image-cp.ts'),
+    ),
     inspect: verb(
       'Display detailed information on one or more images',
       () => import('./verbs/image-inspect.ts'),

@@ -10,6 +10,7 @@ import { containerStreamRoutes } from './routes/container-streams.ts';
 import { distributionRoutes } from './routes/distribution.ts';
 import { eventRoutes } from './routes/events.ts';
 import { execRoutes } from './routes/execs.ts';
+import { imageCopyRoutes } from './routes/image-copy.ts';
 import { imageRoutes } from './routes/images.ts';
 import { imageTransferRoutes } from './routes/image-transfer.ts';
 import { ladeRoutes } from './routes/lade.ts';
@@ -58,6 +59,7 @@ export const createDaemonApp = (parts: DaemonParts): Hono => {
     execRoutes,
     imageTransferRoutes,
     imageRoutes,
+    imageCopyRoutes,
     distributionRoutes,
     volumeRoutes,
     networkRoutes,

@@ -78,6 +78,12 @@ export const distributionErrors = defineErrors('distribution', {
     message: (p: At & { reason: string }) => `${p.host} sent an answer that cannot be read: ${p.reason}`,
     hint: 'check that the host is a registry and that no proxy answers in its place',
   },
+  platformMissing: {
+    kind: 'not-found',
+    message: (p: At & { wanted: string; offered: string }) =>
+      `no image for ${p.wanted} in the index; it has ${p.offered}`,
+    hint: 'choose one of these with --platform, or copy the whole index without it',
+  },
   hostsFileInvalid: {
     kind: 'invalid-argument',
     message: (p: { path: string; line: number; problem: string }) => `${p.path}:${p.line}: ${p.problem}`,

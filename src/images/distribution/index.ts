@@ -1,4 +1,5 @@
 export { createRegistryClient } from './client.ts';
+export { copyImage, type CopyEvent, type CopyRequest } from './copy.ts';
 export { openRegistryHosts, type RegistryHosts, type RegistryHostsOptions } from './registry-hosts.ts';
 export { isRange, type HostsConfiguration } from './hosts-file.ts';
 export { verifying } from './verify.ts';

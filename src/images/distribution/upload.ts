@@ -1,14 +1,19 @@
-import { Transform, type Readable } from 'node:stream';
-import type { Descriptor, Digest } from '#oci';
+import type { Digest } from '#oci';
 import { answerError, type Subject } from './api-errors.ts';
-import { distributionErrors } from './errors.ts';
+import { drain } from './endpoint.ts';
 import { pullScope, pushScope, type Place } from './manifests.ts';
-import { createRetry, isTransientFailure, isTransientStatus } from './retry.ts';
-import { requireHeader, type ApiResponse } from './session.ts';
-import type { Cancellable, MountResult, PushBlobOptions, RetryPolicy } from './types.ts';
+import { createRetry, isTransientFailure, isTransientStatus, retryAfterMs } from './retry.ts';
+import { requireHeader, type ApiRequest, type ApiResponse } from './session.ts';
+import type { Cancellable, MountResult, RetryPolicy } from './types.ts';
+import { bodyOf, watchForStall, type Part, type SourceState, type UploadSource } from './upload-body.ts';
 
 /** Up to this size a blob goes in one PUT; above it, a PATCH that can be resumed and then an empty PUT. */
 const SINGLE_PUT_BYTES = 1024 * 1024;
+/** Bytes of one request, tried in this order where all at once are too many. */
+const CHUNKS = [64, 16, 4, 1].map((mebibytes) => mebibytes * 1024 * 1024);
+/** An upload that went on by this much counts as a fresh one. */
+const PROGRESS_BYTES = 1024 * 1024;
+const DEFAULT_IDLE_MS = 60_000;
 
 const subjectOf = (place: Place, digest: Digest): Subject => ({
   host: place.session.host,
@@ -75,97 +80,70 @@ export const mountBlob = async (
   return 'upload-needed';
 };
 
-export interface BlobUpload extends PushBlobOptions {
-  readonly descriptor: Pick<Descriptor, 'digest' | 'size'>;
-  readonly open: () => Readable;
+export interface BlobUpload extends UploadSource {
   /** A session that was begun already. */
   readonly location?: URL | undefined;
   readonly retry?: RetryPolicy | undefined;
 }
 
-/** What went wrong in the source, which no other try can mend. */
-interface SourceState {
-  failure?: unknown;
+/** Where an upload stands. */
+interface Standing {
+  readonly location: URL;
+  readonly offset: number;
+  /** Most bytes of one request; undefined for all that is left. */
+  readonly chunk?: number | undefined;
 }
 
-/** The content from `skip` on, counted; too many or too few bytes are the source's failure. */
-const counted = (upload: BlobUpload, skip: number, state: SourceState): Readable => {
-  const { descriptor, onProgress } = upload;
-  const source = upload.open();
-  let position = 0;
-  const counter = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      const fresh = chunk.subarray(Math.min(Math.max(skip - position, 0), chunk.length));
-      position += chunk.length;
-      if (fresh.length > 0) onProgress?.(position);
-      done(null, fresh.length > 0 ? fresh : undefined);
-    },
-    flush(done) {
-      if (position === descriptor.size) return done();
-      const { digest, size } = descriptor;
-      state.failure = distributionErrors.sizeMismatch({
-        host: '',
-        name: digest,
-        expected: size,
-        actual: position,
-      });
-      return done(state.failure as Error);
-    },
-  });
-  source.once('error', (error) => {
-    state.failure = error;
-    counter.destroy(error);
-  });
-  counter.once('close', () => source.destroy());
-  return source.pipe(counter);
-};
+interface Sending extends Pick<ApiRequest, 'method' | 'url' | 'headers'> {
+  readonly part: Part;
+}
 
-const sendWhole = async (place: Place, upload: BlobUpload, location: URL): Promise<ApiResponse> => {
-  const { digest, size } = upload.descriptor;
+/** Sends one part of the blob, once. */
+const send = async (place: Place, upload: BlobUpload, request: Sending): Promise<ApiResponse> => {
+  const { part, headers, ...rest } = request;
   const state: SourceState = {};
+  const idleMs = upload.retry?.idleMs ?? DEFAULT_IDLE_MS;
+  using watch = watchForStall(place.session.host, idleMs, upload.signal);
+  const onProgress = (sent: number): void => {
+    watch.moved();
+    upload.onProgress?.(sent);
+    if (sent === part.end) watch[Symbol.dispose]();
+  };
   try {
     return await place.session.send({
-      method: 'PUT',
-      url: withDigest(location, digest),
-      headers: { 'content-type': 'application/octet-stream', 'content-length': String(size) },
-      body: () => counted(upload, 0, state),
-      repository: place.path,
-      scopes: [pushScope(place.path)],
-      attempts: 1,
-      signal: upload.signal,
-    });
-  } catch (error) {
-    throw state.failure ?? error;
-  }
-};
-
-const sendRest = async (
-  place: Place,
-  upload: BlobUpload,
-  session: { readonly location: URL; readonly offset: number },
-): Promise<ApiResponse> => {
-  const { size } = upload.descriptor;
-  const { location, offset } = session;
-  const state: SourceState = {};
-  const range = offset === 0 ? {} : { 'content-range': `${offset}-${size - 1}` };
-  try {
-    return await place.session.send({
-      method: 'PATCH',
-      url: location,
+      ...rest,
       headers: {
         'content-type': 'application/octet-stream',
-        'content-length': String(size - offset),
-        ...range,
+        'content-length': String(part.end - part.start),
+        ...headers,
       },
-      body: () => counted(upload, offset, state),
+      body: () => bodyOf({ ...upload, onProgress }, part, state),
       repository: place.path,
       scopes: [pushScope(place.path)],
       attempts: 1,
-      signal: upload.signal,
+      signal: watch.signal,
     });
   } catch (error) {
     throw state.failure ?? error;
   }
+};
+
+const sendWhole = (place: Place, upload: BlobUpload, location: URL): Promise<ApiResponse> => {
+  const { digest, size } = upload.descriptor;
+  return send(place, upload, {
+    method: 'PUT',
+    url: withDigest(location, digest),
+    part: { start: 0, end: size },
+  });
+};
+
+const sendPart = (place: Place, upload: BlobUpload, standing: Standing): Promise<ApiResponse> => {
+  const { size } = upload.descriptor;
+  const { location, offset: start, chunk = size } = standing;
+  const end = Math.min(size, start + chunk);
+  const isAll = start === 0 && end === size;
+  const headers = isAll ? {} : { 'content-range': `${start}-${end - 1}` };
+  return send(place, upload, { method: 'PATCH', url: location, headers, part: { start, end } });
 };
 
 const finish = async (place: Place, upload: BlobUpload, location: URL): Promise<ApiResponse> =>
@@ -179,11 +157,7 @@ const finish = async (place: Place, upload: BlobUpload, location: URL): Promise<
   });
 
 /** Where the registry stands after a cut: undefined when it has forgotten the session. */
-const progressOf = async (
-  place: Place,
-  upload: BlobUpload,
-  location: URL,
-): Promise<{ readonly location: URL; readonly offset: number } | undefined> => {
+const progressOf = async (place: Place, upload: BlobUpload, location: URL): Promise<Standing | undefined> => {
   const response = await place.session.send({
     method: 'GET',
     url: location,
@@ -212,6 +186,7 @@ const cancel = async (place: Place, location: URL): Promise<void> => {
   response.body.resume();
 };
 
+/** Answers that another try may mend. */
 class TransientAnswer extends Error {
   readonly response: ApiResponse;
   constructor(response: ApiResponse) {
@@ -220,57 +195,94 @@ class TransientAnswer extends Error {
   }
 }
 
+/** The registry takes less in one request. */
+class TooMuch extends Error {
+  readonly response: ApiResponse;
+  constructor(response: ApiResponse) {
+    super('too much in one request');
+    this.response = response;
+  }
+}
+
+const isAnswer = (error: unknown): error is TransientAnswer | TooMuch =>
+  error instanceof TransientAnswer || error instanceof TooMuch;
+
 const accepted = async (place: Place, upload: BlobUpload, response: ApiResponse): Promise<ApiResponse> => {
   if (response.status === 201 || response.status === 202) {
     response.body.resume();
     return response;
   }
   if (isTransientStatus(response.status) || response.status === 416) throw new TransientAnswer(response);
+  if (response.status === 413) throw new TooMuch(response);
   throw await answerError(response, subjectOf(place, upload.descriptor.digest));
 };
 
-const attempt = async (
-  place: Place,
-  upload: BlobUpload,
-  session: { readonly location: URL; readonly offset: number },
-): Promise<void> => {
+const attempt = async (place: Place, upload: BlobUpload, standing: Standing): Promise<void> => {
   const { size } = upload.descriptor;
-  if (session.offset === 0 && size <= SINGLE_PUT_BYTES) {
-    await accepted(place, upload, await sendWhole(place, upload, session.location));
+  if (standing.offset === 0 && size <= SINGLE_PUT_BYTES) {
+    await accepted(place, upload, await sendWhole(place, upload, standing.location));
     return;
   }
-  let { location } = session;
-  if (session.offset < size) {
-    const patched = await accepted(place, upload, await sendRest(place, upload, session));
+  let { location } = standing;
+  for (let { offset } = standing; offset < size; offset += standing.chunk ?? size) {
+    const patched = await sendPart(place, upload, { ...standing, location, offset });
+    await accepted(place, upload, patched);
     location = locationOf(patched, place.session.host);
   }
   await accepted(place, upload, await finish(place, upload, location));
 };
 
+/** What to send in one request after the registry (or a proxy before it) found that too much. */
+const smallerChunk = (error: unknown, { chunk }: Standing, size: number): number | undefined => {
+  if (!(error instanceof TooMuch)) return undefined;
+  return CHUNKS.find((bytes) => bytes < (chunk ?? size));
+};
+
+/** Where to go on after a failure; the failure itself when it is for good. */
+const afterFailure = async (
+  place: Place,
+  upload: BlobUpload,
+  { standing, failures, error }: { standing: Standing; failures: number; error: unknown },
+): Promise<Standing> => {
+  const { digest, size } = upload.descriptor;
+  const retry = createRetry(upload.retry);
+  const chunk = smallerChunk(error, standing, size);
+  const transient = error instanceof TransientAnswer || isTransientFailure(error);
+  if (chunk === undefined && (!transient || failures >= retry.attempts)) {
+    await cancel(place, standing.location).catch(() => undefined);
+    throw isAnswer(error) ? await answerError(error.response, subjectOf(place, digest)) : error;
+  }
+  if (isAnswer(error)) drain(error.response);
+  if (chunk === undefined) {
+    const after = isAnswer(error) ? retryAfterMs(error.response.headers['retry-after']) : undefined;
+    await retry.pause(failures + 1, { after, signal: upload.signal });
+  }
+  const next = (await progressOf(place, upload, standing.location)) ?? (await fresh(place, upload));
+  return { ...next, chunk: chunk ?? standing.chunk };
+};
+
+const fresh = async (place: Place, upload: BlobUpload): Promise<Standing> => ({
+  location: await startUpload(place, upload.descriptor.digest, upload),
+  offset: 0,
+});
+
 /**
- * Uploads one blob: a single PUT when it is small, else PATCH and PUT. After a cut it asks how far the registry got and
- * sends the rest, or starts over. What fails for good leaves no session behind where the registry can end one.
+ * Uploads one blob: a single PUT when it is small, else PATCH and PUT; in chunks where the registry takes no more in one
+ * request. After a cut it asks how far the registry got and sends the rest, or starts over. What fails for good leaves no
+ * session behind where the registry can end one.
  */
 export const pushBlob = async (place: Place, upload: BlobUpload): Promise<void> => {
-  const { digest } = upload.descriptor;
-  const retry = createRetry(upload.retry);
-  const fresh = async () => ({ location: await startUpload(place, digest, upload), offset: 0 });
-  let session = upload.location === undefined ? await fresh() : { location: upload.location, offset: 0 };
-  for (let tries = 1; ; tries += 1) {
+  let standing: Standing =
+    upload.location === undefined ? await fresh(place, upload) : { location: upload.location, offset: 0 };
+  for (let failures = 0; ;) {
     try {
-      await attempt(place, upload, session);
+      await attempt(place, upload, standing);
       return;
     } catch (error) {
-      const transient = error instanceof TransientAnswer || isTransientFailure(error);
-      if (!transient || tries >= retry.attempts) {
-        await cancel(place, session.location).catch(() => undefined);
-        if (error instanceof TransientAnswer)
-          throw await answerError(error.response, subjectOf(place, digest));
-        throw error;
-      }
-      if (error instanceof TransientAnswer) error.response.body.resume();
+      failures += 1;
+      const next = await afterFailure(place, upload, { standing, failures, error });
+      if (next.offset - standing.offset >= PROGRESS_BYTES) failures = 1;
+      standing = next;
     }
-    await retry.pause(tries + 1, { signal: upload.signal });
-    session = (await progressOf(place, upload, session.location)) ?? (await fresh());
   }
 };

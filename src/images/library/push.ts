@@ -1,103 +1,39 @@
-import type { RemoteRepository } from '#distribution';
 import type { Emit } from '#events';
 import {
   MEDIA_TYPES,
   canonicalString,
   familiarString,
-  isForeignLayer,
+  formatPlatform,
   parseReference,
   repositoryName,
   shortId,
   withDigest,
   type Descriptor,
   type DiffId,
-  type Digest,
   type Reference,
 } from '#oci';
-import type { ImageRecord, Lease } from '#store';
+import type { ImageRecord, ManifestLink } from '#store';
 import { allOrAbort } from './all-or-abort.ts';
 import { compressedLayer } from './compress-layer.ts';
 import { announce, type Context } from './context.ts';
 import { libraryErrors } from './errors.ts';
 import { giveManifest, isWhole, keepWith, manifestsOf, type StoredManifest } from './image-manifest.ts';
-import { createLimit, type Limit } from './limit.ts';
-import { layerProgress, type LayerProgress } from './progress.ts';
-import type { LibraryEvent, PushRequest } from './types.ts';
+import { createLimit } from './limit.ts';
+import { layerProgress } from './progress.ts';
+import { sendConfig, sendLayer, type Push } from './push-blobs.ts';
+import { sendManifest, sendTree } from './push-tree.ts';
+import { liesElsewhere, readTree, type StoredTree } from './stored-tree.ts';
+import type { LibraryEvent, PushRequest, Pushed } from './types.ts';
 
 const PARALLEL_UPLOADS = 5;
-/** Repositories of the same registry that are asked to share a layer. */
-const MOUNT_SOURCES = 3;
 
-interface Push {
+/** A push of one image. */
+interface ImagePush extends Push {
   readonly record: ImageRecord;
-  readonly reference: Reference;
-  readonly repository: RemoteRepository;
-  readonly lease: Lease;
-  readonly signal?: AbortSignal | undefined;
-  readonly emit: Emit<LibraryEvent>;
-  readonly uploads: Limit;
-  readonly compressions: Limit;
 }
 
-/** Other repositories of this registry that were pulled from or pushed to with this layer in an image. */
-const mountSources = (context: Context, push: Push, diffId: DiffId): readonly string[] => {
-  const { images } = context.store;
-  const names = images
-    .references()
-    .filter((reference) => reference.kind === 'digest')
-    .map((item) => ({ ...parseReference(item.reference, { defaultTag: false }), image: item.image }))
-    .filter(({ domain, path }) => domain === push.reference.domain && path !== push.reference.path)
-    .filter(({ image }) => images.get(image)?.diffIds.includes(diffId) === true)
-    .map(({ path }) => path);
-  return [...new Set(names)].slice(0, MOUNT_SOURCES);
-};
-
-const mounted = async (
-  push: Push,
-  digest: Digest,
-  sources: readonly string[],
-): Promise<string | undefined> => {
-  for (const source of sources) {
-    const result = await push.repository.mountBlob(digest, source, { signal: push.signal });
-    if (result === 'mounted') return source;
-  }
-  return undefined;
-};
-
-const upload = async (
-  context: Context,
-  push: Push,
-  descriptor: Descriptor,
-  progress?: LayerProgress,
-): Promise<void> => {
-  const { digest, size } = descriptor;
-  await push.repository.pushBlob({ digest, size }, () => context.store.blobs.stream(digest), {
-    signal: push.signal,
-    onProgress: (sent) => progress?.count('Pushing', sent, size),
-  });
-};
-
-/** Makes the registry have one layer. */
-const sendLayer = (context: Context, push: Push, diffId: DiffId, descriptor: Descriptor): Promise<void> =>
-  push.uploads(async () => {
-    const progress = layerProgress(push.emit, shortId(diffId));
-    if (await push.repository.hasBlob(descriptor.digest, { signal: push.signal })) {
-      progress.state('Layer already exists');
-      return;
-    }
-    const source = await mounted(push, descriptor.digest, mountSources(context, push, diffId));
-    if (source === undefined) await upload(context, push, descriptor, progress);
-    progress.state(source === undefined ? 'Pushed' : `Mounted from ${source}`);
-  });
-
-const sendConfig = async (context: Context, push: Push, descriptor: Descriptor): Promise<void> => {
-  const { signal } = push;
-  if (!(await push.repository.hasBlob(descriptor.digest, { signal })))
-    await upload(context, push, descriptor);
-};
-
 /** A manifest whose layers the registry has, or this store. */
-const pushable = async (context: Context, push: Push): Promise<StoredManifest | undefined> => {
+const pushable = async (context: Context, push: ImagePush): Promise<StoredManifest | undefined> => {
   const known = await manifestsOf(context, push.record);
   const whole = known.find((stored) => isWhole(context, stored));
   if (whole !== undefined) return whole;
@@ -105,7 +41,7 @@ const pushable = async (context: Context, push: Push): Promise<StoredManifest | 
     const absent = stored.manifest.layers.filter(
       ({ digest }) => context.store.blobs.stat(digest) === undefined,
     );
-    const needed = absent.filter((layer) => !isForeignLayer(layer.mediaType));
+    const needed = absent.filter((layer) => !liesElsewhere(layer));
     const { signal } = push;
     const found = await Promise.all(needed.map(({ digest }) => push.repository.hasBlob(digest, { signal })));
     if (found.every(Boolean)) return stored;
@@ -113,7 +49,11 @@ const pushable = async (context: Context, push: Push): Promise<StoredManifest | 
   return undefined;
 };
 
-const sendKnown = async (context: Context, push: Push, stored: StoredManifest): Promise<StoredManifest> => {
+const sendKnown = async (
+  context: Context,
+  push: ImagePush,
+  stored: StoredManifest,
+): Promise<StoredManifest> => {
   const layers = new Map(
     stored.manifest.layers.map((layer, index) => [
       layer.digest,
@@ -124,7 +64,7 @@ const sendKnown = async (context: Context, push: Push, stored: StoredManifest): 
   const tasks = [...layers.values()].map(
     ({ layer, diffId }) =>
       async (signal: AbortSignal): Promise<void> => {
-        if (diffId === undefined || isForeignLayer(layer.mediaType)) return;
+        if (diffId === undefined || liesElsewhere(layer)) return;
         await sendLayer(context, { ...push, signal }, diffId, layer);
       },
   );
@@ -134,7 +74,7 @@ const sendKnown = async (context: Context, push: Push, stored: StoredManifest): 
 };
 
 /** Compresses a layer that never was, keeps that with the image whatever comes, and sends it. */
-const sendCompressed = async (context: Context, push: Push, diffId: DiffId): Promise<Descriptor> => {
+const sendCompressed = async (context: Context, push: ImagePush, diffId: DiffId): Promise<Descriptor> => {
   const { record, lease, signal } = push;
   const blob = await push.compressions(() => compressedLayer(context, diffId, { lease, signal }));
   await keepWith(context, record, { blobs: [blob.digest] });
@@ -144,7 +84,7 @@ const sendCompressed = async (context: Context, push: Push, diffId: DiffId): Pro
 };
 
 /** Sends each layer as soon as it is compressed, then writes the manifest. */
-const sendNew = async (context: Context, push: Push): Promise<StoredManifest> => {
+const sendNew = async (context: Context, push: ImagePush): Promise<StoredManifest> => {
   const { record, lease } = push;
   const sent = new Map<DiffId, Descriptor>();
   const size = context.store.blobs.stat(record.id)?.size ?? 0;
@@ -157,41 +97,85 @@ const sendNew = async (context: Context, push: Push): Promise<StoredManifest> =>
   return giveManifest(context, record, layers, lease);
 };
 
-const pushUnder = async (context: Context, push: Push): Promise<Descriptor> => {
-  const { emit, record, reference, repository, signal } = push;
-  emit({ kind: 'status', message: `The push refers to repository [${repositoryName(reference)}]` });
+/** Pushes the manifest of one image, made now where there is none yet. */
+const sendImage = async (context: Context, push: ImagePush): Promise<Descriptor> => {
+  const { emit, record, reference } = push;
   for (const diffId of new Set(record.diffIds)) layerProgress(emit, shortId(diffId)).state('Preparing');
   const known = await pushable(context, push);
-  const stored = known === undefined ? await sendNew(context, push) : await sendKnown(context, push, known);
-  const bytes = await context.store.blobs.read(stored.descriptor.digest);
-  const target = reference.tag ?? stored.descriptor.digest;
-  const { mediaType } = stored.descriptor;
-  await repository.pushManifest(target, { bytes, mediaType }, { signal });
-  const named = canonicalString(withDigest(reference, stored.descriptor.digest));
-  await context.store.images.addRepoDigest(named, record.id);
-  return stored.descriptor;
+  const { descriptor, manifest } =
+    known === undefined ? await sendNew(context, push) : await sendKnown(context, push, known);
+  await sendManifest(context, push, { node: { descriptor, manifest }, target: reference.tag });
+  return descriptor;
 };
 
-const localImage = (context: Context, reference: Reference): ImageRecord => {
+/** What a name means with all that belongs to it, where that is stored whole and is more than one image. */
+const wholeTree = async (
+  context: Context,
+  { record, target }: Meant,
+  emit: Emit<LibraryEvent>,
+): Promise<StoredTree | undefined> => {
+  const artifact = record.kind === 'artifact' ? record.manifests[0] : undefined;
+  const link = target ?? artifact;
+  const tree = link === undefined ? undefined : await readTree(context, link);
+  if (tree === undefined) return undefined;
+  const single = tree.below.length === 0 && tree.referrers.length === 0 && artifact === undefined;
+  if (single) return undefined;
+  const [missing] = tree.missing;
+  if (missing === undefined) return tree;
+  if (artifact !== undefined) throw libraryErrors.contentMissing({ digest: missing });
+  emit({
+    kind: 'status',
+    message: `Not all platforms are here, so that only the image for ${formatPlatform(record.platform)} is pushed; pull with --all-platforms to push them all`,
+  });
+  return undefined;
+};
+
+const pushUnder = async (context: Context, push: ImagePush, meant: Meant): Promise<Descriptor> => {
+  const { emit, record, reference } = push;
+  emit({ kind: 'status', message: `The push refers to repository [${repositoryName(reference)}]` });
+  const tree = await wholeTree(context, meant, emit);
+  const descriptor =
+    tree === undefined ? await sendImage(context, push) : await sendTree(context, push, tree);
+  const named = canonicalString(withDigest(reference, descriptor.digest));
+  const { digest, mediaType } = descriptor;
+  await context.store.images.addRepoDigest(named, record.id, { digest, mediaType });
+  return descriptor;
+};
+
+interface Meant {
+  readonly record: ImageRecord;
+  /** What the name was resolved to; undefined when one platform of it was asked for. */
+  readonly target: ManifestLink | undefined;
+}
+
+const localImage = (context: Context, reference: Reference, platform: string | undefined): Meant => {
   if (reference.digest !== undefined) throw libraryErrors.digestInPush({});
-  const record = context.store.images.byReference(canonicalString(reference));
+  const { images } = context.store;
+  const name = canonicalString(reference);
+  const stored = images.reference(name);
+  const record = stored === undefined ? undefined : images.get(stored.image);
   if (record === undefined) throw libraryErrors.localImageMissing({ name: familiarString(reference) });
-  return record;
+  if (platform === undefined) return { record, target: stored?.target };
+  return { record: context.lookup.resolve(name, { platform }).record, target: undefined };
 };
 
-/** `docker push` of one tag: layers first, several at once, the manifest last. */
+/**
+ * `docker push` of one tag: layers first, several at once, the manifest last. A tag that means an index pushes it whole
+ * and byte for byte where all of it is stored, and the image of this platform otherwise.
+ */
 export const pushImage = async (
   context: Context,
   request: PushRequest,
   emit: Emit<LibraryEvent>,
-): Promise<{ readonly digest: Digest; readonly size: number }> => {
+): Promise<Pushed> => {
   const reference = parseReference(request.reference);
-  const record = localImage(context, reference);
+  const meant = localImage(context, reference, request.platform);
+  const { record } = meant;
   const shown = familiarString(reference);
   await using lease = await context.store.leases.create({ label: `push ${shown}` });
   await lease.protect('blob', record.id);
   await using client = context.registryClientFor(request.auth);
-  const { digest, size } = await pushUnder(context, {
+  const push: ImagePush = {
     record,
     reference,
     repository: client.repository(reference),
@@ -200,7 +184,31 @@ export const pushImage = async (
     emit,
     uploads: createLimit(PARALLEL_UPLOADS),
     compressions: createLimit(1),
-  });
+  };
+  const { digest, size } = await pushUnder(context, push, meant);
   announce(context, 'push', shown, shown);
-  return { digest, size };
+  return { tag: reference.tag ?? 'latest', digest, size };
+};
+
+/** `docker push --all-tags`: every tag that the repository has here. */
+export const pushAllTags = async (
+  context: Context,
+  request: PushRequest,
+  emit: Emit<LibraryEvent>,
+  told: (pushed: Pushed) => void = () => undefined,
+): Promise<readonly Pushed[]> => {
+  const repository = parseReference(request.reference, { defaultTag: false });
+  if (repository.tag !== undefined || repository.digest !== undefined) throw libraryErrors.tagWithAllTags({});
+  const prefix = `${repositoryName(repository)}:`;
+  const tags = context.store.images
+    .references()
+    .filter((item) => item.kind === 'tag' && item.reference.startsWith(prefix));
+  if (tags.length === 0) throw libraryErrors.noLocalTags({ name: familiarString(repository) });
+  const all: Pushed[] = [];
+  for (const { reference } of tags) {
+    const pushed = await pushImage(context, { ...request, reference }, emit);
+    told(pushed);
+    all.push(pushed);
+  }
+  return all;
 };

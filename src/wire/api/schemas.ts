@@ -215,6 +215,8 @@ export const bodySchemas = {
     volumes: flag,
     filters: z.optional(z.record(z.string(), z.array(z.string()))),
   }),
+  /** POST /lade/v1/images/copy. */
+  ladeImageCopy: z.strictObject({ source: z.string(), target: z.string(), platform: text, referrers: flag }),
   /** POST /lade/v1/build: the context lies on the daemon's machine and is read in place. */
   ladeBuild: z.strictObject({
     contextPath: z.string(),
