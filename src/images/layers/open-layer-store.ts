@@ -135,8 +135,13 @@ const removeLayer = async (store: Open, diffId: DiffId, into: string | undefined
   await core.records.deleteLayer(diffId);
   await stacks.release(diffId);
   const leaving = into ?? join(core.files.layers, `${STAGING_PREFIX}${randomUUID()}`);
-  await rename(core.files.layer(diffId), leaving);
-  if (into === undefined) await rm(leaving, { recursive: true, force: true });
+  const path = core.files.layer(diffId);
+  // A full disk may have no room for the new name.
+  const moved = await rename(path, leaving).then(
+    () => true,
+    () => false,
+  );
+  if (!moved || into === undefined) await rm(moved ? leaving : path, { recursive: true, force: true });
 };
 
 const tarPathOf = ({ core }: Open, diffId: DiffId): string => {

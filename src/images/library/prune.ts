@@ -1,57 +1,107 @@
 import { isLadeError } from '#errors';
-import type { ImageRecord } from '#store';
+import { allocatedBytes, type Content, type Keeping } from '#store';
+import { contentBytes } from './content-bytes.ts';
 import { announce, type Context } from './context.ts';
-import { assertKnownFilters, booleanFilter, createdAt, labelsFit, untilFilter } from './filters.ts';
+import { outlookOf, planPrune, type PrunePlan } from './prune-plan.ts';
+import { beginRemoval } from './removal.ts';
 import { removeImage } from './remove.ts';
-import type { Pruned, PruneRequest, Removal } from './types.ts';
+import { shownReference } from './lookup.ts';
+import type { Pruned, PruneOutlook, PruneRequest, Removal } from './types.ts';
 
-const KNOWN = ['dangling', 'until', 'label', 'label!'];
-
-const unused = (context: Context, record: ImageRecord, all: boolean): boolean => {
-  const { images, holds } = context.store;
-  if (images.children(record.id).length > 0 || holds.holdersOf(record.id).length > 0) return false;
-  if (images.isMember(record.id)) return false;
-  return all || !images.references(record.id).some((reference) => reference.kind === 'tag');
-};
-
-const candidates = (context: Context, request: PruneRequest): readonly ImageRecord[] => {
-  const filters = request.filters ?? {};
-  assertKnownFilters(filters, KNOWN);
-  const all = request.all ?? booleanFilter(filters, 'dangling') === false;
-  const until = untilFilter(filters, Date.now()) ?? Infinity;
-  return context.store.images
-    .list()
-    .filter((record) => createdAt(record) <= until && labelsFit(record.labels, filters))
-    .filter((record) => unused(context, record, all));
-};
-
-const removeEntirely = async (context: Context, record: ImageRecord): Promise<readonly Removal[]> => {
-  const tags = context.store.images.references(record.id).filter((reference) => reference.kind === 'tag');
-  const names = tags.length > 1 ? tags.map((reference) => reference.reference) : [record.id];
+/** Removes the names of one step, or the image by its ID. Something that is used by now stays. */
+const removeStep = async (
+  context: Context,
+  { record, names }: PrunePlan['steps'][number],
+): Promise<readonly Removal[]> => {
   const removals: Removal[] = [];
-  for (const name of names) removals.push(...(await removeImage(context, name, { prune: true })));
+  if (context.store.images.get(record.id) === undefined) return removals;
+  try {
+    for (const name of names.length === 0 ? [record.id] : names)
+      removals.push(...(await removeImage(context, name, { prune: true })));
+  } catch (error) {
+    if (!isLadeError(error, 'conflict') && !isLadeError(error, 'not-found')) throw error;
+  }
   return removals;
 };
 
-/** Bytes of content on disk. */
-export const contentBytes = (context: Context): number =>
-  context.store.blobs.list().reduce((sum, blob) => sum + blob.size, 0) +
-  context.layers.list().reduce((sum, layer) => sum + layer.size, 0);
+/** Gives up everything that could be undone; bytes that became free. */
+const purgeDeletions = async (context: Context): Promise<number> => {
+  const ids = context.store.deletions.list().map(({ id }) => id);
+  if (ids.length === 0) return 0;
+  const only = await context.store.deletions.letGo(ids);
+  return await (await context.collect({ only })).freed();
+};
 
 /** `docker image prune`: untagged images that nothing holds or was made from; with `all`, tagged ones as well. */
 export const pruneImages = async (context: Context, request: PruneRequest = {}): Promise<Pruned> => {
-  const before = contentBytes(context);
+  const purge = request.purge === true;
+  const plan = planPrune(context, request);
+  const removal = beginRemoval(context, { cause: request.cause ?? 'image prune', purge });
   const removed: Removal[] = [];
-  for (const record of candidates(context, request)) {
-    if (context.store.images.get(record.id) === undefined) continue;
-    try {
-      removed.push(...(await removeEntirely(context, record)));
-    } catch (error) {
-      if (!isLadeError(error, 'conflict')) throw error;
-    }
-  }
-  await context.collect({ resumable: true });
-  const reclaimed = Math.max(0, before - contentBytes(context));
+  let freed = purge ? await purgeDeletions(context) : 0;
+  for (const step of plan.steps) removed.push(...(await removeStep(removal.context, step)));
+  freed += await (await context.collect({ resumable: true })).freed();
+  freed += await removal.freed();
   announce(context, 'prune', '');
-  return { removed, reclaimed };
+  return { removed, reclaimed: freed, held: await removal.held() };
+};
+
+/** Content that nothing keeps once these images, indexes and holders are gone. */
+const freedContent = (context: Context, gone: PruneOutlook['gone']): Content => {
+  const owners = context.store.space.ownership();
+  const free = ({ images, holders }: Keeping): boolean =>
+    images.every((id) => gone.images.has(id)) && holders.every((holder) => gone.holders.has(holder));
+  const inUse = new Set(
+    context.layers.snapshots().flatMap((one) => (gone.snapshots.has(one.id) ? [] : one.layers)),
+  );
+  const keptBy = { images: [], holders: [] };
+  return {
+    blobs: context.store.blobs
+      .list()
+      .map(({ digest }) => digest)
+      .filter((digest) => free(owners.blobs.get(digest) ?? keptBy)),
+    layers: context.layers
+      .list()
+      .map(({ diffId }) => diffId)
+      .filter((diffId) => !inUse.has(diffId) && free(owners.layers.get(diffId) ?? keptBy)),
+  };
+};
+
+const allBytes = async (paths: readonly string[]): Promise<number> => {
+  let total = 0;
+  for (const path of paths) total += await allocatedBytes(path);
+  return total;
+};
+
+const emptied = (context: Context, gone: PruneOutlook['gone']) =>
+  contentBytes(context, freedContent(context, gone));
+
+/**
+ * What `pruneImages` would do with the same request, to the byte: what becomes free, and what would be kept so that it
+ * can be undone. `without` names containers, and `holders` kinds of holders, that are gone by then.
+ */
+export const pruneOutlook = async (context: Context, request: PruneRequest = {}): Promise<PruneOutlook> => {
+  const purge = request.purge === true || (context.keepDeletedMs?.() ?? 0) === 0;
+  const plan = planPrune(context, request);
+  const { images, indexes } = outlookOf(context, plan, request.without);
+  const always = ['resumable', ...(request.holders ?? [])];
+  const holders = new Set([
+    ...always,
+    ...(request.purge === true ? ['undo'] : []),
+    ...[...indexes].map((digest) => `index ${digest}`),
+  ]);
+  const gone = { images, holders, snapshots: request.without ?? new Set<string>() };
+  const everything = await emptied(context, gone);
+  const atOnce = purge
+    ? everything
+    : await emptied(context, { ...gone, images: new Set(), holders: new Set(always) });
+  const partial = await allBytes(await context.store.space.leftovers());
+  return {
+    gone,
+    names: plan.steps.flatMap(({ record, names }) =>
+      names.length === 0 ? [record.id] : names.map((name) => shownReference(name)),
+    ),
+    reclaimed: atOnce + partial,
+    held: everything - atOnce,
+  };
 };

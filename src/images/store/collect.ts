@@ -125,16 +125,32 @@ const collectLayers = (
     return gone;
   });
 
-const sweepIngests = async ({ database, paths, active }: CollectDependencies): Promise<void> => {
+/** Files in ingest/ that no lease for which `counts` protects. */
+const unprotectedIngests = async (
+  { database, paths, active }: CollectDependencies,
+  counts: (lease: string) => boolean,
+): Promise<readonly string[]> => {
   const names = await readdir(paths.ingest);
-  const kept = database.all<Row & { key: string }>(`SELECT key FROM lease_items WHERE kind = 'ingest'`);
-  const keys = new Set(kept.map((row) => row.key));
-  const dead = names
+  const kept = database.all<Row & { key: string; lease: string }>(
+    `SELECT key, lease FROM lease_items WHERE kind = 'ingest'`,
+  );
+  const keys = new Set(kept.filter(({ lease }) => counts(lease)).map((row) => row.key));
+  return names
     .filter((name) => !keys.has(name))
     .map((name) => join(paths.ingest, name))
     .filter((path) => !active.has(path));
-  await Promise.all(dead.map((path) => unlink(path).catch(() => undefined)));
 };
+
+const sweepIngests = async (dependencies: CollectDependencies): Promise<readonly Gone<string>[]> => {
+  const dead = await unprotectedIngests(dependencies, () => true);
+  return await Promise.all(
+    dead.map(async (path) => ({ what: path, removed: await dependencies.trash.put(path) })),
+  );
+};
+
+/** Partial content that is kept only for work that may be taken up again. */
+export const leftovers = (dependencies: CollectDependencies): Promise<readonly string[]> =>
+  unprotectedIngests(dependencies, (lease) => dependencies.live.has(lease));
 
 const sweepBlobDirectory = async (
   dependencies: CollectDependencies,
@@ -165,12 +181,16 @@ export const sweep = async (dependencies: CollectDependencies): Promise<void> =>
   for (const algorithm of ALGORITHMS) await sweepBlobDirectory(dependencies, algorithm);
 };
 
-const report = (blobs: readonly Gone<BlobInfo>[], layers: readonly Gone<DiffId>[]): Collected => ({
+const report = (
+  blobs: readonly Gone<BlobInfo>[],
+  layers: readonly Gone<DiffId>[],
+  ingests: readonly Gone<string>[],
+): Collected => ({
   blobs: blobs.map(({ what }) => what),
   layers: layers.map(({ what }) => what),
   async freed() {
     const bytes = await Promise.all(
-      [...blobs, ...layers].map(async ({ removed }) => (await removed?.freed) ?? 0),
+      [...blobs, ...layers, ...ingests].map(async ({ removed }) => (await removed?.freed) ?? 0),
     );
     return bytes.reduce((sum, one) => sum + one, 0);
   },
@@ -181,21 +201,20 @@ export const collect = async (
   dependencies: CollectDependencies,
   options: CollectOptions,
 ): Promise<Collected> => {
-  if (options.only === undefined) {
-    await endDeadLeases(dependencies, options);
-    await sweepIngests(dependencies);
-  }
+  const whole = options.only === undefined;
+  if (whole) await endDeadLeases(dependencies, options);
+  const ingests = whole ? await sweepIngests(dependencies) : [];
   const dropped = await dropUnnamed(dependencies.database);
   // What an index kept is not among the candidates.
   const looked = dropped ? { ...options, only: undefined } : options;
   options.signal?.throwIfAborted();
   const candidates = looked.only?.blobs ?? unreferencedBlobs(dependencies);
   const blobs = await removeBlobs(dependencies, candidates, 'unreferenced');
-  return report(blobs, await collectLayers(dependencies, looked));
+  return report(blobs, await collectLayers(dependencies, looked), ingests);
 };
 
 /** Deletes blobs that images name but can do without, unless something uses them now. */
 export const letGoBlobs = async (
   dependencies: CollectDependencies,
   digests: readonly Digest[],
-): Promise<Collected> => report(await removeBlobs(dependencies, digests, 'unprotected'), []);
+): Promise<Collected> => report(await removeBlobs(dependencies, digests, 'unprotected'), [], []);

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createBlobStore, storePaths } from './blobs.ts';
-import { collect, letGoBlobs, sweep, type CollectDependencies } from './collect.ts';
+import { collect, leftovers, letGoBlobs, sweep, type CollectDependencies } from './collect.ts';
 import { createDeletions } from './deletions.ts';
 import { syncDirectory } from './durable.ts';
 import { createHolds } from './holds.ts';
@@ -39,7 +39,8 @@ export const openImageStore = async (root: Root): Promise<ImageStore> => {
     holds: createHolds(root.database),
     deletions: createDeletions(root.database),
     space: {
-      ownership: () => readOwnership(root.database),
+      ownership: () => readOwnership(root.database, (lease) => dependencies.live.has(lease)),
+      leftovers: () => leftovers(dependencies),
       refetchable: () => readRefetchable(root.database),
       letGo: (digests) => letGoBlobs(dependencies, digests),
       settled: () => dependencies.trash.settled(),

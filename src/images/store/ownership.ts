@@ -40,34 +40,41 @@ const OWNERS = (kind: 'blob' | 'layer'): string => `
     CASE WHEN image IN undone THEN NULL ELSE image END AS image,
     CASE WHEN image IN undone THEN '${UNDO}' END AS holder
   FROM ${kind === 'blob' ? 'image_blobs' : 'image_layers'}
-  UNION SELECT key, NULL, 'lease' FROM lease_items WHERE kind = '${kind}'
+  UNION SELECT key, NULL, 'lease ' || lease FROM lease_items WHERE kind = '${kind}'
   UNION SELECT key, NULL, holder_kind FROM holds WHERE kind = '${kind}'
   ${
     kind === 'layer'
       ? ''
-      : `UNION SELECT digest, NULL, CASE WHEN target IN (${UNDONE_TARGETS}) THEN '${UNDO}' ELSE 'index' END FROM target_blobs`
+      : `UNION SELECT digest, NULL, CASE WHEN target IN (${UNDONE_TARGETS}) THEN '${UNDO}' ELSE 'index ' || target END FROM target_blobs`
   }`;
+
+const LEASE = 'lease ';
 
 const readOwners = <T extends string>(
   database: Database,
   kind: 'blob' | 'layer',
+  isLive: (lease: string) => boolean,
 ): ReadonlyMap<T, Keeping> => {
+  const holderName = (holder: string): string => {
+    if (!holder.startsWith(LEASE)) return holder;
+    return isLive(holder.slice(LEASE.length)) ? 'lease' : 'resumable';
+  };
   const rows = database.all<OwnerRow>(`WITH undone AS (${UNDONE_IMAGES}) ${OWNERS(kind)}`);
   return new Map(
     [...Map.groupBy(rows, (row) => row.key as T)].map(([key, owners]) => [
       key,
       {
         images: owners.flatMap(({ image }) => (image === null ? [] : [image])),
-        holders: owners.flatMap(({ holder }) => (holder === null ? [] : [holder])),
+        holders: owners.flatMap(({ holder }) => (holder === null ? [] : [holderName(holder)])),
       },
     ]),
   );
 };
 
 /** What keeps each blob and each layer that anything keeps. */
-export const readOwnership = (database: Database): Ownership => ({
-  blobs: readOwners<Digest>(database, 'blob'),
-  layers: readOwners<DiffId>(database, 'layer'),
+export const readOwnership = (database: Database, isLive: (lease: string) => boolean): Ownership => ({
+  blobs: readOwners<Digest>(database, 'blob', isLive),
+  layers: readOwners<DiffId>(database, 'layer', isLive),
 });
 
 /**

@@ -85,7 +85,10 @@ export interface Refetchable extends BlobInfo {
 export interface Keeping {
   /** Images that name it. */
   readonly images: readonly ImageId[];
-  /** Kinds of holders (`build-cache`, `undo` …), `lease`, and `index` for a named index. */
+  /**
+   * Kinds of holders (`build-cache`, `undo` …), `index DIGEST` for a named index, `lease` for work that goes on,
+   * `resumable` for work that may be taken up again.
+   */
   readonly holders: readonly string[];
 }
 
@@ -98,6 +101,8 @@ export interface Ownership {
 /** Letting go of what is not needed now. */
 export interface Space {
   ownership(): Ownership;
+  /** Partial content that a `resumable` collection would delete. */
+  leftovers(): Promise<readonly string[]>;
   /** Least recently used first. */
   refetchable(): readonly Refetchable[];
   /** Deletes such blobs unless something uses them now; their images stay. Returns those that went. */

@@ -46,9 +46,11 @@ export const openTrash = async (directory: string): Promise<Trash> => {
       const target = place();
       try {
         await rename(path, target);
-      } catch (error) {
+      } catch {
+        // A full disk may have no room for the new name.
         if ((await lstat(path).catch(() => undefined)) === undefined) return undefined;
-        throw error;
+        const bytes = await erase(path);
+        return { freed: Promise.resolve(bytes) };
       }
       return drop(target);
     },
