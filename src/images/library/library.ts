@@ -7,13 +7,15 @@ import { imageHistory, inspectImage } from './inspect.ts';
 import { listImages } from './list.ts';
 import { loadImages } from './load.ts';
 import { createLookup } from './lookup.ts';
-import { pruneImages } from './prune.ts';
+import { pruneImages, pruneOutlook } from './prune.ts';
 import { prepareImage } from './prepare.ts';
 import { pullAllTags, pullImage } from './pull.ts';
-import { pushImage } from './push.ts';
+import { pushAllTags, pushImage } from './push.ts';
+import { beginRemoval } from './removal.ts';
 import { removeImage } from './remove.ts';
 import { saveImages } from './save.ts';
 import type { Library, LibraryDependencies } from './types.ts';
+import { letGoDeleted, listDeletions, undo } from './undo.ts';
 import { libraryUsage } from './usage.ts';
 
 const nothing = (): void => undefined;
@@ -47,9 +49,15 @@ export const createLibrary = (dependencies: LibraryDependencies): Library => {
     pullAllTags: (request, emit = nothing) => pullAllTags(context, request, emit),
     prepare: (name, options) => prepareImage(context, name, options),
     push: (request, emit = nothing) => pushImage(context, request, emit),
+    pushAllTags: (request, emit = nothing, told) => pushAllTags(context, request, emit, told),
     tag: (source, target) => tagImage(context, source, target),
-    remove: (name, options) => removeImage(context, name, options),
+    remove: (name, { purge = false, ...options } = {}) =>
+      removeImage(beginRemoval(context, { cause: `rmi ${name}`, purge }).context, name, options),
     prune: (request) => pruneImages(context, request),
+    pruneOutlook: (request) => pruneOutlook(context, request),
+    deletions: () => listDeletions(context),
+    undo: (what) => undo(context, what),
+    letGoDeleted: (which) => letGoDeleted(context, which),
     list: (options) => listImages(context, options),
     inspect: (name, options) => inspectImage(context, name, options),
     history: (name) => imageHistory(context, name),
