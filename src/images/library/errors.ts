@@ -85,6 +85,16 @@ export const libraryErrors = defineErrors('library', {
     message: (p: { name: string }) => `An image does not exist locally with the tag: ${p.name}`,
     hint: 'tag the image with this name first: `lade tag IMAGE NAME`',
   },
+  noLocalTags: {
+    kind: 'not-found',
+    message: (p: { name: string }) => `An image does not exist locally with the tag: ${p.name}`,
+    hint: 'tag an image with this name first: `lade tag IMAGE NAME:TAG`',
+  },
+  contentMissing: {
+    kind: 'failed-precondition',
+    message: (p: { digest: string }) => `a part of it is not in the store: ${p.digest}`,
+    hint: 'pull it again',
+  },
   digestInPush: {
     kind: 'invalid-argument',
     message: () => 'cannot push a digest reference',

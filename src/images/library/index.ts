@@ -21,6 +21,7 @@ export type {
   Pruned,
   PullRequest,
   PushRequest,
+  Pushed,
   Removal,
   RemoveOptions,
   ResolveOptions,

@@ -110,7 +110,16 @@ export interface PullRequest extends Cancellable {
 
 export interface PushRequest extends Cancellable {
   readonly reference: string;
+  /** Only the image for this `os/arch[/variant]` of what the name means. */
+  readonly platform?: string | undefined;
   readonly auth?: Credentials | undefined;
+}
+
+export interface Pushed {
+  readonly tag: string;
+  /** Of the manifest or index. */
+  readonly digest: Digest;
+  readonly size: number;
 }
 
 export interface RemoveOptions {
@@ -197,8 +206,10 @@ export interface LoadOptions extends Cancellable {
 }
 
 export interface ImportRequest extends Cancellable {
-  /** A tar of a root file system, plain or compressed by gzip or zstd. */
+  /** A tar of a root file system, plain or compressed as archives may be. */
   readonly stream: Readable;
+  /** Where it comes from, for the history; `-` unless given. */
+  readonly source?: string | undefined;
   readonly reference?: string | undefined;
   /** Dockerfile lines: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR. */
   readonly changes?: readonly string[] | undefined;
@@ -310,10 +321,13 @@ export interface Library {
    */
   prepare(name: string, options?: ResolveOptions & Cancellable): Promise<ImageView>;
   /** Pushes one tag. The line `TAG: digest: … size: …` is left to the caller. */
-  push(
+  push(request: PushRequest, emit?: Emit<LibraryEvent>): Promise<Pushed>;
+  /** Pushes every tag of a repository, one after the other; `told` hears of each. */
+  pushAllTags(
     request: PushRequest,
     emit?: Emit<LibraryEvent>,
-  ): Promise<{ readonly digest: Digest; readonly size: number }>;
+    told?: (pushed: Pushed) => void,
+  ): Promise<readonly Pushed[]>;
   tag(source: string, target: string): Promise<void>;
   /** What `docker rmi` does. What it deletes can be brought back for a while, or else its content is freed. */
   remove(
