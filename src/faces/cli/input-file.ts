@@ -5,15 +5,15 @@ import type { Cli } from './context.ts';
 import { cliErrors } from './errors.ts';
 
 /**
- * The bytes of a file, or of stdin for `-` and undefined.
+ * The bytes of a file, or of stdin for `-` and undefined; `purpose` names in errors what they are wanted for.
  *
  * @throws CLI_FILE_UNREADABLE; CLI_ARGUMENT_INVALID when stdin is a terminal
  */
-export const openInput = async (cli: Cli, path: string | undefined): Promise<Readable> => {
+export const openInput = async (cli: Cli, path: string | undefined, purpose = 'input'): Promise<Readable> => {
   if (path === undefined || path === '-') {
     if (!cli.stdin.isTTY) return cli.stdin;
     throw cliErrors.argumentInvalid({
-      problem: 'requested input from stdin, but stdin is empty',
+      problem: `requested ${purpose} from stdin, but stdin is empty`,
       advice: 'name a file, or redirect one into the command',
     });
   }

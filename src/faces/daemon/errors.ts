@@ -11,6 +11,11 @@ export const daemonErrors = defineErrors('daemon', {
     message: (p: { option: string; reason: string }) => `${p.option} is not supported yet: ${p.reason}`,
     hint: 'leave this option out',
   },
+  sourceUnreadable: {
+    kind: 'unavailable',
+    message: (p: { source: string; reason: string }) => `cannot import from ${p.source}: ${p.reason}`,
+    hint: 'download the archive and import the file',
+  },
   notInSwarm: {
     kind: 'unavailable',
     message: () =>

@@ -61,12 +61,18 @@ async function* unpackBy(
   }
 }
 
+/** The same bytes, unpacked where only a program can; gzip and zstd are left as they are. */
+export const foreignUnpacked = async (
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<AsyncIterable<Uint8Array>> => {
+  const { head, all } = await peek(chunks);
+  const packing = packingOf(head);
+  return packing === 'bzip2' || packing === 'xz' ? unpackBy(packing, all()) : all();
+};
+
 /**
  * The bytes of an archive that may be packed by gzip, zstd, bzip2 or xz; the last two where their programs are
  * installed.
  */
-export const archiveBytes = async (chunks: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> => {
-  const { head, all } = await peek(chunks);
-  const packing = packingOf(head);
-  return packing === 'bzip2' || packing === 'xz' ? unpackBy(packing, all()) : await unpackedBytes(all());
-};
+export const archiveBytes = async (chunks: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> =>
+  await unpackedBytes(await foreignUnpacked(chunks));

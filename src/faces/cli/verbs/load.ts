@@ -10,12 +10,12 @@ export const command = defineCommand({
   aliases: ['image load', 'load'],
   flags: flagTable({
     input: { kind: 'string', short: 'i', help: 'Read from tar archive file, instead of STDIN' },
-    platform: { kind: 'string', help: 'Load only the given platform variant' },
+    platform: { kind: 'list', help: 'Load only the given platform variants' },
     quiet: { kind: 'bool', short: 'q', help: 'Suppress the load output' },
   }),
   args: [0, 0],
   async run(cli, { flags }) {
-    const stream = await openInput(cli, flags.input);
+    const stream = await openInput(cli, flags.input, 'load');
     await transfer(cli, {
       method: 'POST',
       path: '/images/load',

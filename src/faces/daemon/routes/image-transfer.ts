@@ -1,11 +1,12 @@
 import { Hono, type Context } from 'hono';
 import { decodeRegistryAuth, parseFlag } from '#api';
 import { requestSignal, sendStream } from '#http';
-import type { LibraryEvent } from '#library';
-import { daemonErrors } from '../errors.ts';
+import type { ImportRequest, LibraryEvent } from '#library';
 import { progressLine } from '../image-progress.ts';
-import { streamProgress } from '../json-lines.ts';
+import { streamProgress, type JsonLines } from '../json-lines.ts';
 import { referenceWith, toCredentials } from '../image-names.ts';
+import { platformsOf } from '../platform-query.ts';
+import { openRemoteArchive } from '../remote-archive.ts';
 import { withBody } from '../request-body.ts';
 import { param, textOf } from '../request.ts';
 import type { DaemonParts } from '../types.ts';
@@ -25,28 +26,49 @@ const pull = (c: Context, { library }: DaemonParts, name: string): Promise<Respo
     );
   });
 
+/** Between two lines of progress. */
+const PROGRESS_BYTES = 4 * 1024 * 1024;
+
+interface Fetching {
+  readonly source: string;
+  readonly lines: JsonLines;
+}
+
 const changesOf = (c: Context): readonly string[] =>
   (c.req.queries('changes') ?? []).flatMap((text) => text.split('\n')).filter((line) => line.trim() !== '');
 
-const importArchive = (c: Context, { library }: DaemonParts): Promise<Response> =>
+const importRequest = (c: Context): Omit<ImportRequest, 'stream'> => {
+  const repository = textOf(c, 'repo');
+  return {
+    reference: repository === undefined ? undefined : referenceWith(repository, textOf(c, 'tag')),
+    changes: changesOf(c),
+    message: textOf(c, 'message'),
+    platform: platformsOf(c)?.[0],
+    signal: requestSignal(c),
+  };
+};
+
+/** The daemon fetches the archive, and tells how far it is. */
+const importFrom = async (c: Context, { library }: DaemonParts, { source, lines }: Fetching) => {
+  const request = importRequest(c);
+  let shown = 0;
+  const onBytes = (current: number, total?: number): void => {
+    if (current - shown < PROGRESS_BYTES && current !== total) return;
+    shown = current;
+    lines.write({ status: 'Importing', progressDetail: { current, total } });
+  };
+  await using archive = await openRemoteArchive(source, { signal: requestSignal(c), onBytes });
+  lines.write({ status: `Downloading from ${source}` });
+  return await library.import({ ...request, stream: archive.body, source });
+};
+
+const importArchive = (c: Context, parts: DaemonParts): Promise<Response> =>
   streamProgress(c, async (lines) => {
-    const source = textOf(c, 'fromSrc');
-    if (source !== '-')
-      throw daemonErrors.optionUnsupported({
-        option: `fromSrc=${source ?? ''}`,
-        reason: 'download the archive on the client and send it',
-      });
-    const repository = textOf(c, 'repo');
-    const image = await withBody(c, (stream) =>
-      library.import({
-        stream,
-        reference: repository === undefined ? undefined : referenceWith(repository, textOf(c, 'tag')),
-        changes: changesOf(c),
-        message: textOf(c, 'message'),
-        platform: textOf(c, 'platform'),
-        signal: requestSignal(c),
-      }),
-    );
+    const source = textOf(c, 'fromSrc') ?? '-';
+    const image =
+      source === '-'
+        ? await withBody(c, (stream) => parts.library.import({ ...importRequest(c), stream }))
+        : await importFrom(c, parts, { source, lines });
     lines.write({ status: image.record.id });
   });
 
@@ -67,12 +89,14 @@ const push = (c: Context, { library }: DaemonParts): Promise<Response> =>
     lines.write({ progressDetail: {}, aux: { Tag: shown, Digest: pushed.digest, Size: pushed.size } });
   });
 
-const save = async (c: Context, { library }: DaemonParts, names: readonly string[]): Promise<Response> =>
-  await sendStream(
+const save = async (c: Context, { library }: DaemonParts, names: readonly string[]): Promise<Response> => {
+  const since = (c.req.queries('since') ?? []).filter((name) => name !== '');
+  return await sendStream(
     c,
     { status: 200, headers: { 'Content-Type': 'application/x-tar' } },
-    await library.save(names, { signal: requestSignal(c) }),
+    await library.save(names, { platforms: platformsOf(c), since, signal: requestSignal(c) }),
   );
+};
 
 const load = (c: Context, { library }: DaemonParts): Promise<Response> =>
   streamProgress(c, async (lines) => {
@@ -80,7 +104,8 @@ const load = (c: Context, { library }: DaemonParts): Promise<Response> =>
     const tell = (event: LibraryEvent): void => {
       if (!quiet || event.kind === 'loaded') lines.write(progressLine(event));
     };
-    await withBody(c, (stream) => library.load(stream, tell, { signal: requestSignal(c) }));
+    const options = { platforms: platformsOf(c), signal: requestSignal(c) };
+    await withBody(c, (stream) => library.load(stream, tell, options));
   });
 
 /** Images in and out: pull, push, import, save, load. */
