@@ -26,6 +26,7 @@ const writeProbe = (directory: string): { tar: string; index: string } => {
       encodeTarHeader({ path: 'probe', kind: 'file', size: 5, xattrs }),
       Buffer.from('probe'),
       Buffer.alloc(tarPadding(5)),
+      encodeTarHeader({ path: 'opaque', kind: 'directory' }),
       encodeTarHeader({ path: 'opaque/.wh..wh..opq', kind: 'file' }),
       TAR_END,
     ]),

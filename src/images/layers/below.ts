@@ -5,7 +5,7 @@ import type { TreePath } from './tree-path.ts';
 import type { Attributes, Below, BelowNode } from './tree-types.ts';
 
 /** Nothing below. */
-export const NOTHING_BELOW: Below = { lookup: () => undefined, names: () => [] };
+export const NOTHING_BELOW: Below = { lookup: () => undefined, names: () => [], namesOf: () => [] };
 
 /** The attributes of a file on the host without those that overlay keeps there for itself. */
 export const xattrsOf = (path: string): ReadonlyMap<string, Buffer> => {
@@ -47,19 +47,44 @@ const nodeOf = (path: string, stats: BigIntStats): BelowNode => {
   return { kind: stats.isBlockDevice() ? 'block' : 'char', attributes, major, minor };
 };
 
+const inodeOf = (stats: BigIntStats): string => `${stats.dev}:${stats.ino}`;
+
+const namesIn = (path: string): string[] =>
+  readdirSync(fsPath(path), { encoding: 'buffer' }).map(decodeName).sort(compareNames);
+
+/** The paths of every file that has several names, by inode. Takes some microseconds for each file there is. */
+const severalNames = (directory: string): ReadonlyMap<string, readonly TreePath[]> => {
+  const found = new Map<string, TreePath[]>();
+  const visit = (host: string, path: TreePath): void => {
+    for (const name of namesIn(host)) {
+      const stats = lstatSync(fsPath(`${host}/${name}`), { bigint: true });
+      if (stats.isDirectory()) visit(`${host}/${name}`, [...path, name]);
+      else if (stats.nlink > 1n)
+        found.set(inodeOf(stats), [...(found.get(inodeOf(stats)) ?? []), [...path, name]]);
+    }
+  };
+  visit(directory, []);
+  return found;
+};
+
 /** The merged layers below, seen at a directory of the host. Blocks for some microseconds a look-up. */
 export const belowAt = (directory: string): Below => {
   const hostPath = (path: TreePath): string => [directory, ...path].join('/');
+  let shared: ReadonlyMap<string, readonly TreePath[]> | undefined;
+  const statOf = (path: TreePath): BigIntStats | undefined =>
+    lstatSync(fsPath(hostPath(path)), { bigint: true, throwIfNoEntry: false });
   return {
     lookup(path) {
-      const host = hostPath(path);
       if (encodeName(path.at(-1) ?? '').length > 255) return undefined;
-      const stats = lstatSync(fsPath(host), { bigint: true, throwIfNoEntry: false });
-      return stats === undefined ? undefined : nodeOf(host, stats);
+      const stats = statOf(path);
+      return stats === undefined ? undefined : nodeOf(hostPath(path), stats);
     },
-    names: (path) =>
-      readdirSync(fsPath(hostPath(path)), { encoding: 'buffer' })
-        .map(decodeName)
-        .sort(compareNames),
+    names: (path) => namesIn(hostPath(path)),
+    namesOf(path) {
+      const stats = statOf(path);
+      if (stats === undefined || stats.nlink < 2n || stats.isDirectory()) return [];
+      shared ??= severalNames(directory);
+      return shared.get(inodeOf(stats)) ?? [];
+    },
   };
 };

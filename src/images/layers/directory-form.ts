@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { errnoOf, lsetXattr, lutimesNs, mknod } from '#sys';
 import { encodeName, fsPath } from '#tar';
+import { layerErrors } from './errors.ts';
 import { copyFileData } from './file-data.ts';
 import type { Attributes, DirectoryNode, FileNode, LayerNode } from './tree-types.ts';
 
@@ -22,20 +23,33 @@ const { S_IFBLK, S_IFCHR, S_IFIFO } = constants as typeof constants & {
 };
 const SPECIAL = { char: S_IFCHR, block: S_IFBLK, fifo: S_IFIFO } as const;
 
+/** The kernel takes no longer paths; from here on a directory is named by an open descriptor. */
+const LONG_PATH = 2048;
+
 interface Context {
   readonly tarFd: number;
   /** First path of each inode, for the links that follow. */
   readonly made: Map<LayerNode, string>;
+  /** Directories that are named by descriptors; closed at the end. */
+  readonly opened: number[];
 }
 
+/** What a file system says of attributes that are too large for it; ext4 keeps about 4 KiB for each file. */
+const TOO_LARGE: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'E2BIG', 'ERANGE']);
+const SMALL = 512;
+
 /** File systems that cannot keep an attribute are no failure, as in other runtimes. */
-const setXattrs = (path: string | Buffer, xattrs: ReadonlyMap<string, Buffer>): void => {
+const setXattrs = (path: string, xattrs: ReadonlyMap<string, Buffer>): void => {
+  const size = [...xattrs.values()].reduce((sum, value) => sum + value.length, 0);
   for (const [name, value] of xattrs) {
     try {
-      lsetXattr(path, name, value);
+      lsetXattr(fsPath(path), name, value);
     } catch (error) {
       const errno = errnoOf(error);
-      if (errno !== 'ENOTSUP' && errno !== 'EOPNOTSUPP') throw error;
+      if (errno === 'ENOTSUP' || errno === 'EOPNOTSUPP') continue;
+      if (size < SMALL || !TOO_LARGE.has(errno)) throw error;
+      const file = path.slice(path.lastIndexOf('/') + 1);
+      throw layerErrors.cannotKeep({ file, reason: `its attributes have ${size} bytes` }, error);
     }
   }
 };
@@ -45,7 +59,7 @@ const setAttributes = (path: string, node: LayerNode, attributes: Attributes): v
   const file = fsPath(path);
   lchownSync(file, attributes.uid, attributes.gid);
   if (node.kind !== 'symlink') chmodSync(file, attributes.mode);
-  setXattrs(file, attributes.xattrs);
+  setXattrs(path, attributes.xattrs);
   lutimesNs(file, attributes.mtimeNs, attributes.mtimeNs);
 };
 
@@ -94,8 +108,16 @@ const make = (context: Context, node: LayerNode, path: string): void => {
   makeNew(context, node, path);
 };
 
+const shortened = (context: Context, path: string): string => {
+  if (Buffer.byteLength(path) < LONG_PATH) return path;
+  const fd = openSync(fsPath(path), constants.O_DIRECTORY | constants.O_RDONLY);
+  context.opened.push(fd);
+  return `/proc/self/fd/${fd}`;
+};
+
 const fillDirectory = (context: Context, node: DirectoryNode, path: string): void => {
-  for (const [name, child] of node.children) make(context, child, `${path}/${name}`);
+  const folder = node.children.size === 0 ? path : shortened(context, path);
+  for (const [name, child] of node.children) make(context, child, `${folder}/${name}`);
   if (node.opaque) lsetXattr(fsPath(path), 'trusted.overlay.opaque', Buffer.from('y'));
   setAttributes(path, node, node.attributes);
 };
@@ -106,6 +128,11 @@ const fillDirectory = (context: Context, node: DirectoryNode, path: string): voi
  */
 export const makeDirectoryForm = (path: string, root: DirectoryNode, tarFd: number): void => {
   mkdirSync(path, { mode: 0o700 });
-  fillDirectory({ tarFd, made: new Map() }, root, path);
+  const context: Context = { tarFd, made: new Map(), opened: [] };
+  try {
+    fillDirectory(context, root, path);
+  } finally {
+    for (const fd of context.opened) closeSync(fd);
+  }
   if (root.implied) lsetXattr(path, 'trusted.lade.implied', Buffer.from('y'));
 };

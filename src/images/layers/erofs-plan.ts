@@ -12,8 +12,11 @@ import { encodeXattrs } from './erofs-xattrs.ts';
 import { layerErrors } from './errors.ts';
 import type { DirectoryNode, FileNode, LayerNode, SymlinkNode } from './tree-types.ts';
 
-/** Chunk indexes of one file: 32 MiB of them. */
+/** Chunk indexes of one file: 32 MiB of them. A file of more holes is copied into the image, which has the holes too. */
 const MAX_CHUNKS = 4 * 1024 * 1024;
+
+/** Blocks are counted in 32 bits. */
+const MAX_BLOCKS = 0xffff_ffff;
 
 const OPAQUE = new Map([['trusted.overlay.opaque', Buffer.from('y')]]);
 const IMPLIED = new Map([['trusted.lade.implied', Buffer.from('y')]]);
@@ -77,7 +80,7 @@ const fileContent = (file: FileNode): Content => {
   const bits = chunkBits(file);
   if (bits === undefined) return { kind: 'embedded', file };
   const count = Math.ceil(file.size / (BLOCK_SIZE * 2 ** bits));
-  if (count > MAX_CHUNKS) throw layerErrors.badContent({ reason: 'a sparse file has too many holes' });
+  if (count > MAX_CHUNKS) return { kind: 'embedded', file };
   return { kind: 'chunks', bits, count, file };
 };
 
@@ -176,5 +179,9 @@ export const planImage = (root: DirectoryNode): Plan => {
     planned.firstBlock = block;
     block += Math.ceil(contentSize(planned) / BLOCK_SIZE);
   }
+  if (block > MAX_BLOCKS)
+    throw layerErrors.badContent({
+      reason: 'its sparse files and links to files below are larger than 2 TiB',
+    });
   return { inodes, contentStart, blocks: block };
 };

@@ -22,6 +22,12 @@ export const layerErrors = defineErrors('layers', {
     message: (p: { reason: string }) => `the layer cannot be unpacked: ${p.reason}`,
     hint: 'the image is damaged or was made by a faulty tool: ask its publisher',
   },
+  cannotKeep: {
+    kind: 'unsupported',
+    message: (p: { file: string; reason: string }) =>
+      `the file system of the layers cannot keep ${p.file}: ${p.reason}`,
+    hint: 'put the root directory on a file system that can, or use a kernel that mounts EROFS from files',
+  },
   compressionUnsupported: {
     kind: 'unsupported',
     message: (p: { name: string }) => `the layer is compressed with ${p.name}`,

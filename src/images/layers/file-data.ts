@@ -17,12 +17,14 @@ interface Range {
   readonly offset: number;
 }
 
-const copyRange = (range: Range, target: DataTarget): void => {
+const ZEROS = Buffer.alloc(CHUNK);
+
+const copyRange = (range: Range, write: DataTarget['write']): void => {
   const buffer = Buffer.allocUnsafe(Math.min(CHUNK, range.size));
   for (let done = 0; done < range.size;) {
     const read = readSync(range.fd, buffer, 0, Math.min(buffer.length, range.size - done), range.from + done);
     if (read === 0) return;
-    target.write(buffer.subarray(0, read), range.offset + done);
+    write(buffer.subarray(0, read), range.offset + done);
     done += read;
   }
 };
@@ -31,12 +33,15 @@ const copyRange = (range: Range, target: DataTarget): void => {
 export const copyFileData = (file: FileNode, tarFd: number, target: DataTarget): void => {
   if (file.data.kind === 'tar') {
     for (const { offset, size, position } of file.data.extents)
-      copyRange({ fd: tarFd, from: position, size, offset }, target);
+      copyRange({ fd: tarFd, from: position, size, offset }, (bytes, at) => target.write(bytes, at));
     return;
   }
   const fd = openSync(file.data.hostPath, 'r');
   try {
-    copyRange({ fd, from: 0, size: file.size, offset: 0 }, target);
+    copyRange({ fd, from: 0, size: file.size, offset: 0 }, (bytes, at) => {
+      // Holes stay holes.
+      if (!bytes.equals(ZEROS.subarray(0, bytes.length))) target.write(bytes, at);
+    });
   } finally {
     closeSync(fd);
   }

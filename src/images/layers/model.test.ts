@@ -5,8 +5,8 @@ import { isLadeError } from '#errors';
 import type { DiffId } from '#oci';
 import type { TarSource } from '#tar';
 import { applyToModel, ModelError } from './testing/model.ts';
+import { formsHere } from './testing/forms.ts';
 import { openTestStore, unpackEntries, type TestStore } from './testing.ts';
-import type { BackendName } from './types.ts';
 
 const name = fc.constantFrom('a', 'b', 'c');
 const path = fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => names.join('/'));
@@ -51,16 +51,18 @@ const layer: fc.Arbitrary<readonly TarSource[]> = fc
     opaque === undefined ? sources : [{ kind: 'file', path: `${opaque}.wh..wh..opq` }, ...sources],
   );
 
-const listMerged = (root: string, at = ''): string[] =>
+const listMerged = (root: string, at = '', first = new Map<bigint, string>()): string[] =>
   readdirSync(`${root}${at}`)
     .sort()
     .flatMap((entry) => {
       const here = `${at}/${entry}`;
-      const stats = lstatSync(root + here);
-      const bits = (stats.mode & 0o7777).toString(8);
-      if (stats.isDirectory()) return [`${here} directory ${bits}`, ...listMerged(root, here)];
-      if (stats.isSymbolicLink()) return [`${here} -> ${readlinkSync(root + here)}`];
-      return [`${here} file ${bits} ${readFileSync(root + here, 'utf8')}`];
+      const stats = lstatSync(root + here, { bigint: true });
+      const bits = (Number(stats.mode) & 0o7777).toString(8);
+      if (stats.isDirectory()) return [`${here} directory ${bits}`, ...listMerged(root, here, first)];
+      const same = first.get(stats.ino) ?? here;
+      first.set(stats.ino, same);
+      if (stats.isSymbolicLink()) return [`${here} -> ${readlinkSync(root + here)} = ${same}`];
+      return [`${here} file ${bits} ${readFileSync(root + here, 'utf8')} = ${same}`];
     });
 
 const outcome = async <T>(make: () => Promise<T> | T): Promise<T | 'refused'> => {
@@ -72,7 +74,7 @@ const outcome = async <T>(make: () => Promise<T> | T): Promise<T | 'refused'> =>
   }
 };
 
-describe.each<BackendName>(['erofs', 'directories'])('%s', (backend) => {
+describe.each(formsHere())('%s', (backend) => {
   let opened: TestStore;
   beforeAll(async () => {
     opened = await openTestStore(backend);

@@ -1,19 +1,18 @@
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { chainIds, hexOf, type DiffId } from '#oci';
-import { lgetXattr, lsetXattr, lutimesNs } from '#sys';
 import { adopt, diffIdOf, withStaging, type Core } from './adopt.ts';
 import { formName } from './backend.ts';
 import { COMMITTED_FORM, type CommitRequest } from './commit-job.ts';
-import { attributesOf } from './below.ts';
 import { layerErrors } from './errors.ts';
 import { STAGING_PREFIX, type LayerFiles } from './layer-files.ts';
 import { mountsBelow } from './mount-table.ts';
 import { unmount } from './unmount.ts';
 import { mountOverlay } from './overlay.ts';
 import type { SnapshotRecord } from './records.ts';
+import { copyRootAttributes, rootReference } from './root-attributes.ts';
 import type { Stacks } from './stacks.ts';
 import type { StoredTar } from './unpack-job.ts';
 import type {
@@ -44,21 +43,6 @@ interface Paths {
 const pathsOf = (files: LayerFiles, id: string): Paths => {
   const own = files.snapshot(id);
   return { own, upper: join(own, 'upper'), work: join(own, 'work'), merged: join(own, 'merged') };
-};
-
-/** The highest layer that names the root; its attributes are those of the merged root. */
-const rootReference = (lowers: readonly string[]): string | undefined =>
-  lowers.findLast((path) => lgetXattr(path, 'trusted.lade.implied') === undefined) ?? lowers[0];
-
-/** Overlay shows the upper directory's own attributes at the root. */
-const copyRootAttributes = (upper: string, lowers: readonly string[]): void => {
-  const source = rootReference(lowers);
-  if (source === undefined) return;
-  const attributes = attributesOf(source, lstatSync(source, { bigint: true }));
-  chownSync(upper, attributes.uid, attributes.gid);
-  chmodSync(upper, attributes.mode);
-  for (const [name, value] of attributes.xattrs) lsetXattr(upper, name, value);
-  lutimesNs(upper, attributes.mtimeNs, attributes.mtimeNs);
 };
 
 const makeDirectories = (paths: Paths, lowers: readonly string[]): void => {

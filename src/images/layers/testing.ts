@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { openDatabase, type Database } from '#database';
 import type { DiffId } from '#oci';
 import { mountsBelow } from './mount-table.ts';
-import { decodeName, fsPath, writeTar, type TarSource } from '#tar';
-import { deviceOf, xattrsOf } from './below.ts';
+import { writeTar, type TarSource } from '#tar';
 import { layersMigrations } from './migrations.ts';
 import { openLayerStore } from './open-layer-store.ts';
+import { listTree } from './testing/tree-listing.ts';
 import type { BackendName, LayerStore, UnpackOptions } from './types.ts';
 
 /** A store on a root of its own, which disposing deletes. */
@@ -47,6 +47,8 @@ export const openTestStore = async (backend: BackendName): Promise<TestStore> =>
   };
 };
 
+export { listTree };
+
 export const tarBytes = async (sources: readonly TarSource[]): Promise<Buffer> => {
   const chunks: Uint8Array[] = [];
   for await (const chunk of writeTar(sources)) chunks.push(chunk);
@@ -66,50 +68,11 @@ export const unpackEntries = async (
   return info.diffId;
 };
 
-export interface ListingOptions {
-  readonly times?: boolean | undefined;
-  readonly directoryTimes?: boolean | undefined;
-}
-
-const contentOf = (path: string, kind: number): string => {
-  if (kind === 0o100000) return sha256(readFileSync(fsPath(path)));
-  return kind === 0o120000 ? decodeName(readlinkSync(fsPath(path), { encoding: 'buffer' })) : '';
-};
-
-/** One line for each file below a directory: everything a container could tell about it. */
-export const listTree = (root: string, options: ListingOptions = {}): readonly string[] => {
-  const first = new Map<bigint, string>();
-  const visit = (path: string): string[] => {
-    const host = `${root}${path}`;
-    const stats = lstatSync(fsPath(host), { bigint: true });
-    const kind = Number(stats.mode) & 0o170000;
-    const link = kind === 0o040000 ? path : (first.get(stats.ino) ?? path);
-    first.set(stats.ino, link);
-    const withTime = kind === 0o040000 ? options.directoryTimes === true : options.times !== false;
-    const line = [
-      path === '' ? '/' : path,
-      Number(stats.mode).toString(8),
-      `${stats.uid}:${stats.gid}`,
-      withTime ? stats.mtimeNs : '',
-      kind === 0o100000 ? stats.size : '',
-      kind === 0o020000 || kind === 0o060000 ? deviceOf(stats.rdev).join(',') : '',
-      contentOf(host, kind),
-      link === path ? '' : `= ${link}`,
-      ...[...xattrsOf(host)].map(([name, value]) => `${name}=${value.toString('hex')}`).sort(),
-    ].join(' ');
-    if (kind !== 0o040000) return [line];
-    const names = readdirSync(fsPath(host), { encoding: 'buffer' }).map(decodeName).sort();
-    return [line, ...names.flatMap((name) => visit(`${path}/${name}`))];
-  };
-  return visit('');
-};
-
 /** What the merged layers look like. */
 export const listLayers = async (
   store: LayerStore,
   layers: readonly DiffId[],
-  options?: ListingOptions,
 ): Promise<readonly string[]> => {
   await using view = await store.mountReadOnly(layers);
-  return listTree(view.path, options);
+  return listTree(view.path);
 };

@@ -19,30 +19,38 @@ export interface Place {
   readonly path: TreePath;
 }
 
+/** A directory of the layer; `path` is where that truly is. */
+export interface Step {
+  readonly node: DirectoryNode;
+  readonly path: TreePath;
+}
+
 export interface Resolver {
   /** The place of a path; its parents are made where the layer has none. The last name is not followed. */
   place(path: TreePath, entry: string): Place;
   /** The directory at a path, made where the layer has none. */
-  directory(path: TreePath, entry: string): { readonly node: DirectoryNode; readonly path: TreePath };
+  directory(path: TreePath, entry: string): Step;
+  /** The directory at a path; undefined where neither the layer nor those below have one. */
+  existing(path: TreePath, entry: string): Step | undefined;
   /** Whether the layers below can be seen at a resolved path: all directories above it are merged with theirs. */
   seesBelow(path: TreePath): boolean;
+  /** Whether what is below at a path without links shows, and the layer has nothing of its own there. */
+  isUntouched(path: TreePath): boolean;
 }
 
-interface Step {
-  readonly node: DirectoryNode;
-  readonly path: string[];
-}
-
-/** What is found under a name: a directory to enter or a link to follow. */
+/** What is found under a name: a directory to enter, a link to follow, or nothing where nothing may be made. */
 type Found =
   | { readonly kind: 'enter'; readonly node: DirectoryNode }
-  | { readonly kind: 'follow'; readonly target: string };
+  | { readonly kind: 'follow'; readonly target: string }
+  | { readonly kind: 'absent' };
 
 interface Context {
   readonly root: DirectoryNode;
   readonly below: Below;
   readonly opaque: ReadonlySet<string>;
   readonly merged: WeakMap<DirectoryNode, boolean>;
+  /** Whether directories that are nowhere are made. */
+  readonly invents: boolean;
 }
 
 /** Whether the directory's own content is merged with the directory of the same path below. */
@@ -75,12 +83,15 @@ const notDirectory = (entry: string, path: TreePath): Error =>
 const fromBelow = (context: Context, path: TreePath): BelowNode | undefined =>
   seesBelow(context, path) ? context.below.lookup(path) : undefined;
 
+const ABSENT = { kind: 'absent' } as const;
+
 /** A directory the layer does not name: with the attributes it has below, or Docker's defaults where there is none. */
 const imply = (context: Context, step: Step, name: string): Found | undefined => {
   const path = [...step.path, name];
   const hidden = step.node.children.has(name);
   const found = hidden ? undefined : fromBelow(context, path);
   if (found?.kind === 'symlink') return { kind: 'follow', target: found.target };
+  if (found === undefined && !context.invents) return ABSENT;
   if (found !== undefined && found.kind !== 'directory') return undefined;
   const node = newDirectory(found?.attributes ?? ROOT_ATTRIBUTES, true);
   node.opaque = hidden || context.opaque.has(path.join('/'));
@@ -96,7 +107,7 @@ const find = (context: Context, step: Step, name: string): Found | undefined => 
 };
 
 /** Walks down from the root, following links inside it, at most as many as the kernel would. */
-const walk = (context: Context, names: readonly string[], entry: string): Step => {
+const walkFar = (context: Context, names: readonly string[], entry: string): Step | undefined => {
   const trail: Step[] = [{ node: context.root, path: [] }];
   const pending = names.toReversed();
   let links = 0;
@@ -109,6 +120,7 @@ const walk = (context: Context, names: readonly string[], entry: string): Step =
       continue;
     }
     const found = find(context, step, name);
+    if (found?.kind === 'absent' || (found === undefined && !context.invents)) return undefined;
     if (found === undefined) throw notDirectory(entry, [...step.path, name]);
     if (found.kind === 'enter') {
       trail.push({ node: found.node, path: [...step.path, name] });
@@ -122,9 +134,24 @@ const walk = (context: Context, names: readonly string[], entry: string): Step =
   return trail.at(-1) ?? { node: context.root, path: [] };
 };
 
+const walk = (context: Context, names: readonly string[], entry: string): Step =>
+  walkFar(context, names, entry) ?? { node: context.root, path: [] };
+
+const isUntouched = (context: Context, path: TreePath): boolean => {
+  let node: DirectoryNode = context.root;
+  for (const [depth, name] of path.entries()) {
+    if (!isMerged(context, node, path.slice(0, depth))) return false;
+    const child = node.children.get(name);
+    if (child === undefined) return true;
+    if (child.kind !== 'directory') return false;
+    node = child;
+  }
+  return false;
+};
+
 /** Finds places in a layer's tree above `below`. `opaque`: paths of directories that hide what is below. */
 export const createResolver = (root: DirectoryNode, below: Below, opaque: ReadonlySet<string>): Resolver => {
-  const context: Context = { root, below, opaque, merged: new WeakMap() };
+  const context: Context = { root, below, opaque, merged: new WeakMap(), invents: true };
   return {
     place(path, entry) {
       const name = path.at(-1);
@@ -134,6 +161,8 @@ export const createResolver = (root: DirectoryNode, below: Below, opaque: Readon
       return { parent: node, name, path: [...folder, name] };
     },
     directory: (path, entry) => walk(context, path, entry),
+    existing: (path, entry) => walkFar({ ...context, invents: false }, path, entry),
     seesBelow: (path) => seesBelow(context, path),
+    isUntouched: (path) => isUntouched(context, path),
   };
 };

@@ -83,6 +83,8 @@ export interface Below {
   lookup(path: readonly string[]): BelowNode | undefined;
   /** Names in a directory. */
   names(path: readonly string[]): readonly string[];
+  /** All paths that name the same file as this one does, itself included or not; none for one with a single name. */
+  namesOf(path: readonly string[]): readonly (readonly string[])[];
 }
 
 export const ROOT_ATTRIBUTES: Attributes = { mode: 0o755, uid: 0, gid: 0, mtimeNs: 0n, xattrs: new Map() };

@@ -1,5 +1,6 @@
 import { encodeName, type TarEntry } from '#tar';
 import { layerErrors } from './errors.ts';
+import { keptXattrs } from './kept-xattrs.ts';
 import { cleanPath, type TreePath } from './tree-path.ts';
 import { createResolver, type Place, type Resolver } from './tree-resolver.ts';
 import {
@@ -22,21 +23,18 @@ const AUFS = '.wh..wh.';
 const bad = (entry: TarEntry, reason: string): Error =>
   layerErrors.badContent({ reason: `${entry.path}: ${reason}` });
 
-/** Attributes that overlay would obey must not come from an image. */
-const isOverlays = (name: string): boolean =>
-  name.startsWith('trusted.overlay.') || name.startsWith('user.overlay.') || name.startsWith('trusted.lade.');
-
-const isUsable = (name: string): boolean => !isOverlays(name) && !name.includes('\0');
-
 /** Owners the kernel can keep; the highest number means "unchanged" to it. */
 const isOwner = (id: number): boolean => id >= 0 && id < 0xffff_ffff;
 
 const attributesOf = (entry: TarEntry): Attributes => {
-  const { mode, uid, gid, mtimeNs } = entry;
+  const { uid, gid, mtimeNs } = entry;
   if (!isOwner(uid) || !isOwner(gid)) throw bad(entry, 'its owner is no number of a user');
+  // A link's own mode means nothing, and file systems keep none.
+  const mode = entry.kind === 'symlink' ? 0o777 : entry.mode;
   if (entry.xattrs.size === 0) return { mode, uid, gid, mtimeNs, xattrs: entry.xattrs };
-  const own = [...entry.xattrs].filter(([name]) => isUsable(name));
-  return { mode, uid, gid, mtimeNs, xattrs: new Map(own) };
+  const kept = keptXattrs(entry.xattrs, { kind: entry.kind, mode });
+  if (typeof kept === 'string') throw bad(entry, kept);
+  return { uid, gid, mtimeNs, ...kept };
 };
 
 const extentsOf = (entry: TarEntry): Extent[] => {
@@ -147,6 +145,9 @@ const linkTarget = (builder: Builder, entry: TarEntry): LayerNode => {
   if (found === undefined) throw bad(entry, `a hard link to ${entry.linkName}, which does not exist`);
   const copy = copyOf(entry, found);
   lift(builder, target, copy);
+  // The other names it has below stay names of the same file.
+  for (const path of builder.below.namesOf(target.path))
+    if (builder.resolver.isUntouched(path)) lift(builder, builder.resolver.place(path, entry.path), copy);
   return copy;
 };
 
@@ -182,7 +183,8 @@ const hide = (builder: Builder, place: Place): void => {
 
 const hideAll = (builder: Builder, path: TreePath, entry: TarEntry): void => {
   if (path.length > 0) {
-    makeOpaque(builder, builder.resolver.directory(path, entry.path).node);
+    const found = builder.resolver.existing(path, entry.path);
+    if (found !== undefined) makeOpaque(builder, found.node);
     return;
   }
   // Overlay does not ask whether a root is opaque.
@@ -202,7 +204,18 @@ const putMarker = (builder: Builder, path: TreePath, entry: TarEntry): void => {
   if (marker.startsWith(AUFS)) return;
   const name = marker.slice(WHITEOUT.length);
   if (name === '' || name === '.' || name === '..') throw bad(entry, 'a whiteout without a name');
-  hide(builder, builder.resolver.place([...folder, name], entry.path));
+  const found = builder.resolver.existing(folder, entry.path);
+  if (found !== undefined) hide(builder, { parent: found.node, name, path: [...found.path, name] });
+};
+
+/** The kernel takes such a device for a whiteout, so it cannot be shown; what was there before is gone all the same. */
+const isWhiteoutDevice = (entry: TarEntry): boolean =>
+  entry.kind === 'char' && entry.major === 0 && entry.minor === 0;
+
+const replaceByNothing = (builder: Builder, place: Place): void => {
+  place.parent.children.delete(place.name);
+  if (!builder.resolver.seesBelow(place.path)) return;
+  if (builder.below.lookup(place.path) !== undefined) set(builder, place, { kind: 'whiteout' });
 };
 
 const put = (builder: Builder, root: DirectoryNode, entry: TarEntry): void => {
@@ -217,10 +230,12 @@ const put = (builder: Builder, root: DirectoryNode, entry: TarEntry): void => {
     putMarker(builder, path, entry);
     return;
   }
-  // The kernel would take it for a whiteout.
-  if (entry.kind === 'char' && entry.major === 0 && entry.minor === 0) return;
   const place = builder.resolver.place(path, entry.path);
   check(entry, place.name);
+  if (isWhiteoutDevice(entry)) {
+    replaceByNothing(builder, place);
+    return;
+  }
   if (entry.kind === 'directory') putDirectory(builder, place, entry);
   else set(builder, place, entry.kind === 'hardlink' ? linkTarget(builder, entry) : leafOf(entry));
 };
@@ -253,7 +268,7 @@ export const dependsOnBelow = (entries: readonly TarEntry[]): boolean => {
     throw asked;
   };
   try {
-    buildLayerTree(entries, { lookup: ask, names: ask });
+    buildLayerTree(entries, { lookup: ask, names: ask, namesOf: ask });
     return false;
   } catch (error) {
     if (error === asked) return true;

@@ -4,7 +4,8 @@ import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DiffId } from '#oci';
 import { umount } from '#sys';
-import { mountOverlay } from './overlay.ts';
+import { MAX_LOWERS, mountOverlay } from './overlay.ts';
+import { copyRootAttributes, rootReference } from './root-attributes.ts';
 import type { LayersView } from './types.ts';
 
 /** Names of view mounts; they never outlive the process, so a sweep unmounts them. */
@@ -17,6 +18,16 @@ export interface ViewDependencies {
   readonly lowers: (layers: readonly DiffId[]) => readonly string[];
 }
 
+/**
+ * Overlay shows the root of the topmost directory. Where that is a layer that does not name its root, an empty one with
+ * the right attributes comes above it: the mount point itself.
+ */
+const withRoot = (lowers: readonly string[], path: string): readonly string[] => {
+  if (rootReference(lowers) === lowers.at(-1) || lowers.length >= MAX_LOWERS) return lowers;
+  copyRootAttributes(path, lowers);
+  return [...lowers, path];
+};
+
 /** A merged read-only root of prepared layers. One layer needs no overlay: it is seen where it is mounted. */
 export const openView = (dependencies: ViewDependencies, layers: readonly DiffId[]): LayersView => {
   const { mounts, empty } = dependencies;
@@ -25,7 +36,7 @@ export const openView = (dependencies: ViewDependencies, layers: readonly DiffId
   if (second === undefined) return { path: first ?? empty, [Symbol.asyncDispose]: () => Promise.resolve() };
   const path = join(mounts, `${VIEW_PREFIX}${randomUUID()}`);
   mkdirSync(path);
-  mountOverlay({ lowers, target: path });
+  mountOverlay({ lowers: withRoot(lowers, path), target: path });
   return {
     path,
     async [Symbol.asyncDispose]() {

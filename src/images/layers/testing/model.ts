@@ -25,8 +25,8 @@ const UNNAMED = 0;
 
 const newDirectory = (mode: number): ModelDirectory => ({ kind: 'directory', mode, names: new Map() });
 
-/** Walks to a directory, following links and making what is missing. */
-const enter = (root: ModelDirectory, path: readonly string[]): ModelDirectory => {
+/** Walks to a directory, following links and making what is missing, or undefined then when `makes` is false. */
+const reach = (root: ModelDirectory, path: readonly string[], makes: boolean): ModelDirectory | undefined => {
   const trail = [root];
   const pending = path.toReversed();
   for (let links = 0; pending.length > 0;) {
@@ -37,8 +37,10 @@ const enter = (root: ModelDirectory, path: readonly string[]): ModelDirectory =>
       if (trail.length > 1) trail.pop();
       continue;
     }
+    if (!makes && !here.names.has(name)) return undefined;
     const made: Named = here.names.get(name) ?? { node: newDirectory(0o755), layer: UNNAMED };
     here.names.set(name, made);
+    if (made.node.kind === 'file' && !makes) return undefined;
     if (made.node.kind === 'file') throw new ModelError('no directory');
     if (made.node.kind === 'directory') trail.push(made.node);
     else {
@@ -49,6 +51,9 @@ const enter = (root: ModelDirectory, path: readonly string[]): ModelDirectory =>
   }
   return trail.at(-1) ?? root;
 };
+
+const enter = (root: ModelDirectory, path: readonly string[]): ModelDirectory =>
+  reach(root, path, true) ?? root;
 
 /** Takes out what layers below `layer` put into a directory; keeps what leads to this layer's own. */
 const clear = (directory: ModelDirectory, layer: number): void => {
@@ -67,14 +72,16 @@ const split = (path: string): readonly [folder: readonly string[], name: string]
 
 const apply = (root: ModelDirectory, source: TarSource, layer: number): void => {
   const [folder, name] = split(source.path);
-  const parent = enter(root, folder);
-  if (name === '.wh..wh..opq') return clear(parent, layer);
   if (name.startsWith('.wh.')) {
+    const here = reach(root, folder, false);
+    if (here === undefined) return undefined;
+    if (name === '.wh..wh..opq') return clear(here, layer);
     const hidden = name.slice(4);
-    const named = parent.names.get(hidden);
-    if (named !== undefined && !survives(named, layer)) parent.names.delete(hidden);
+    const named = here.names.get(hidden);
+    if (named !== undefined && !survives(named, layer)) here.names.delete(hidden);
     return undefined;
   }
+  const parent = enter(root, folder);
   const present = parent.names.get(name);
   if (source.kind === 'directory') {
     if (present?.node.kind === 'directory') {
@@ -99,18 +106,22 @@ const apply = (root: ModelDirectory, source: TarSource, layer: number): void => 
   return undefined;
 };
 
-const list = (directory: ModelDirectory, path: string): string[] =>
+const list = (directory: ModelDirectory, path: string, first: Map<ModelNode, string>): string[] =>
   [...directory.names.keys()].sort().flatMap((name) => {
     const at = `${path}/${name}`;
     const node = directory.names.get(name)?.node;
-    if (node?.kind === 'directory') return [`${at} directory ${node.mode.toString(8)}`, ...list(node, at)];
-    if (node?.kind === 'symlink') return [`${at} -> ${node.target}`];
-    return node?.kind === 'file' ? [`${at} file ${node.mode.toString(8)} ${node.content}`] : [];
+    if (node === undefined) return [];
+    if (node.kind === 'directory')
+      return [`${at} directory ${node.mode.toString(8)}`, ...list(node, at, first)];
+    const same = first.get(node) ?? at;
+    first.set(node, same);
+    if (node.kind === 'symlink') return [`${at} -> ${node.target} = ${same}`];
+    return [`${at} file ${node.mode.toString(8)} ${node.content} = ${same}`];
   });
 
 /** What is in the root after all layers; throws a ModelError when one cannot be applied. */
 export const applyToModel = (layers: readonly (readonly TarSource[])[]): readonly string[] => {
   const root = newDirectory(0o755);
   for (const [index, layer] of layers.entries()) for (const source of layer) apply(root, source, index + 1);
-  return list(root, '');
+  return list(root, '', new Map());
 };

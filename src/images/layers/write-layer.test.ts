@@ -1,0 +1,84 @@
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { scanTar } from '#tar';
+import { describe, expect, test } from 'vitest';
+import { type DiffId } from '#oci';
+import { unpackEntries } from './testing.ts';
+import { sharedStore } from './testing/shared-store.ts';
+import { formsHere } from './testing/forms.ts';
+import { dir, file, root, T } from './testing/sources.ts';
+
+const streamOf = (...chunks: readonly Buffer[]): Readable => Readable.from(chunks, { objectMode: false });
+
+describe.each(formsHere())('%s: writeLayer', (backend) => {
+  const shared = sharedStore(backend);
+
+  test('writes what it is given, twice the same', async () => {
+    const host = join(shared.path, 'host');
+    writeFileSync(host, 'y'.repeat(3_000_000));
+    const write = (): Promise<{ diffId: DiffId }> =>
+      shared.store.writeLayer(async (writer) => {
+        await writer.add({ path: '/app/', kind: 'directory', mode: 0o700 });
+        await writer.add({
+          path: 'app/big',
+          kind: 'file',
+          source: { kind: 'path', path: host },
+          mtimeNs: T,
+        });
+        await writer.add({
+          path: 'app/small',
+          kind: 'file',
+          source: { kind: 'bytes', bytes: Buffer.from('s') },
+          uid: 5,
+        });
+        await writer.add({
+          path: 'app/streamed',
+          kind: 'file',
+          source: { kind: 'stream', stream: streamOf(Buffer.from('abc')), size: 3 },
+        });
+        await writer.add({ path: 'app/link', kind: 'symlink', linkName: '/app/small' });
+        await writer.add({ path: 'app/hard', kind: 'hardlink', linkName: '/app/small' });
+        await writer.whiteout('/etc/gone');
+        await writer.opaque('/var');
+      });
+    const [one, two] = [await write(), await write()];
+    expect(two).toEqual(one);
+    const fd = openSync(shared.store.tarPath(one.diffId), 'r');
+    expect([...scanTar(fd)].map((entry) => entry.path)).toEqual([
+      'app/',
+      'app/big',
+      'app/small',
+      'app/streamed',
+      'app/link',
+      'app/hard',
+      'etc/.wh.gone',
+      'var/.wh..wh..opq',
+    ]);
+    closeSync(fd);
+    const below = await unpackEntries(shared.store, [
+      root,
+      dir('etc'),
+      file('etc/gone', 'g'),
+      dir('var'),
+      file('var/x', 'x'),
+    ]);
+    await using view = await shared.store.mountReadOnly([below, one.diffId]);
+    expect(readFileSync(join(view.path, 'app/big')).length).toBe(3_000_000);
+    expect(readdirSync(join(view.path, 'etc'))).toEqual([]);
+    expect(readdirSync(join(view.path, 'var'))).toEqual([]);
+  });
+
+  test('leaves nothing when the writer fails', async () => {
+    await expect(
+      shared.store.writeLayer(async (writer) => {
+        await writer.add({
+          path: 'a',
+          kind: 'file',
+          source: { kind: 'stream', stream: streamOf(Buffer.from('abc')), size: 4 },
+        });
+      }),
+    ).rejects.toThrow(/instead of 4/);
+    expect(shared.leftovers()).toEqual([]);
+  });
+});
