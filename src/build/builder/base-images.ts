@@ -3,7 +3,6 @@ import type { Emit } from '#events';
 import type { ImageView, Library } from '#library';
 import {
   formatPlatform,
-  matchPlatform,
   parsePlatform,
   parseReference,
   repositoryName,
@@ -49,15 +48,20 @@ interface ImageRequest {
 }
 
 interface BaseImageDependencies {
-  readonly library: Pick<Library, 'resolve' | 'pull'>;
+  readonly library: Pick<Library, 'prepare' | 'pull'>;
   readonly request: Pick<BuildRequest, 'pull' | 'auth' | 'signal'>;
   readonly emit: Emit<BuildEvent>;
 }
 
-const findLocal = ({ library }: BaseImageDependencies, wanted: ImageRequest): ImageView | undefined => {
+const findLocal = async (
+  { library, request }: BaseImageDependencies,
+  { reference, platform, strict }: ImageRequest,
+): Promise<ImageView | undefined> => {
   try {
-    const view = library.resolve(wanted.reference);
-    return !wanted.strict || matchPlatform(view.config, wanted.platform) ? view : undefined;
+    return await library.prepare(reference, {
+      platform: strict ? formatPlatform(platform) : undefined,
+      signal: request.signal,
+    });
   } catch (error) {
     if (isLadeError(error, 'not-found')) return undefined;
     throw error;
@@ -69,7 +73,7 @@ const pull = async (dependencies: BaseImageDependencies, wanted: ImageRequest): 
   const { reference } = wanted;
   const repository = repositoryOf(reference);
   const auth = repository === undefined ? undefined : credentialsFor(request.auth?.(repository));
-  return library.pull(
+  const view = await library.pull(
     { reference, platform: formatPlatform(wanted.platform), auth, signal: request.signal },
     (event) => {
       if (event.kind === 'layer') {
@@ -78,6 +82,7 @@ const pull = async (dependencies: BaseImageDependencies, wanted: ImageRequest): 
       } else if (event.kind === 'status') emit({ kind: 'status', message: event.message, id: event.id });
     },
   );
+  return library.prepare(view.id, { signal: request.signal });
 };
 
 /** Finds an image: the local one unless `pull` is asked for, else from its registry. */
@@ -85,7 +90,7 @@ export const findBaseImage = async (
   dependencies: BaseImageDependencies,
   wanted: ImageRequest,
 ): Promise<BaseImage> => {
-  const local = dependencies.request.pull === true ? undefined : findLocal(dependencies, wanted);
+  const local = dependencies.request.pull === true ? undefined : await findLocal(dependencies, wanted);
   const { id, config } = local ?? (await pull(dependencies, wanted));
   return { id, config, layers: config.rootfs.diffIds };
 };

@@ -164,7 +164,7 @@ export const create = async (
   checkConfig(options.config);
   checkHostConfig(host, context.runtime.name);
   checkSharedNetwork(options.config, host);
-  const image = await context.library.resolve(options.config.Image ?? '', { platform: options.platform });
+  const image = await context.library.prepare(options.config.Image ?? '', { platform: options.platform });
   const id = newId();
   const name = reserveName(context, options.name, id);
   try {

@@ -21,6 +21,8 @@ export interface EngineImages {
     name: string,
     options?: { readonly platform?: string | undefined },
   ): EngineImage | Promise<EngineImage>;
+  /** The same of an image that a container is made of: its layers are unpacked then. `unsupported` where it cannot run. */
+  prepare(name: string, options?: { readonly platform?: string | undefined }): Promise<EngineImage>;
   /** Stores an image whose layers are stored already. */
   createImage(image: {
     readonly config: ImageConfig;

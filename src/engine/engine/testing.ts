@@ -28,6 +28,11 @@ const idOf = (config: ImageConfig): ImageId => sha256Of(encodeImageConfig(config
 
 export const createFakeImages = (): FakeImages => {
   const images = new Map<string, { id: ImageId; config: ImageConfig; size: number }>();
+  const resolve = (name: string) => {
+    const image = images.get(names.get(name) ?? name);
+    if (image === undefined) throw libraryErrors.imageNotFound({ name });
+    return image;
+  };
   const names = new Map<string, ImageId>();
   const holders = new Set<string>();
   return {
@@ -38,11 +43,8 @@ export const createFakeImages = (): FakeImages => {
       names.set(name, id);
       return id;
     },
-    resolve: (name) => {
-      const image = images.get(names.get(name) ?? name);
-      if (image === undefined) throw libraryErrors.imageNotFound({ name });
-      return image;
-    },
+    resolve,
+    prepare: async (name) => resolve(name),
     async createImage({ config, tags }) {
       const id = idOf(config);
       images.set(id, { id, config, size: 0 });

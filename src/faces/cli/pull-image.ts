@@ -6,6 +6,7 @@ import { transfer, type TransferOptions } from './transfer.ts';
 export interface PullOptions extends TransferOptions {
   readonly platform?: string | undefined;
   readonly allTags?: boolean;
+  readonly allPlatforms?: boolean;
 }
 
 /** Pulls one image (or every tag of a repository) and shows progress. */
@@ -17,7 +18,12 @@ export const pullImage = async (cli: Cli, reference: string, options: PullOption
     {
       method: 'POST',
       path: '/images/create',
-      query: { fromImage: name, tag: version === '' ? undefined : version, platform: options.platform },
+      query: {
+        fromImage: name,
+        tag: version === '' ? undefined : version,
+        platform: options.platform,
+        allPlatforms: options.allPlatforms === true ? '1' : undefined,
+      },
       headers: await authHeader(cli, reference),
     },
     options,

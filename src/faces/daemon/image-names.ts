@@ -1,10 +1,17 @@
 import type { AuthConfig } from '#api';
 import type { Credentials } from '#distribution';
+import { parseReference } from '#oci';
 
 /** Name and tag as Docker's calls carry them apart; the tag may be a digest. */
 export const referenceWith = (name: string, tag: string | undefined): string => {
   if (tag === undefined) return name;
   return tag.includes(':') ? `${name}@${tag}` : `${name}:${tag}`;
+};
+
+/** Whether a name has neither tag nor digest, which means all tags of its repository when it is pulled or pushed. */
+export const isRepository = (name: string): boolean => {
+  const { tag, digest } = parseReference(name, { defaultTag: false });
+  return tag === undefined && digest === undefined;
 };
 
 /** What a registry client sends for Docker's AuthConfig; undefined for none at all. */

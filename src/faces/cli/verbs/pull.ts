@@ -1,5 +1,6 @@
 import { flagTable } from '#console';
 import { defineCommand } from '../command.ts';
+import { cliErrors } from '../errors.ts';
 import { canonicalName, familiarName, splitReference } from '../image-names.ts';
 import { pullImage } from '../pull-image.ts';
 
@@ -9,6 +10,10 @@ export const command = defineCommand({
   summary: 'Download an image from a registry',
   aliases: ['image pull', 'pull'],
   flags: flagTable({
+    'all-platforms': {
+      kind: 'bool',
+      help: 'Download everything the name means: all platforms, attestations, artifacts and what refers to them',
+    },
     'all-tags': { kind: 'bool', short: 'a', help: 'Download all tagged images in the repository' },
     'disable-content-trust': { kind: 'bool', on: true, help: 'Accepted for compatibility', hidden: true },
     platform: { kind: 'string', help: 'Set platform if server is multi-platform capable' },
@@ -17,11 +22,17 @@ export const command = defineCommand({
   args: [1, 1],
   async run(cli, { flags, args: [reference = ''] }) {
     const { name, tag, digest } = splitReference(reference);
+    if (flags['all-tags'] && (tag !== '' || digest !== ''))
+      throw cliErrors.argumentInvalid({
+        problem: "tag can't be used with --all-tags/-a",
+        advice: 'name the repository alone',
+      });
     const latest = tag === '' && digest === '' && !flags['all-tags'];
     if (latest && !flags.quiet) cli.out('Using default tag: latest\n');
     await pullImage(cli, reference, {
       platform: flags.platform,
       allTags: flags['all-tags'],
+      allPlatforms: flags['all-platforms'],
       quiet: flags.quiet,
     });
     const version =

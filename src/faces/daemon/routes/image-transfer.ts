@@ -1,29 +1,31 @@
 import { Hono, type Context } from 'hono';
 import { decodeRegistryAuth, parseFlag } from '#api';
 import { requestSignal, sendStream } from '#http';
-import type { ImportRequest, LibraryEvent } from '#library';
+import type { ImportRequest, LibraryEvent, Pushed } from '#library';
 import { progressLine } from '../image-progress.ts';
 import { streamProgress, type JsonLines } from '../json-lines.ts';
-import { referenceWith, toCredentials } from '../image-names.ts';
+import { isRepository, referenceWith, toCredentials } from '../image-names.ts';
 import { platformsOf } from '../platform-query.ts';
 import { openRemoteArchive } from '../remote-archive.ts';
 import { withBody } from '../request-body.ts';
-import { param, textOf } from '../request.ts';
+import { flag, param, textOf } from '../request.ts';
 import type { DaemonParts } from '../types.ts';
 
 const authOf = (c: Context) => toCredentials(decodeRegistryAuth(c.req.header('x-registry-auth')));
 
 const pull = (c: Context, { library }: DaemonParts, name: string): Promise<Response> =>
   streamProgress(c, async (lines) => {
-    await library.pull(
-      {
-        reference: referenceWith(name, textOf(c, 'tag')),
-        platform: textOf(c, 'platform'),
-        auth: authOf(c),
-        signal: requestSignal(c),
-      },
-      (event) => lines.write(progressLine(event)),
-    );
+    const reference = referenceWith(name.replace(/:$/, ''), textOf(c, 'tag'));
+    const request = {
+      reference,
+      platform: platformsOf(c)?.[0],
+      allPlatforms: flag(c, 'allPlatforms'),
+      auth: authOf(c),
+      signal: requestSignal(c),
+    };
+    const tell = (event: LibraryEvent): void => lines.write(progressLine(event));
+    if (isRepository(reference)) await library.pullAllTags(request, tell);
+    else await library.pull(request, tell);
   });
 
 /** Between two lines of progress. */
@@ -79,14 +81,20 @@ const create = (c: Context, parts: DaemonParts): Promise<Response> => {
 
 const push = (c: Context, { library }: DaemonParts): Promise<Response> =>
   streamProgress(c, async (lines) => {
-    const tag = textOf(c, 'tag');
-    const reference = referenceWith(param(c, 'name'), tag);
-    const pushed = await library.push({ reference, auth: authOf(c), signal: requestSignal(c) }, (event) =>
-      lines.write(progressLine(event)),
-    );
-    const shown = tag ?? 'latest';
-    lines.write({ status: `${shown}: digest: ${pushed.digest} size: ${pushed.size}` });
-    lines.write({ progressDetail: {}, aux: { Tag: shown, Digest: pushed.digest, Size: pushed.size } });
+    const reference = referenceWith(param(c, 'name'), textOf(c, 'tag'));
+    const request = {
+      reference,
+      platform: platformsOf(c)?.[0],
+      auth: authOf(c),
+      signal: requestSignal(c),
+    };
+    const tell = (event: LibraryEvent): void => lines.write(progressLine(event));
+    const told = ({ tag, digest, size }: Pushed): void => {
+      lines.write({ status: `${tag}: digest: ${digest} size: ${size}` });
+      lines.write({ progressDetail: {}, aux: { Tag: tag, Digest: digest, Size: size } });
+    };
+    if (isRepository(reference)) await library.pushAllTags(request, tell, told);
+    else told(await library.push(request, tell));
   });
 
 const save = async (c: Context, { library }: DaemonParts, names: readonly string[]): Promise<Response> => {
