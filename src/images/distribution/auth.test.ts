@@ -1,7 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { parseReference } from '#oci';
+import type { HttpClient } from '#http';
+import { parseDigest, parseReference } from '#oci';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createAuthorizer } from './authorizer.ts';
 import { parseChallenges } from './challenge.ts';
 import { createRegistryClient, type Credentials, type RegistryClient } from './index.ts';
 import { startScript, type ScriptedRegistry } from './testing.ts';
@@ -124,6 +127,121 @@ describe('a registry with a token server', () => {
       message: 'unauthorized: incorrect username or password',
       hint: expect.stringContaining(`lade login ${registry.host}`),
     });
+  });
+});
+
+describe('odd token servers', () => {
+  /** A registry that takes `good` and sends everybody else to the realm. */
+  const guarded = (challenge: () => string, good: () => string) =>
+    startScript((request, response) => {
+      request.resume();
+      if (request.headers.authorization === good()) {
+        response.writeHead(request.method === 'POST' ? 201 : 200).end('{"tags":["t"]}');
+      } else response.writeHead(401, { 'www-authenticate': challenge() }).end();
+    });
+
+  test('a mount asks for both repositories at once', async () => {
+    await using tokens = await startScript((_request, response) => response.end('{"token":"T"}'));
+    await using registry = await guarded(
+      () => `Bearer realm="http://${tokens.host}/token"`,
+      () => 'Bearer T',
+    );
+    await using client = createRegistryClient();
+    const repository = client.repository(parseReference(`${registry.host}/team/to`));
+    const digest = `sha256:${'a'.repeat(64)}`;
+    expect(await repository.mountBlob(parseDigest(digest), 'team/from')).toBe('mounted');
+    const url = new URL(tokens.seen[0]?.split(' ')[1] ?? '', 'http://x');
+    expect(url.searchParams.getAll('scope')).toEqual([
+      'repository:team/to:pull,push',
+      'repository:team/from:pull',
+    ]);
+  });
+
+  test('a refresh token that is replaced is not used again', async () => {
+    const used: (string | null)[] = [];
+    await using tokens = await startScript((request, response) => {
+      void text(request).then((form) => {
+        used.push(new URLSearchParams(form).get('refresh_token'));
+        response.end(
+          JSON.stringify({ access_token: `T${used.length}`, refresh_token: `R${used.length + 1}` }),
+        );
+      });
+    });
+    let accepted = 'Bearer T1';
+    await using registry = await guarded(
+      () => `Bearer realm="http://${tokens.host}/token"`,
+      () => accepted,
+    );
+    await using client = createRegistryClient({
+      credentials: async () => ({ kind: 'identity-token', token: 'R1' }),
+    });
+    const repository = client.repository(parseReference(`${registry.host}/a/b`));
+    await repository.tags();
+    accepted = 'Bearer T2';
+    await repository.tags();
+    expect(used).toEqual(['R1', 'R2']);
+  });
+
+  test('a token that lives too short for two calls is fetched again', async () => {
+    let issued = 0;
+    await using tokens = await startScript((_request, response) => {
+      issued += 1;
+      response.end(JSON.stringify({ token: `T${issued}`, expires_in: 1 }));
+    });
+    await using registry = await guarded(
+      () => `Bearer realm="http://${tokens.host}/token"`,
+      () => `Bearer T${issued}`,
+    );
+    await using client = createRegistryClient();
+    const repository = client.repository(parseReference(`${registry.host}/a/b`));
+    await Promise.all([repository.tags(), repository.tags()]);
+    expect(issued).toBe(1);
+  });
+
+  test('several challenges: the token server goes first, Basic where there is no usable one', async () => {
+    const basic = `Basic ${Buffer.from('ann:pw').toString('base64')}`;
+    const credentials = async (): Promise<Credentials> => ({
+      kind: 'basic',
+      username: 'ann',
+      password: 'pw',
+    });
+    for (const challenge of ['Bearer realm="nonsense", Basic realm="r"', 'Negotiate, Basic realm="r"']) {
+      await using registry = await guarded(
+        () => challenge,
+        () => basic,
+      );
+      await using client = createRegistryClient({ credentials });
+      expect(await client.repository(parseReference(`${registry.host}/a/b`)).tags()).toEqual(['t']);
+    }
+  });
+
+  test('secrets for a host with TLS do not leave by plain HTTP; asking without any may', async () => {
+    const asked: string[] = [];
+    const http: HttpClient = {
+      request: async ({ url }) => {
+        asked.push(String(url));
+        return { status: 200, headers: {}, body: Readable.from([Buffer.from('{"token":"T"}')]) };
+      },
+      upgrade: () => Promise.reject(new Error('not here')),
+      [Symbol.asyncDispose]: async () => undefined,
+    };
+    const refusal = {
+      status: 401,
+      headers: { 'www-authenticate': 'Bearer realm="http://token.example/t"' },
+      body: Readable.from([]),
+    };
+    const wish = { repository: 'a/b', scopes: ['repository:a/b:pull'] };
+    const learn = (credentials: Credentials | undefined, allowPlain: boolean) =>
+      createAuthorizer({ host: 'reg.example', http, allowPlain, credentials: async () => credentials }).learn(
+        refusal,
+        wish,
+        undefined,
+      );
+    const ann: Credentials = { kind: 'basic', username: 'ann', password: 'pw' };
+    await expect(learn(ann, false)).rejects.toMatchObject({ code: 'DISTRIBUTION_INSECURE_REALM' });
+    expect(asked).toEqual([]);
+    expect(await learn(undefined, false)).toBe(true);
+    expect(await learn(ann, true)).toBe(true);
   });
 });
 

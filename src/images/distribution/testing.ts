@@ -88,3 +88,25 @@ export const startScript = async (
     },
   };
 };
+
+/** What a scripted registry has, by the last part of the path: tags and digests. */
+export type Shelf = ReadonlyMap<string, { readonly bytes: Buffer; readonly mediaType?: string | undefined }>;
+
+/** Answers GET and HEAD from the shelf, with ranges; 404 for the rest. */
+export const serveShelf =
+  (shelf: Shelf) =>
+  (request: IncomingMessage, response: ServerResponse): void => {
+    request.resume();
+    if (request.url === '/v2/') return void response.end('{}');
+    const item = shelf.get(decodeURIComponent(request.url?.split('/').at(-1) ?? ''));
+    if (item === undefined || (request.method !== 'GET' && request.method !== 'HEAD'))
+      return void response.writeHead(404).end();
+    const { bytes, mediaType = 'application/octet-stream' } = item;
+    const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    response.writeHead(start === 0 ? 200 : 206, {
+      'content-type': mediaType,
+      'content-length': bytes.length - start,
+      ...(start === 0 ? {} : { 'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}` }),
+    });
+    return void response.end(request.method === 'HEAD' ? undefined : bytes.subarray(start));
+  };
