@@ -169,6 +169,7 @@ const builder: Group = {
 const system: Group = {
   summary: 'Manage Lade',
   verbs: {
+    adopt: verb('Bring over the images of a Docker installation', () => import('./verbs/system-adopt.ts')),
     df: verb('Show disk usage', () => import('./verbs/system-df.ts')),
     events,
     info,

@@ -165,6 +165,10 @@ export const composeDaemon = async (options: ComposeOptions): Promise<DaemonPart
     addresses: options.addresses,
     builder,
     system,
+    async adoptDocker(request, emit) {
+      const { adoptDocker } = await import('#adoption');
+      return adoptDocker({ library, store, layers }, request, emit);
+    },
     registryHosts: () => options.registryHosts?.configuration,
     registryClient: registryClients(options),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),

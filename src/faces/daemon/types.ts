@@ -1,9 +1,11 @@
 import type { Logger } from 'pino';
+import type { AdoptionReport, AdoptRequest } from '#adoption';
 import type { Builder } from '#builder';
 import type { Credentials, HostsConfiguration, RegistryClient } from '#distribution';
 import type { Engine } from '#engine';
 import type { LayerStore } from '#layers';
-import type { Library } from '#library';
+import type { Emit } from '#events';
+import type { Library, LibraryEvent } from '#library';
 import type { Networks } from '#network';
 import type { Runtime } from '#runtime';
 import type { System } from '#system';
@@ -32,6 +34,8 @@ export interface DaemonParts extends AsyncDisposable {
   readonly addresses: () => readonly string[];
   /** Loaded with the first build. */
   readonly builder: () => Promise<Builder>;
+  /** Brings over the images of a Docker installation. */
+  readonly adoptDocker: (request: AdoptRequest, emit: Emit<LibraryEvent>) => Promise<AdoptionReport>;
   /** A client of registries for one call, which disposes it. */
   readonly registryClient: (auth?: Credentials | CredentialLookup) => RegistryClient;
   /** How registries are reached, as configured now. */

@@ -17,6 +17,7 @@ export type {
   LibraryEvent,
   LibraryUsage,
   ListOptions,
+  LoadOptions,
   PruneRequest,
   Pruned,
   PullRequest,
@@ -25,4 +26,5 @@ export type {
   Removal,
   RemoveOptions,
   ResolveOptions,
+  SaveOptions,
 } from './types.ts';

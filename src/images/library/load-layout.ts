@@ -138,6 +138,7 @@ const recordAlone = async (
     manifests: [],
     blobs: [],
     tags,
+    repoDigests: load.repoDigests,
   });
 };
 
@@ -168,6 +169,7 @@ export const loadLayout = async (
     mediaType,
     image: image.id,
     tags,
+    repoDigests: load.repoDigests,
     members: main === undefined ? [own, ...rest] : members,
     blobs: others.map((blob) => blob.digest),
   });

@@ -32,6 +32,8 @@ export interface Load {
   readonly entries: ArchiveEntries;
   /** What the archive left out. */
   readonly since: readonly SinceImage[];
+  /** Canonical `name@digest`s for what is loaded. */
+  readonly repoDigests: readonly string[];
   readonly lease: Lease;
   readonly emit: Emit<LibraryEvent>;
   readonly signal?: AbortSignal | undefined;
@@ -58,6 +60,7 @@ const loadListed = async (context: Context, load: Load, image: ListedImage): Pro
     ...describedBy(image.parsed),
     layers: storedLayers(context, image.parsed.rootfs.diffIds),
     tags: image.tags,
+    repoDigests: load.repoDigests,
   });
 };
 
@@ -168,6 +171,17 @@ const read = async (
   return readArchive(context, stream, { lease, signal, onLayer, foreknown });
 };
 
+/** The same images under other names; the first gets them. */
+const renamed = (described: DescribedImages, names: LoadOptions['names']): DescribedImages => {
+  if (names === undefined) return described;
+  const [first] = [...described.tops, ...described.listed];
+  const rename = <T extends { readonly tags: readonly string[] }>(one: T): T => ({
+    ...one,
+    tags: (one as unknown) === first ? names.tags : [],
+  });
+  return { ...described, tops: described.tops.map(rename), listed: described.listed.map(rename) };
+};
+
 /** `docker load`. The archive is read once; a failure leaves the images that were loaded before it, and nothing else. */
 export const loadImages = async (
   context: Context,
@@ -180,8 +194,9 @@ export const loadImages = async (
   try {
     await using lease = await context.store.leases.create({ label: 'load' });
     const entries = await read(context, stream, { ...options, lease, emit });
-    const described = describedImages(entries);
-    const load = { entries, since: described.since, lease, emit, signal };
+    const described = renamed(describedImages(entries), options.names);
+    const { repoDigests = [] } = options.names ?? {};
+    const load = { entries, since: described.since, repoDigests, lease, emit, signal };
     return await loadAll(context, load, { described, platforms });
   } catch (error) {
     stream.destroy();

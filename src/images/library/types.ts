@@ -135,6 +135,28 @@ export interface ListOptions {
   readonly all?: boolean | undefined;
   /** `dangling`, `label`, `before`, `since`, `reference`, `until`. */
   readonly filters?: Readonly<Record<string, readonly string[]>> | undefined;
+  /** Also what images share, and what only one of them keeps. */
+  readonly shared?: boolean | undefined;
+  /** Also the manifests of each. */
+  readonly manifests?: boolean | undefined;
+}
+
+/** One manifest of an image, with the API's field names (1.47). */
+export interface ManifestSummary {
+  readonly ID: Digest;
+  readonly Descriptor: Readonly<Record<string, unknown>>;
+  /** Whether its content is all here. */
+  readonly Available: boolean;
+  /** Bytes of its blobs that are here; `Total` with what is unpacked. */
+  readonly Size: { readonly Content: number; readonly Total: number };
+  readonly Kind: 'image' | 'attestation' | 'unknown';
+  readonly ImageData?: {
+    readonly Platform: Readonly<Record<string, unknown>>;
+    readonly Size: { readonly Unpacked: number };
+    /** IDs of containers that hold it. */
+    readonly Containers: readonly string[];
+  };
+  readonly AttestationData?: { readonly For: string };
 }
 
 /** One line of `docker images`, with the API's field names. */
@@ -146,11 +168,21 @@ export interface ImageSummary {
   /** Seconds since the epoch. */
   readonly Created: number;
   readonly Size: number;
-  /** Bytes of layers that other images have too. */
+  /** Bytes of layers that other images have too; -1 where nobody asked. */
   readonly SharedSize: number;
+  /** Bytes that become free with this image and its names: layers, and blobs as transferred; where it was asked for. */
+  readonly UniqueSize?: number | undefined;
   readonly Labels: Readonly<Record<string, string>>;
   /** Containers that hold it. */
   readonly Containers: number;
+  /** What its name was resolved to, with `Manifests`. */
+  readonly Descriptor?: Readonly<Record<string, unknown>> | undefined;
+  readonly Manifests?: readonly ManifestSummary[] | undefined;
+}
+
+export interface InspectOptions extends ResolveOptions {
+  /** Also the manifests of all platforms. */
+  readonly manifests?: boolean | undefined;
 }
 
 /** `docker image inspect`, with the API's field names. */
@@ -172,6 +204,9 @@ export interface ImageInspect {
   readonly GraphDriver: { readonly Name: string; readonly Data: Readonly<Record<string, string>> | null };
   readonly RootFS: { readonly Type: 'layers'; readonly Layers: readonly DiffId[] };
   readonly Metadata: { readonly LastTagTime: string };
+  /** What its name was resolved to. */
+  readonly Descriptor?: Readonly<Record<string, unknown>> | undefined;
+  readonly Manifests?: readonly ManifestSummary[] | undefined;
 }
 
 /** One line of `docker history`, newest first, with the API's field names. */
@@ -196,6 +231,8 @@ export interface SaveOptions extends Cancellable {
 export interface LoadOptions extends Cancellable {
   /** `os/arch[/variant]`: only images for one of these. All that the archive has unless given. */
   readonly platforms?: readonly string[] | undefined;
+  /** What its image is called, instead of what the archive says; canonical. For archives of one image. */
+  readonly names?: { readonly tags: readonly string[]; readonly repoDigests: readonly string[] } | undefined;
   /**
    * What the caller knows of a file before it is read: the layer it is. It gets the path, and the documents that came
    * before it.
@@ -346,9 +383,11 @@ export interface Library {
   undo(what?: string): Promise<Undone>;
   /** Gives up what is kept beyond its time, or all of it; bytes that became free. */
   letGoDeleted(which: 'expired' | 'all' | 'oldest'): Promise<number>;
+  /** Deletes compressed layers that a registry can give again, least recently used first; bytes that became free. */
+  letGoRefetchable(most?: number): Promise<number>;
   list(options?: ListOptions): readonly ImageSummary[];
-  inspect(name: string, options?: ResolveOptions): ImageInspect;
-  history(name: string): readonly HistoryItem[];
+  inspect(name: string, options?: InspectOptions): ImageInspect;
+  history(name: string, options?: ResolveOptions): readonly HistoryItem[];
   /** A tar that is a Docker archive and an OCI layout. Errors of names come at once, those of content by the stream. */
   save(names: readonly string[], options?: SaveOptions): Promise<Readable>;
   /**

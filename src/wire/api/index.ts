@@ -65,4 +65,5 @@ export type {
   VolumeInspect,
 } from '#engine';
 export type { CheckFinding, CheckReport, DiskUsage, PruneReport, UsageLine } from '#system';
+export type { AdoptionReport } from '#adoption';
 export type { HistoryItem as HistoryAnswer } from '#library';

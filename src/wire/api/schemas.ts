@@ -217,6 +217,8 @@ export const bodySchemas = {
   }),
   /** POST /lade/v1/images/copy. */
   ladeImageCopy: z.strictObject({ source: z.string(), target: z.string(), platform: text, referrers: flag }),
+  /** POST /lade/v1/system/adopt: images of a Docker installation, by address or by data folder. */
+  ladeAdopt: z.strictObject({ host: text, dataRoot: text, moveNames: flag }),
   /** POST /lade/v1/build: the context lies on the daemon's machine and is read in place. */
   ladeBuild: z.strictObject({
     contextPath: z.string(),

@@ -4,6 +4,7 @@ import { LADE_VERSION, encodeBuildLine, type CheckLine, type LadeInfoAnswer } fr
 import { toLadeError } from '#errors';
 import { answered, requestSignal } from '#http';
 import { authLookup, fromLadeBody } from '../build-request.ts';
+import { progressLine } from '../image-progress.ts';
 import { jsonLines, streamProgress } from '../json-lines.ts';
 import { body } from '../request.ts';
 import type { DaemonParts } from '../types.ts';
@@ -54,6 +55,14 @@ const check = (c: Context, { system }: DaemonParts): Promise<Response> =>
     write({ kind: 'report', report });
   });
 
+/** POST /lade/v1/system/adopt: progress, then the report as `aux`. */
+const adopt = (c: Context, { adoptDocker }: DaemonParts): Promise<Response> =>
+  streamProgress(c, async (lines) => {
+    const request = { ...(await body(c, 'ladeAdopt')), signal: requestSignal(c) };
+    const report = await adoptDocker(request, (event) => lines.write(progressLine(event)));
+    lines.write({ aux: report });
+  });
+
 /** Lade's own calls. */
 export const ladeRoutes = (parts: DaemonParts): Hono => {
   const app = new Hono();
@@ -63,6 +72,7 @@ export const ladeRoutes = (parts: DaemonParts): Hono => {
   app.post('/lade/v1/system/prune', async (c) =>
     c.json(await parts.system.prune(await body(c, 'ladePrune'))),
   );
+  app.post('/lade/v1/system/adopt', (c) => adopt(c, parts));
   app.post('/lade/v1/system/check', (c) => check(c, parts));
   return app;
 };
