@@ -167,7 +167,7 @@ export const fetchBlob = async (
   options: BlobOptions & { readonly elsewhere?: readonly Place[] | undefined },
 ): Promise<FetchedBlob> => {
   const { start: wanted = 0, signal, elsewhere = [] } = options;
-  const places = [...sources.places(digest), ...elsewhere];
+  const places = sources.places(digest, elsewhere);
   const sound = async (place: Place): Promise<Opened & { readonly size: number }> => {
     const opened = await open(place, digest, { start: wanted, signal });
     return { ...opened, size: soundSize(opened, digest, options) };

@@ -19,8 +19,8 @@ export interface MirrorSession {
 /** Where a repository's content may come from, best first. */
 export interface Sources {
   readonly origin: Place;
-  /** The mirrors that are worth asking, then the registry itself. */
-  places(digest?: Digest): readonly Place[];
+  /** The mirrors that are worth asking, then the registry itself, then where a blob may be besides. */
+  places(digest?: Digest, elsewhere?: readonly Place[]): readonly Place[];
   /** Takes note of what went wrong at a place that another one follows. */
   failed(place: Place, error: unknown): void;
   /** The content that came last under this digest was something else; whether another place is left. */
@@ -45,14 +45,19 @@ export const createSources = ({ origin, mirrors }: Sessions, options: SourcesOpt
   }));
   const came = new Map<Digest, Place>();
   const distrusted = new Map<Digest, Set<Place>>();
+  const outside = new Map<Digest, readonly Place[]>();
+  const badUrls = new Set<string>();
+  const worthAsking = ({ blobUrl }: Place): boolean => blobUrl !== undefined && !badUrls.has(blobUrl.href);
   return {
     origin: home,
-    places: (digest) => {
+    places: (digest, elsewhere = []) => {
       const bad = digest === undefined ? undefined : distrusted.get(digest);
       const up = copies.filter(({ mirror, place }) => !mirror.down && bad?.has(place) !== true);
-      return [...up.map(({ place }) => place), home];
+      if (digest !== undefined && elsewhere.length > 0) outside.set(digest, elsewhere);
+      return [...up.map(({ place }) => place), home, ...elsewhere.filter(worthAsking)];
     },
     failed(place, error) {
+      if (place.blobUrl !== undefined) badUrls.add(place.blobUrl.href);
       const mirror = copies.find((copy) => copy.place === place)?.mirror;
       if (mirror === undefined || isLadeError(error, 'not-found')) return;
       mirror.down = true;
@@ -63,6 +68,10 @@ export const createSources = ({ origin, mirrors }: Sessions, options: SourcesOpt
     distrust(digest) {
       const place = came.get(digest);
       if (place === undefined || place === home) return false;
+      if (place.blobUrl !== undefined) {
+        badUrls.add(place.blobUrl.href);
+        return outside.get(digest)?.some(worthAsking) === true;
+      }
       distrusted.set(digest, (distrusted.get(digest) ?? new Set()).add(place));
       notice?.(`mirror ${place.session.host} of ${home.session.host} gave wrong content for ${digest}`);
       return true;

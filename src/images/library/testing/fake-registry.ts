@@ -7,8 +7,10 @@ import {
   MEDIA_TYPES,
   encodeImageConfig,
   encodeImageManifest,
+  encodeIndex,
   parseDiffId,
   sha256Of,
+  type Descriptor,
   type Digest,
 } from '#oci';
 import { rootfsTar } from '../testing.ts';
@@ -30,7 +32,17 @@ export interface FakeRegistry extends AsyncDisposable {
   /** What happens to the next requests for a blob, one each. */
   readonly faults: Map<Digest, Fault[]>;
   readonly blobs: Map<string, Buffer>;
-  readonly manifests: Map<string, { readonly bytes: Buffer; readonly mediaType: string }>;
+  /** By `repository:tag` and `repository:digest`. */
+  readonly manifests: Map<string, FakeManifest>;
+  /** What the referrers API answers, by subject; without it there is none. */
+  referrers: Map<string, readonly Descriptor[]> | undefined;
+}
+
+export interface FakeManifest {
+  readonly bytes: Buffer;
+  readonly mediaType: string;
+  /** What the registry says its digest is, when that is not its sha256. */
+  readonly digest?: string | undefined;
 }
 
 export interface FakeImage {
@@ -85,9 +97,19 @@ const sendManifest = (registry: FakeRegistry, name: string, response: ServerResp
   response.writeHead(200, {
     'Content-Type': manifest.mediaType,
     'Content-Length': manifest.bytes.length,
-    'Docker-Content-Digest': sha256Of(manifest.bytes),
+    'Docker-Content-Digest': manifest.digest ?? sha256Of(manifest.bytes),
   });
   response.end(manifest.bytes);
+};
+
+const sendReferrers = (registry: FakeRegistry, subject: string, response: ServerResponse): void => {
+  if (registry.referrers === undefined) {
+    response.writeHead(404).end('404 page not found');
+    return;
+  }
+  const manifests = registry.referrers.get(subject) ?? [];
+  response.writeHead(200, { 'Content-Type': MEDIA_TYPES.ociIndex });
+  response.end(encodeIndex({ mediaType: MEDIA_TYPES.ociIndex, manifests }));
 };
 
 const sendBlob = async (
@@ -124,7 +146,9 @@ export const startFakeRegistry = async (): Promise<FakeRegistry> => {
   const server = createServer((request, response) => {
     const [, name, reference] =
       /^\/v2\/(.+)\/manifests\/([^/]+)$/.exec(decodeURIComponent(request.url ?? '')) ?? [];
+    const [, subject] = /\/referrers\/([^/?]+)/.exec(request.url ?? '') ?? [];
     if (request.url === '/v2/') response.writeHead(200).end('{}');
+    else if (subject !== undefined) sendReferrers(registry, subject, response);
     else if (name === undefined) void sendBlob(registry, request, response);
     else sendManifest(registry, `${name}:${reference}`, response);
   });
@@ -136,6 +160,7 @@ export const startFakeRegistry = async (): Promise<FakeRegistry> => {
     faults: new Map(),
     blobs: new Map(),
     manifests: new Map(),
+    referrers: undefined,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       server.close();

@@ -1,0 +1,364 @@
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { MEDIA_TYPES, hostPlatform, type Descriptor } from '#oci';
+import { makeScratch, openLibrary, type Opened, type Scratch } from './testing.ts';
+import { startFakeRegistry, type FakeRegistry } from './testing/fake-registry.ts';
+import { createImageKit, fakeSink, type MadeImage } from './testing/image-kit.ts';
+
+let scratch: Scratch;
+let registry: FakeRegistry;
+let opened: Opened;
+beforeEach(async () => {
+  scratch = makeScratch();
+  registry = await startFakeRegistry();
+  opened = await openLibrary(join(scratch.path, 'root'));
+});
+afterEach(async () => {
+  await opened[Symbol.asyncDispose]();
+  await registry[Symbol.asyncDispose]();
+  scratch[Symbol.dispose]();
+});
+
+const kit = (algorithm: 'sha256' | 'sha512' = 'sha256') =>
+  createImageKit(fakeSink(registry, 'app'), algorithm);
+const reference = (tag = '1'): string => `${registry.host}/app:${tag}`;
+const host = hostPlatform();
+const other = { os: 'linux', architecture: host.architecture === 's390x' ? 'ppc64le' : 's390x' };
+const windows = { os: 'windows', architecture: 'amd64', osVersion: '10.0.20348.1' };
+const on = (descriptor: Descriptor, platform: Descriptor['platform']): Descriptor => ({
+  ...descriptor,
+  platform,
+});
+
+interface Whole {
+  readonly own: MadeImage;
+  readonly foreign: MadeImage;
+  readonly index: Descriptor;
+  readonly attestation: Descriptor;
+}
+
+/** An index of two platforms with an attestation. */
+const putIndex = async (algorithm: 'sha256' | 'sha512' = 'sha256', tag = '1'): Promise<Whole> => {
+  const { image, index, attestation } = kit(algorithm);
+  const own = await image({ platform: host, layers: [{ shared: 'x' }, { own: tag }] });
+  const foreign = await image({
+    platform: other,
+    layers: [{ shared: 'x' }, { foreign: tag }],
+    packing: 'zstd',
+  });
+  const attested = await attestation(own.descriptor);
+  const entries = [on(foreign.descriptor, other), attested, on(own.descriptor, host)];
+  const { descriptor } = await index(entries, { tags: [tag] });
+  return { own, foreign, index: descriptor, attestation: attested };
+};
+
+describe.each(['sha256', 'sha512'] as const)('an index of %s, pulled whole', (algorithm) => {
+  test('keeps all; its name means the image of this machine; the others are chosen by platform', async () => {
+    const { own, foreign, index, attestation } = await putIndex(algorithm);
+    const view = await opened.library.pull({ reference: reference(), allPlatforms: true });
+    expect(view.id).toBe(own.id);
+    expect(view.record.unpacked).toBe(true);
+    expect(view.repoDigests).toEqual([`${registry.host}/app@${index.digest}`]);
+    const there = [
+      index,
+      own.descriptor,
+      foreign.descriptor,
+      attestation,
+      ...foreign.layers.map((l) => l.descriptor),
+    ];
+    for (const { digest, size } of there) expect(opened.store.blobs.stat(digest)).toEqual({ digest, size });
+    const arm = opened.library.resolve(reference(), { platform: `${other.os}/${other.architecture}` });
+    expect(arm.id).toBe(foreign.id);
+    expect(arm.record.unpacked).toBe(false);
+    expect(() => opened.library.resolve(reference(), { platform: 'linux/riscv64' })).toThrow(
+      /does not match the specified platform/,
+    );
+    expect(opened.library.list().map((row) => row.Id)).toEqual([own.id]);
+    expect(opened.library.list({ all: true, filters: { dangling: ['true'] } })).toEqual([]);
+    expect((await opened.library.prune()).removed).toEqual([]);
+    expect(opened.library.resolve(foreign.id).id).toBe(foreign.id);
+  });
+
+  test('goes whole with its last name', async () => {
+    await putIndex(algorithm);
+    await opened.library.pull({ reference: reference(), allPlatforms: true });
+    await opened.library.tag(reference(), 'copy:1');
+    await opened.library.remove(reference());
+    expect(opened.store.images.list()).toHaveLength(2);
+    await opened.library.remove('copy:1');
+    await opened.library.collect();
+    expect(opened.store.images.list()).toEqual([]);
+    expect(opened.store.blobs.list()).toEqual([]);
+    expect(opened.layers.list()).toEqual([]);
+  });
+
+  test('a platform is unpacked when it is needed, from what is stored', async () => {
+    const { foreign } = await putIndex(algorithm);
+    await opened.library.pull({ reference: reference(), allPlatforms: true });
+    await registry[Symbol.asyncDispose]();
+    const platform = `${other.os}/${other.architecture}`;
+    const [view] = await Promise.all([
+      opened.library.prepare(reference(), { platform }),
+      opened.library.prepare(foreign.id),
+    ]);
+    expect(view.record).toMatchObject({ id: foreign.id, unpacked: true });
+    const sizes = view.config.rootfs.diffIds.map((diffId) => opened.layers.info(diffId)?.size);
+    expect(view.record.layerSizes).toEqual(sizes);
+    registry = await startFakeRegistry();
+  });
+});
+
+describe('platforms', () => {
+  test('pulled one after the other share the index; none of them dangles', async () => {
+    const { own, foreign } = await putIndex();
+    await opened.library.pull({ reference: reference() });
+    const platform = `${other.os}/${other.architecture}`;
+    const second = await opened.library.pull({ reference: reference(), platform });
+    expect(second.id).toBe(foreign.id);
+    expect(opened.library.list({ all: true }).map((row) => row.Id)).toEqual([foreign.id]);
+    const first = `${host.os}/${host.architecture}`;
+    expect(opened.library.resolve(reference(), { platform: first }).id).toBe(own.id);
+  });
+
+  test('an attestation is never chosen, nor offered, nor in the way of a manifest without platform', async () => {
+    const { image, index, attestation } = kit();
+    const own = await image({ platform: host });
+    const attested = await attestation(own.descriptor);
+    await index([attested, own.descriptor], { tags: ['bare'] });
+    expect((await opened.library.pull({ reference: reference('bare') })).id).toBe(own.id);
+    await index([attested, on(own.descriptor, other)], { tags: ['foreign'] });
+    await expect(opened.library.pull({ reference: reference('foreign') })).rejects.toThrow(
+      `no matching manifest for ${host.os}/${host.architecture} in the manifest list entries (it has linux/${other.architecture})`,
+    );
+    await index([attested], { tags: ['only'] });
+    await expect(opened.library.pull({ reference: reference('only') })).rejects.toThrow('(it has none)');
+  });
+
+  test('indexes within indexes are followed, to a limit', async () => {
+    const { image, index } = kit();
+    const own = await image({ platform: host });
+    let inner = (await index([on(own.descriptor, host)])).descriptor;
+    inner = (await index([on(inner, host)], { tags: ['two'] })).descriptor;
+    expect((await opened.library.pull({ reference: reference('two'), allPlatforms: true })).id).toBe(own.id);
+    for (let depth = 0; depth < 5; depth += 1)
+      inner = (await index([on(inner, host)], { tags: ['deep'] })).descriptor;
+    await expect(opened.library.pull({ reference: reference('deep') })).rejects.toMatchObject({
+      kind: 'unsupported',
+      message: expect.stringContaining('deeper than can be followed') as string,
+    });
+    await expect(
+      opened.library.pull({ reference: reference('deep'), allPlatforms: true }),
+    ).rejects.toMatchObject({ kind: 'unsupported' });
+  });
+
+  test('an entry that the registry does not have fails the whole pull and leaves nothing', async () => {
+    const { index } = await putIndex();
+    const missing = { ...index, digest: `sha256:${'1'.repeat(64)}` as Descriptor['digest'], size: 7 };
+    await kit().index([on({ ...missing, mediaType: MEDIA_TYPES.ociManifest }, other)], { tags: ['holed'] });
+    await expect(
+      opened.library.pull({ reference: reference('holed'), allPlatforms: true }),
+    ).rejects.toMatchObject({ kind: 'not-found' });
+    expect(opened.store.blobs.list()).toEqual([]);
+  });
+});
+
+describe('images of Windows', () => {
+  const layer = { mediaType: MEDIA_TYPES.dockerForeignLayer };
+
+  test('can be pulled, inspected, tagged; not run', async () => {
+    const { image } = kit();
+    const made = await image({ platform: windows, kind: 'docker', tags: ['1'] });
+    const view = await opened.library.pull({ reference: reference(), platform: 'windows/amd64' });
+    expect(view.id).toBe(made.id);
+    expect(opened.library.inspect(reference())).toMatchObject({
+      Os: 'windows',
+      OsVersion: windows.osVersion,
+    });
+    expect(opened.layers.list()).toEqual([]);
+    await opened.library.tag(reference(), 'win:1');
+    await expect(opened.library.prepare('win:1')).rejects.toMatchObject({
+      kind: 'unsupported',
+      message: 'win:1 is an image for windows/amd64, which does not run on Linux',
+    });
+  });
+
+  test('the version asked for is the one that comes', async () => {
+    const { image, index } = kit();
+    const versions = ['10.0.17763.1', '10.0.20348.1', '10.0.20348.2'];
+    const made = await Promise.all(
+      versions.map((osVersion) => image({ platform: { ...windows, osVersion }, layers: [{ osVersion }] })),
+    );
+    const entries = made.map(({ descriptor }, at) => on(descriptor, { ...windows, osVersion: versions[at] }));
+    await index(entries, { tags: ['1'] });
+    const pull = async (platform: string) =>
+      (await opened.library.pull({ reference: reference(), platform })).id;
+    expect(await pull('windows/amd64')).toBe(made[0]?.id);
+    expect(await pull('windows(10.0.20348)/amd64')).toBe(made[1]?.id);
+    expect(await pull('windows(10.0.20348.2)/amd64')).toBe(made[2]?.id);
+  });
+
+  test('layers that the registry lacks come from their addresses, without credentials, and are verified', async () => {
+    await using elsewhere = await startFakeRegistry();
+    const urls = [`ftp://example.com/x`, `http://${elsewhere.host}/gone`];
+    const first = await kit().image({ platform: windows, withoutLayers: true, layer });
+    const [{ descriptor, bytes } = { descriptor: first.descriptor, bytes: Buffer.of() }] = first.layers;
+    await kit().image({
+      platform: windows,
+      withoutLayers: true,
+      layer: { ...layer, urls: [...urls, `http://${elsewhere.host}/files/${descriptor.digest}`] },
+      tags: ['1'],
+    });
+    await expect(opened.library.pull({ reference: reference() })).rejects.toMatchObject({
+      kind: 'not-found',
+    });
+    elsewhere.blobs.set(descriptor.digest, Buffer.from(bytes.toReversed()));
+    await expect(opened.library.pull({ reference: reference() })).rejects.toMatchObject({ kind: 'corrupt' });
+    expect(opened.store.blobs.list()).toEqual([]);
+    elsewhere.blobs.set(descriptor.digest, bytes);
+    await opened.library.pull({ reference: reference() });
+    expect(await opened.store.blobs.read(descriptor.digest)).toEqual(bytes);
+  });
+});
+
+describe('artifacts', () => {
+  test('are kept as they are under the digest of their manifest, and go again', async () => {
+    const made = await kit().artifact({ artifactType: 'application/x-chart', content: 'chart', tags: ['1'] });
+    const second = await kit().artifact({ artifactType: 'application/x-chart', content: 'two', tags: ['2'] });
+    const view = await opened.library.pull({ reference: reference() });
+    await opened.library.pull({ reference: reference('2') });
+    expect(view.id).toBe(made.descriptor.digest);
+    expect(view.record).toMatchObject({ kind: 'artifact', size: 7, diffIds: [] });
+    expect(await opened.store.blobs.read(made.descriptor.digest)).toEqual(made.bytes);
+    expect(opened.library.inspect(reference())).toMatchObject({ Id: made.descriptor.digest, Os: 'unknown' });
+    expect(
+      opened.library
+        .list()
+        .map((row) => row.Id)
+        .toSorted(),
+    ).toEqual([made.descriptor.digest, second.descriptor.digest].toSorted());
+    expect(opened.library.history(reference())).toEqual([]);
+    await expect(opened.library.prepare(reference())).rejects.toMatchObject({
+      kind: 'unsupported',
+      message: expect.stringContaining('is an artifact') as string,
+    });
+    await opened.library.remove(reference());
+    await opened.library.remove(reference('2'));
+    await opened.library.collect();
+    expect(opened.store.blobs.list()).toEqual([]);
+  });
+
+  test('what borrows the media type of configurations but has no layers is one', async () => {
+    await kit().artifact({
+      artifactType: 'application/x-sig',
+      configType: MEDIA_TYPES.ociConfig,
+      content: 'signature',
+      tags: ['sig'],
+    });
+    expect((await opened.library.pull({ reference: reference('sig') })).record.kind).toBe('artifact');
+  });
+
+  test('an index of nothing else is one, too', async () => {
+    const { artifact, index } = kit();
+    const first = await artifact({ artifactType: 'application/x-a', content: 'a' });
+    const { descriptor } = await index([{ ...first.descriptor, artifactType: 'application/x-a' }], {
+      tags: ['1'],
+    });
+    const view = await opened.library.pull({ reference: reference(), allPlatforms: true });
+    expect(view.record).toMatchObject({ kind: 'artifact', id: descriptor.digest });
+    await opened.library.collect();
+    expect(opened.store.blobs.stat(first.descriptor.digest)).toBeDefined();
+  });
+
+  test.each([true, false])('referrers come with all platforms (referrers API: %s)', async (api) => {
+    const { own, index } = await putIndex();
+    const { artifact, index: putList } = kit();
+    const signature = await artifact({
+      artifactType: 'application/x-sig',
+      content: 's',
+      subject: own.descriptor,
+    });
+    const bill = await artifact({ artifactType: 'application/x-sbom', content: 'b', subject: index });
+    const about = await artifact({
+      artifactType: 'application/x-sig',
+      content: 'c',
+      subject: bill.descriptor,
+    });
+    const lists: readonly (readonly [Descriptor, Descriptor])[] = [
+      [own.descriptor, signature.descriptor],
+      [index, bill.descriptor],
+      [bill.descriptor, about.descriptor],
+    ];
+    if (api) registry.referrers = new Map(lists.map(([subject, entry]) => [subject.digest, [entry]]));
+    else
+      for (const [subject, entry] of lists)
+        await putList([entry], { tags: [subject.digest.replace(':', '-')] });
+    await opened.library.pull({ reference: reference(), allPlatforms: true });
+    const members = opened.store.images.target(index.digest)?.members ?? [];
+    const subjects = new Map(members.map((member) => [member.manifest.digest, member.subject]));
+    for (const [subject, entry] of lists) {
+      expect(subjects.get(entry.digest)).toBe(subject.digest);
+      expect(opened.store.blobs.stat(entry.digest)).toBeDefined();
+    }
+    expect(opened.library.list({ all: true })).toHaveLength(1);
+  });
+});
+
+describe('forms', () => {
+  test.each([
+    ['oci', 'gzip'],
+    ['oci', 'zstd'],
+    ['oci', 'none'],
+    ['docker', 'gzip'],
+    ['docker', 'none'],
+    ['docker', 'zstd'],
+  ] as const)('%s with layers packed by %s', async (kind, packing) => {
+    const made = await kit().image({ platform: host, kind, packing, tags: ['1'] });
+    const view = await opened.library.pull({ reference: reference() });
+    expect(view.id).toBe(made.id);
+    expect(await opened.store.blobs.read(made.descriptor.digest)).toEqual(made.bytes);
+  });
+
+  test('content in a descriptor is taken instead of being fetched', async () => {
+    const { image, index } = kit();
+    const made = await image({ platform: host });
+    const data = made.bytes;
+    await index([{ ...on(made.descriptor, host), data }], { tags: ['1'] });
+    registry.manifests.delete(`app:${made.descriptor.digest}`);
+    expect((await opened.library.pull({ reference: reference() })).id).toBe(made.id);
+  });
+
+  test('content in a descriptor that is not what it says is refused', async () => {
+    const { image, putManifest } = kit();
+    const made = await image({ platform: host });
+    const entry = { ...made.descriptor, data: Buffer.from('other').toString('base64') };
+    const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, manifests: [entry] }));
+    await putManifest(bytes, MEDIA_TYPES.ociIndex, ['1']);
+    await expect(opened.library.pull({ reference: reference() })).rejects.toThrow(/data is not what/);
+  });
+
+  test('layers that are no tar are refused in an image', async () => {
+    const mediaType = 'application/vnd.oci.image.layer.v1.tar+encrypted';
+    await kit().image({ platform: host, layer: { mediaType }, tags: ['1'] });
+    await expect(opened.library.pull({ reference: reference() })).rejects.toMatchObject({
+      kind: 'unsupported',
+    });
+  });
+
+  const body = { schemaVersion: 1, name: 'app', tag: '1', fsLayers: [], history: [] };
+  const signed = { ...body, signatures: [{ protected: 'e30' }] };
+  test.each([
+    [MEDIA_TYPES.dockerSchema1, body],
+    [MEDIA_TYPES.dockerSchema1Signed, signed],
+    ['application/json', body],
+  ])('schema 1 as %s is refused with what to do', async (mediaType, content) => {
+    const bytes = Buffer.from(JSON.stringify(content));
+    const digest = `sha256:${'2'.repeat(64)}`;
+    const stated = mediaType === MEDIA_TYPES.dockerSchema1Signed ? { digest } : {};
+    registry.manifests.set('app:1', { bytes, mediaType, ...stated });
+    await expect(opened.library.pull({ reference: reference() })).rejects.toMatchObject({
+      kind: 'unsupported',
+      message: expect.stringContaining('Docker schema 1') as string,
+      hint: expect.stringContaining('skopeo copy') as string,
+    });
+  });
+});
