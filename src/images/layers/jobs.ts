@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { createWorkerPool, workerUrl, type RunOptions } from '#work';
 import type { ChangesRequest, CommitRequest } from './commit-job.ts';
+import type { UsageRequest } from './disk-usage.ts';
 import type { FormRequest } from './form.ts';
 import type { StoredTar, UnpackRequest } from './unpack-job.ts';
 import type { Change } from './types.ts';
@@ -11,7 +12,7 @@ export type LayerJob =
   | ({ readonly kind: 'form' } & FormRequest)
   | ({ readonly kind: 'changes' } & ChangesRequest)
   | ({ readonly kind: 'commit' } & CommitRequest)
-  | { readonly kind: 'usage'; readonly path: string };
+  | ({ readonly kind: 'usage' } & UsageRequest);
 
 export type LayerJobResult = StoredTar | readonly Change[] | number | undefined;
 
@@ -28,7 +29,7 @@ export interface LayerJobs extends AsyncDisposable {
   changes(request: ChangesRequest, signal?: AbortSignal): Promise<readonly Change[]>;
   commit(request: CommitRequest, signal?: AbortSignal): Promise<StoredTar | undefined>;
   /** Bytes of all files below a directory, each inode once. */
-  usage(path: string): Promise<number>;
+  usage(request: UsageRequest): Promise<number>;
 }
 
 export const createLayerJobs = (): LayerJobs => {
@@ -49,7 +50,7 @@ export const createLayerJobs = (): LayerJobs => {
     makeForm: (request) => run({ kind: 'form', ...request }),
     changes: (request, signal) => run({ kind: 'changes', ...request }, { signal }),
     commit: (request, signal) => run({ kind: 'commit', ...request }, { signal }),
-    usage: (path) => run({ kind: 'usage', path }),
+    usage: (request) => run({ kind: 'usage', ...request }),
     async [Symbol.asyncDispose]() {
       await Promise.all([long[Symbol.asyncDispose](), short[Symbol.asyncDispose]()]);
     },

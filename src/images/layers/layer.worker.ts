@@ -18,7 +18,7 @@ const EXECUTE: { readonly [K in LayerJob['kind']]: Execute<Extract<LayerJob, { r
   },
   changes: findChanges,
   commit: commitUpper,
-  usage: (job) => diskUsage(job.path),
+  usage: diskUsage,
 };
 
 const execute = (job: LayerJob, context: JobContext): Promise<LayerJobResult> | LayerJobResult => {

@@ -176,7 +176,7 @@ const layerStoreOf = (store: Open): LayerStore => {
     sweep: () => sweepLeftovers(core),
     async usage(diffId) {
       tarPathOf(store, diffId);
-      return { bytes: await core.jobs.usage(core.files.layer(diffId)) };
+      return { bytes: await core.jobs.usage({ path: core.files.layer(diffId), withoutHoles: true }) };
     },
     [Symbol.asyncDispose]: () => close(store),
   };

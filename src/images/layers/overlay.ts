@@ -1,6 +1,6 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, existsSync, mkdirSync, openSync, rmdirSync } from 'node:fs';
 import { isLadeError } from '#errors';
-import { errnoOf, mount, mountFileSystem, MS, type MountParameter } from '#sys';
+import { errnoOf, mount, mountFileSystem, MS, umount, type MountParameter } from '#sys';
 import { layerErrors } from './errors.ts';
 
 /** The kernel's limit (OVL_MAX_STACK). */
@@ -48,25 +48,60 @@ const parametersOf = (request: OverlayMount): MountParameter[] => {
   return [...lowers, ...directories, ...(writable.volatile ? [VOLATILE] : []), ...FEATURES];
 };
 
-/** For kernels without `lowerdir+`, and for long paths: mount(2) with short names, which fit about 220 layers. */
-export const mountOverlayByText = (request: OverlayMount): void => {
+/** One page of text, with its end. */
+const MAX_TEXT = 4095;
+
+/** The folder of this process's descriptors, by the shortest of its names. */
+const descriptorFolder = (): string => (existsSync('/dev/fd/0') ? '/dev/fd' : '/proc/self/fd');
+
+const textOf = (request: OverlayMount, short: (path: string) => string): string => {
+  const options = [`lowerdir=${request.lowers.toReversed().map(short).join(':')}`];
+  const { writable } = request;
+  if (writable !== undefined)
+    options.push(`upperdir=${short(writable.upper)}`, `workdir=${short(writable.work)}`);
+  if (writable?.volatile === true) options.push('volatile');
+  for (const [key, value] of FEATURES) options.push(`${key}=${value ?? ''}`);
+  return options.join(',');
+};
+
+/** Mounts as it is; false when the text does not fit. */
+const mountWhole = (request: OverlayMount): boolean => {
   const fds: number[] = [];
+  const folder = descriptorFolder();
   const short = (path: string): string => {
     const fd = openSync(path, constants.O_DIRECTORY | constants.O_RDONLY);
     fds.push(fd);
-    return `/proc/self/fd/${fd}`;
+    return `${folder}/${fd}`;
   };
   try {
-    const options = [`lowerdir=${request.lowers.toReversed().map(short).join(':')}`];
-    const { writable } = request;
-    if (writable !== undefined)
-      options.push(`upperdir=${short(writable.upper)}`, `workdir=${short(writable.work)}`);
-    if (writable?.volatile === true) options.push('volatile');
-    for (const [key, value] of FEATURES) options.push(`${key}=${value ?? ''}`);
-    const flags = writable === undefined ? MS.RDONLY : 0;
-    mount('overlay', request.target, 'overlay', flags, options.join(','));
+    const text = textOf(request, short);
+    if (text.length > MAX_TEXT) return false;
+    mount('overlay', request.target, 'overlay', request.writable === undefined ? MS.RDONLY : 0, text);
+    return true;
   } finally {
     for (const fd of fds) closeSync(fd);
+  }
+};
+
+/**
+ * For kernels without `lowerdir+`, and for long paths: mount(2) with short names. About 300 layers fit. Of more, the
+ * lower half is mounted on its own and stacked as one; the mount above keeps it, so its place is free again at once. The
+ * kernel allows one such step above directories and none above EROFS.
+ */
+export const mountOverlayByText = (request: OverlayMount): void => {
+  if (mountWhole(request)) return;
+  const half = Math.ceil(request.lowers.length / 2);
+  const inner = `${request.target}.lower`;
+  mkdirSync(inner);
+  try {
+    mountOverlayByText({ lowers: request.lowers.slice(0, half), target: inner });
+    try {
+      mountOverlayByText({ ...request, lowers: [inner, ...request.lowers.slice(half)] });
+    } finally {
+      umount(inner, { detach: true });
+    }
+  } finally {
+    rmdirSync(inner);
   }
 };
 

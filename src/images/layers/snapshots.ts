@@ -175,7 +175,7 @@ const snapshotOf = (handle: Handle): Snapshot => {
     unmount: () => unmountSnapshot(handle),
     changes: (options = {}) => changesOf(handle, options),
     commit: (options = {}) => commitSnapshot(handle, options),
-    usage: async () => ({ bytes: await handle.dependencies.core.jobs.usage(paths.upper) }),
+    usage: async () => ({ bytes: await handle.dependencies.core.jobs.usage({ path: paths.upper }) }),
     remove: () => removeSnapshot(handle),
   };
 };

@@ -1,70 +1,110 @@
-import { execFileSync } from 'node:child_process';
 import {
   closeSync,
-  mkdtempSync,
+  ftruncateSync,
   openSync,
+  readdirSync,
   readFileSync,
-  readSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
+  utimesSync,
+  writeSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { encodeTarHeader, TAR_END } from '#tar';
-import { sharedStore } from './testing/shared-store.ts';
+import { listLayers, unpackEntries } from './testing.ts';
 import { formsHere } from './testing/forms.ts';
+import { packByGnuTar } from './testing/gnu-tar.ts';
+import { sharedStore } from './testing/shared-store.ts';
+import { hard } from './testing/sources.ts';
 
 const streamOf = (...chunks: readonly Buffer[]): Readable => Readable.from(chunks, { objectMode: false });
+
+const writePieces = (
+  path: string,
+  size: number,
+  pieces: readonly (readonly [at: number, text: string])[],
+): void => {
+  const fd = openSync(path, 'w');
+  for (const [at, text] of pieces) writeSync(fd, text, at);
+  ftruncateSync(fd, Math.floor(size));
+  closeSync(fd);
+};
 
 describe.each(formsHere())('%s: sparse and large files', (backend) => {
   const shared = sharedStore(backend);
 
-  const sparseTar = (path: string, size: number, pieces: readonly (readonly [number, string])[]): Buffer => {
-    const host = mkdtempSync(join(tmpdir(), 'lade-sparse-'));
-    writeFileSync(join(host, path), '');
-    truncateSync(join(host, path), size);
-    for (const [at, text] of pieces)
-      execFileSync(
-        'dd',
-        [`of=${join(host, path)}`, `oflag=seek_bytes`, `seek=${at}`, 'conv=notrunc', 'status=none'],
-        { input: text },
-      );
-    const tar = execFileSync('tar', ['-S', '--format=pax', '-C', host, '-cf', '-', path], {
-      maxBuffer: 1 << 28,
-    });
-    rmSync(host, { recursive: true });
-    return tar;
+  const list = async (tar: Buffer): Promise<readonly string[]> => {
+    const source = { kind: 'stream', stream: streamOf(tar), compression: 'none' } as const;
+    const { diffId } = await shared.store.unpack(source);
+    return await listLayers(shared.store, [diffId]);
   };
 
-  test('more than 4 GiB with holes', async () => {
-    const size = 5 * 2 ** 30 + 123;
-    const tar = sparseTar('big', size, [
-      [0, 'start'],
-      [2 ** 32 + 8192, 'beyond'],
-      [size - 3, 'end'],
-    ]);
-    const { diffId } = await shared.store.unpack({
-      kind: 'stream',
-      stream: streamOf(tar),
-      compression: 'none',
+  const FORMATS: readonly (readonly string[])[] = [
+    ['--format=gnu'],
+    ['--format=oldgnu'],
+    ['--format=pax', '--sparse-version=0.0'],
+    ['--format=pax', '--sparse-version=0.1'],
+    ['--format=pax', '--sparse-version=1.0'],
+  ];
+  /** Formats that are made for whole seconds need files of whole seconds. */
+  const settle = (path: string): void => {
+    for (const name of readdirSync(path)) utimesSync(join(path, name), 1_600_000_000, 1_600_000_000);
+    utimesSync(path, 1_600_000_000, 1_600_000_000);
+  };
+
+  test.each(FORMATS)(
+    'GNU tar %s %s: few pieces, many, none, and files beyond 4, 8 and 64 GiB',
+    async (...format) => {
+      const { tar, lines } = packByGnuTar(['-S', ...format], (path) => {
+        writePieces(
+          join(path, 'many'),
+          8_000_000,
+          Array.from({ length: 90 }, (_, i) => [i * 81_920, `piece ${i}`]),
+        );
+        writePieces(join(path, 'hole'), 5_000_000, []);
+        writePieces(join(path, 'start'), 3_000_000, [[0, 'a']]);
+        writePieces(join(path, 'end'), 3_000_001, [[3_000_000, 'z']]);
+        writePieces(join(path, '4g'), 5 * 2 ** 30 + 123, [
+          [0, 'a'],
+          [2 ** 32 + 8192, 'beyond'],
+          [2 ** 32 - 3, 'across'],
+          [5 * 2 ** 30 + 120, 'end'],
+        ]);
+        writePieces(join(path, '8g'), 9 * 2 ** 30, [[2 ** 33 - 4096, 'b'.repeat(9000)]]);
+        writePieces(join(path, '64g'), 70 * 2 ** 30 + 1, [
+          [2 ** 36, 'far'],
+          [70 * 2 ** 30, 'x'],
+        ]);
+        settle(path);
+      });
+      expect(await list(tar)).toEqual(lines);
+    },
+  );
+
+  test('a file of 1.2 TiB with pieces all over, as a log of logins has it', async () => {
+    const { tar, lines } = packByGnuTar(['-S', '--format=pax'], (path) => {
+      writePieces(join(path, 'lastlog'), 1.2 * 2 ** 40, [
+        [0, 'a'],
+        [292 * 65_534, 'nobody'],
+        [292 * 4_000_000_000, 'far'],
+      ]);
+      settle(path);
     });
-    await using view = await shared.store.mountReadOnly([diffId]);
-    expect(statSync(join(view.path, 'big')).size).toBe(size);
-    const fd = openSync(join(view.path, 'big'), 'r');
-    const read = (at: number, length: number): string => {
-      const buffer = Buffer.alloc(length);
-      readSync(fd, buffer, 0, length, at);
-      return buffer.toString('latin1');
-    };
-    expect(read(0, 6)).toBe('start\0');
-    expect(read(2 ** 32 + 8190, 10)).toBe('\0\0beyond\0\0');
-    expect(read(2 ** 31, 5)).toBe('\0'.repeat(5));
-    expect(read(size - 4, 4)).toBe('\0end');
-    closeSync(fd);
+    expect(await list(tar)).toEqual(lines);
+  });
+
+  test('a hard link to a sparse file below keeps its holes', async () => {
+    const { tar, lines } = packByGnuTar(['-S', '--format=pax'], (path) => {
+      writePieces(join(path, 'sparse'), 2 ** 30, [[2 ** 29, 'middle']]);
+      settle(path);
+    });
+    const stream = { kind: 'stream', stream: streamOf(tar), compression: 'none' } as const;
+    const below = (await shared.store.unpack(stream)).diffId;
+    const above = await unpackEntries(shared.store, [hard('other', 'sparse')]);
+    const found = await listLayers(shared.store, [below, above]);
+    const line = lines.find((each) => each.startsWith('/sparse')) ?? '';
+    expect(found).toContain(`${line} = /other`);
+    expect((await shared.store.usage(above)).bytes).toBeLessThan(20_000_000);
   });
 
   test('runs that are no whole blocks', async () => {

@@ -51,6 +51,8 @@ export interface UnpackOptions {
   readonly lease?: LayerLease | undefined;
   /** Layers below, bottom first; lets a layer that depends on them be made ready at once. */
   readonly below?: readonly DiffId[] | undefined;
+  /** Other layers are unpacked at the same time, so that this one had better keep to one thread. */
+  readonly among?: boolean | undefined;
   /** The digest the tar must have; another one is a `corrupt` error and leaves nothing. */
   readonly expected?: DiffId | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -1,9 +1,10 @@
-import { closeSync, fdatasync, fdatasyncSync, openSync, writeSync } from 'node:fs';
-import { followFile, type FileFollower } from '#work';
+import { createHash } from 'node:crypto';
+import { closeSync, fdatasync, openSync, writeSync } from 'node:fs';
+import { followFile } from '#work';
 import { createTarParser, type TarEntry } from '#tar';
 import { layerErrors } from './errors.ts';
 import { makeFormIfAlone, type FormRequest } from './form.ts';
-import { sourceBytes, type WorkerSource } from './source-bytes.ts';
+import { passSource, type WorkerSource } from './source-bytes.ts';
 import type { Compression } from './types.ts';
 
 export interface UnpackRequest {
@@ -12,6 +13,8 @@ export interface UnpackRequest {
   /** Hex digest that the tar must have. */
   readonly expected?: string | undefined;
   readonly form: FormRequest;
+  /** Keeps to one thread, because other layers are unpacked at the same time. */
+  readonly among?: boolean | undefined;
 }
 
 export interface StoredTar {
@@ -27,9 +30,34 @@ const SYNC_STEP = 32 << 20;
 /** Names are kept in memory, about 500 bytes each. */
 const MAX_ENTRIES = 4_000_000;
 
+/** Hashes a tar while it is written. */
+interface TarDigest extends AsyncDisposable {
+  written(chunk: Buffer, total: number): void;
+  finish(total: number): Promise<string>;
+}
+
+const digestHere = (): TarDigest => {
+  const hash = createHash('sha256');
+  return {
+    written: (chunk) => void hash.update(chunk),
+    finish: async () => hash.digest('hex'),
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+};
+
+/** In a thread of its own, which reads the file again. */
+const digestBeside = (path: string): TarDigest => {
+  const follower = followFile(path);
+  return {
+    written: (_chunk, total) => follower.advance(total),
+    finish: (total) => follower.finish(total),
+    [Symbol.asyncDispose]: () => follower[Symbol.asyncDispose](),
+  };
+};
+
 interface Output {
   readonly fd: number;
-  readonly follower: FileFollower;
+  readonly digest: TarDigest;
   size: number;
   synced: number;
 }
@@ -38,7 +66,7 @@ const put = (output: Output, chunk: Buffer): void => {
   for (let done = 0; done < chunk.length;)
     done += writeSync(output.fd, chunk, done, chunk.length - done, null);
   output.size += chunk.length;
-  output.follower.advance(output.size);
+  output.digest.written(chunk, output.size);
   if (output.size - output.synced < SYNC_STEP) return;
   output.synced = output.size;
   fdatasync(output.fd, () => undefined);
@@ -55,28 +83,30 @@ const receive = async (
       throw layerErrors.badContent({ reason: `it has more than ${MAX_ENTRIES} entries` });
   };
   const parser = createTarParser({ onEntry });
-  for await (const chunk of sourceBytes(request.source, request.compression)) {
+  await passSource(request.source, request.compression, (chunk) => {
     if (cancelled()) throw layerErrors.cancelled({});
     put(output, chunk);
     parser.feed(chunk);
-  }
+  });
   parser.end();
   return entries;
 };
 
-/** Writes the tar, hashes it in another thread, and makes the layer's form if that depends on nothing. */
+/**
+ * Writes the tar, hashes it and makes the layer's form if that depends on nothing. Durable is neither: that is for the
+ * caller, before it records the layer.
+ */
 export const unpack = async (request: UnpackRequest, cancelled: () => boolean): Promise<StoredTar> => {
   const fd = openSync(request.form.tarPath, 'wx', 0o600);
   try {
-    await using follower = followFile(request.form.tarPath);
-    const output: Output = { fd, follower, size: 0, synced: 0 };
+    await using digest = request.among === true ? digestHere() : digestBeside(request.form.tarPath);
+    const output: Output = { fd, digest, size: 0, synced: 0 };
     const entries = await receive(output, request, cancelled);
-    const digest = follower.finish(output.size);
+    const finished = digest.finish(output.size);
     const dependent = makeFormIfAlone(request.form, entries);
-    const hex = await digest;
+    const hex = await finished;
     if (request.expected !== undefined && request.expected !== hex)
       throw layerErrors.digestMismatch({ expected: `sha256:${request.expected}`, actual: `sha256:${hex}` });
-    fdatasyncSync(fd);
     return { hex, size: output.size, dependent };
   } finally {
     closeSync(fd);

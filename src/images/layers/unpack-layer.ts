@@ -22,7 +22,7 @@ const servedSource = (source: LayerSource): { readonly served: WorkerSource; rea
 export const unpackNew = (core: Core, source: LayerSource, options: UnpackOptions): Promise<LayerInfo> => {
   const make = async (staging: string): Promise<StoredTar> => {
     const { served, port } = servedSource(source);
-    const { expected, signal } = options;
+    const { among, expected, signal } = options;
     const { backend } = core;
     const form = { backend, tarPath: join(staging, 'layer.tar'), target: join(staging, formName(backend)) };
     try {
@@ -32,6 +32,7 @@ export const unpackNew = (core: Core, source: LayerSource, options: UnpackOption
           compression: source.compression,
           expected: expected === undefined ? undefined : hexOf(expected),
           form,
+          among,
         },
         { signal, port: port?.port },
       );
