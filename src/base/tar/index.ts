@@ -1,4 +1,5 @@
 export { tarErrors } from './errors.ts';
+export { createInflater, type Inflater } from './inflate.ts';
 export { compareNames, decodeName, encodeName, fsPath } from './names.ts';
 export { decompress, packingOf, unpackedBytes, type Packing } from './packing.ts';
 export { createTarParser, type SkippingTarParser } from './parser.ts';

@@ -19,6 +19,8 @@ export interface LayerToFetch {
   readonly diffId: DiffId;
   /** Lowest first. */
   readonly below: readonly DiffId[];
+  /** Other layers are fetched at the same time. */
+  readonly among?: boolean | undefined;
 }
 
 const unpackOnce = (
@@ -29,6 +31,7 @@ const unpackOnce = (
 ): Promise<LayerInfo> =>
   context.layers.unpack(source, {
     below: layer.below,
+    among: layer.among,
     expected: layer.diffId,
     lease: fetch.lease,
     signal: fetch.signal,

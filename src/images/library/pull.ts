@@ -51,8 +51,9 @@ const canBeUnpacked = ({ config }: RemoteImage): boolean => config.os === 'linux
 const fetchLayers = async (context: Context, image: RemoteImage, fetch: RemoteFetch): Promise<void> => {
   if (!canBeUnpacked(image)) return fetchBlobs(context, image.manifest.layers, fetch);
   const layers = distinctLayers(image);
+  const among = layers.length > 1;
   await allOrAbort(
-    layers.map((layer) => (signal) => fetchLayer(context, layer, { ...fetch, signal })),
+    layers.map((layer) => (signal) => fetchLayer(context, { ...layer, among }, { ...fetch, signal })),
     fetch.signal,
   );
   await context.layers.prepare(image.config.rootfs.diffIds);
