@@ -1,5 +1,5 @@
 import { isLadeError } from '#errors';
-import { asImageId, type Descriptor, type DiffId, type Digest } from '#oci';
+import { algorithmOf, asImageId, type Descriptor, type DiffId, type Digest } from '#oci';
 import { allOrAbort } from './all-or-abort.ts';
 import type { Context } from './context.ts';
 import { sendBlob, sendLayer, type Push } from './push-blobs.ts';
@@ -57,8 +57,13 @@ export const sendManifest = async (
 ): Promise<void> => {
   const { digest, mediaType } = node.descriptor;
   const bytes = await context.store.blobs.read(digest);
-  const send = () =>
-    push.repository.pushManifest(target ?? digest, { bytes, mediaType }, { signal: push.signal });
+  const put = (name: string) =>
+    push.repository.pushManifest(name, { bytes, mediaType }, { signal: push.signal });
+  const send = async (): Promise<void> => {
+    // Under a tag, registries know a manifest by its sha256 only; those that cannot do more say so.
+    if (target !== undefined && algorithmOf(digest) !== 'sha256') await put(digest).catch(() => undefined);
+    await put(target ?? digest);
+  };
   try {
     await send();
   } catch (error) {
