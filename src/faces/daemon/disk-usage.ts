@@ -33,7 +33,7 @@ export const diskUsage = async (
   const usage = library.usage();
   return {
     LayersSize: usage.layersSize,
-    ...(wanted('image') ? { Images: library.list({ all: true }) } : {}),
+    ...(wanted('image') ? { Images: library.list({ all: true, shared: true }) } : {}),
     ...(wanted('container') ? { Containers: await engine.containers.list({ all: true, size: true }) } : {}),
     ...(wanted('volume') ? { Volumes: await engine.volumes.usage() } : {}),
     ...(wanted('build-cache') ? { BuildCache: buildCache(usage.otherLayersSize) } : {}),

@@ -1,6 +1,11 @@
 import { defineErrors } from '#errors';
 
 export const daemonErrors = defineErrors('daemon', {
+  manifestsOfPlatform: {
+    kind: 'invalid-argument',
+    message: () => 'conflicting options: manifests and platform options cannot both be set',
+    hint: 'ask for the manifests of all platforms, or for one platform',
+  },
   notServed: {
     kind: 'unsupported',
     message: (p: { method: string; path: string }) => `${p.method} ${p.path} is not supported by Lade yet`,

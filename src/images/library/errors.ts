@@ -127,6 +127,11 @@ export const libraryErrors = defineErrors('library', {
     message: (p: { name: string; value: string }) => `invalid filter '${p.name}=[${p.value}]'`,
     hint: 'see `lade images --help` for the values it takes',
   },
+  malformedPattern: {
+    kind: 'invalid-argument',
+    message: () => 'syntax error in pattern',
+    hint: (p: { pattern: string }) => `${p.pattern}: close every [, and end with no \\ alone`,
+  },
   layerMissing: {
     kind: 'failed-precondition',
     message: (p: { diffId: string }) => `layer ${p.diffId} is not in the store`,

@@ -3,6 +3,7 @@ import type { ImageRecord } from '#store';
 import { parseInstant } from '#units';
 import { libraryErrors } from './errors.ts';
 import type { Lookup } from './lookup.ts';
+import { compilePathPattern } from './path-pattern.ts';
 
 export type Filters = Readonly<Record<string, readonly string[]>>;
 
@@ -14,11 +15,12 @@ export const assertKnownFilters = (filters: Filters, known: readonly string[]): 
 
 /** A truth value as Docker's filters spell it; undefined when the filter is absent. */
 export const booleanFilter = (filters: Filters, name: string): boolean | undefined => {
-  const value = filters[name]?.at(-1)?.toLowerCase();
-  if (value === undefined) return undefined;
-  if (['1', 't', 'true'].includes(value)) return true;
-  if (['0', 'f', 'false'].includes(value)) return false;
-  throw libraryErrors.invalidFilterValue({ name, value });
+  const values = filters[name];
+  if (values === undefined) return undefined;
+  const isTrue = values.includes('1') || values.includes('true');
+  const isFalse = values.includes('0') || values.includes('false');
+  if (isTrue === isFalse) throw libraryErrors.invalidFilterValue({ name, value: values.join(' ') });
+  return isTrue;
 };
 
 const labelFits = (labels: Readonly<Record<string, string>>, wanted: string): boolean => {
@@ -45,24 +47,10 @@ export const untilFilter = (filters: Filters, now: number): number | undefined =
   return instant;
 };
 
-const escape = (text: string): string => text.replaceAll(/[.+^${}()|\\]/g, String.raw`\$&`);
-
-/** A glob in which `*` and `?` stop at a slash. */
-const globPattern = (glob: string): RegExp => {
-  const pieces = glob.split(/(\*|\?|\[[^\]]*\])/).map((piece) => {
-    if (piece === '*') return '[^/]*';
-    if (piece === '?') return '[^/]';
-    return piece.startsWith('[') && piece.endsWith(']') ? piece.replaceAll('\\', '\\\\') : escape(piece);
-  });
-  return new RegExp(`^${pieces.join('')}$`);
-};
-
-const compile = (glob: string): RegExp => {
-  try {
-    return globPattern(glob);
-  } catch {
-    throw libraryErrors.invalidFilterValue({ name: 'reference', value: glob });
-  }
+const compile = (pattern: string): ((text: string) => boolean) => {
+  const fits = compilePathPattern(pattern);
+  if (fits === undefined) throw libraryErrors.malformedPattern({ pattern });
+  return fits;
 };
 
 /** Says of a canonical reference whether it fits one of the patterns, as whole reference or as name alone. */
@@ -72,19 +60,42 @@ export const referenceMatcher = (filters: Filters): ((canonical: string) => bool
   return (canonical) => {
     const reference = parseReference(canonical, { defaultTag: false });
     const texts = [familiarString(reference), familiarName(reference)];
-    return patterns.some((pattern) => texts.some((text) => pattern.test(text)));
+    return patterns.some((fits) => texts.some(fits));
   };
 };
 
-/** Bounds of creation by `before` (exclusive) and `since` (exclusive). */
-export const creationBounds = (
-  filters: Filters,
-  lookup: Lookup,
-): { readonly before: number; readonly since: number } => {
-  const instants = (names: readonly string[]): readonly number[] =>
-    names.map((name) => createdAt(lookup.find(name).record));
-  return {
-    before: Math.min(Infinity, ...instants(filters['before'] ?? [])),
-    since: Math.max(-Infinity, ...instants(filters['since'] ?? [])),
+/** Nanoseconds since the epoch of an image's creation; undefined when its configuration does not say. */
+const createdNs = ({ created }: Pick<ImageRecord, 'created'>): bigint | undefined => {
+  if (created === undefined) return undefined;
+  const [, whole = created, fraction = '', zone = ''] = /^(.*?)\.(\d+)(\D.*)$/.exec(created) ?? [];
+  const ms = Date.parse(whole + zone);
+  return Number.isNaN(ms) ? undefined : BigInt(ms) * 1_000_000n + BigInt(fraction.slice(0, 9).padEnd(9, '0'));
+};
+
+const least = (instants: readonly bigint[]): bigint | undefined =>
+  instants.reduce<bigint | undefined>((low, at) => (low === undefined || at < low ? at : low), undefined);
+
+const greatest = (instants: readonly bigint[]): bigint | undefined =>
+  instants.reduce<bigint | undefined>((high, at) => (high === undefined || at > high ? at : high), undefined);
+
+/**
+ * Whether an image was created within what `before`, `until` and `since` say, all exclusive; each may be given several
+ * times and then means the narrowest. An image that does not say when it was created is in no such bounds.
+ */
+export const creationFilter = (filters: Filters, lookup: Lookup): ((record: ImageRecord) => boolean) => {
+  const ofImages = (names: readonly string[] = []): readonly bigint[] =>
+    names.map((name) => createdNs(lookup.find(name).record)).filter((at) => at !== undefined);
+  const now = Date.now();
+  const untils = (filters['until'] ?? []).map((value) => untilFilter({ until: [value] }, now) ?? 0);
+  const before = least([
+    ...ofImages(filters['before']),
+    ...untils.map((ms) => BigInt(Math.trunc(ms)) * 1_000_000n),
+  ]);
+  const since = greatest(ofImages(filters['since']));
+  if (before === undefined && since === undefined) return () => true;
+  return (record) => {
+    const created = createdNs(record);
+    if (created === undefined) return false;
+    return (before === undefined || created < before) && (since === undefined || created > since);
   };
 };

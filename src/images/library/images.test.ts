@@ -114,7 +114,8 @@ describe('list', () => {
     const { library } = opened;
     const rows = library.list();
     expect(rows.map((row) => row.RepoTags)).toEqual([['base:1'], ['app:1']]);
-    expect(rows.map((row) => row.SharedSize)).toEqual([parent.size, parent.size]);
+    expect(rows.map((row) => row.SharedSize)).toEqual([-1, -1]);
+    expect(library.list({ shared: true }).map((row) => row.SharedSize)).toEqual([parent.size, parent.size]);
     await opened.store.images.untag('docker.io/library/base:1');
     expect(library.list().map((row) => row.Id)).toEqual([view.id]);
     expect(library.list({ all: true })).toHaveLength(2);

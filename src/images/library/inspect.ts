@@ -1,8 +1,9 @@
-import type { HistoryEntry, ImageId } from '#oci';
+import { descriptorToJson, type HistoryEntry, type ImageId } from '#oci';
 import type { ImageRecord } from '#store';
 import type { Context } from './context.ts';
 import { shownReference } from './lookup.ts';
-import type { HistoryItem, ImageInspect, ResolveOptions } from './types.ts';
+import { manifestSummaries, targetsOfImage } from './manifest-summaries.ts';
+import type { HistoryItem, ImageInspect, InspectOptions, ResolveOptions } from './types.ts';
 
 /** What Docker answers when an image was never tagged here: Go's zero time. */
 const NEVER = '0001-01-01T00:00:00Z';
@@ -12,8 +13,22 @@ const graphDriver = (context: Context): ImageInspect['GraphDriver'] => ({
   Data: null,
 });
 
+/** What an image's names were resolved to, and the manifests of that on demand; of a platform its own manifest. */
+const manifestFields = (
+  context: Context,
+  record: ImageRecord,
+  options: InspectOptions,
+): Pick<ImageInspect, 'Descriptor' | 'Manifests'> => {
+  const references = options.platform === undefined ? context.store.images.references(record.id) : [];
+  const [target] = targetsOfImage(context, record, references);
+  return {
+    ...(target === undefined ? {} : { Descriptor: descriptorToJson(target) }),
+    ...(options.manifests === true ? { Manifests: manifestSummaries(context, record, references) } : {}),
+  };
+};
+
 /** `docker image inspect`. */
-export const inspectImage = (context: Context, name: string, options?: ResolveOptions): ImageInspect => {
+export const inspectImage = (context: Context, name: string, options: InspectOptions = {}): ImageInspect => {
   const view = context.lookup.resolve(name, options);
   const { config, record } = view;
   return {
@@ -36,6 +51,7 @@ export const inspectImage = (context: Context, name: string, options?: ResolveOp
     Metadata: {
       LastTagTime: record.taggedAt === undefined ? NEVER : new Date(record.taggedAt).toISOString(),
     },
+    ...manifestFields(context, record, options),
   };
 };
 
@@ -70,8 +86,12 @@ const tagsOf = (context: Context, id: ImageId | undefined): readonly string[] =>
         .map((reference) => shownReference(reference.reference));
 
 /** `docker history`: newest first; entries of images that are not here have the ID `<missing>`. */
-export const imageHistory = (context: Context, name: string): readonly HistoryItem[] => {
-  const { record } = context.lookup.find(name);
+export const imageHistory = (
+  context: Context,
+  name: string,
+  options?: ResolveOptions,
+): readonly HistoryItem[] => {
+  const { record } = context.lookup.resolve(name, options);
   const { history } = context.lookup.config(record.id);
   const ids = imagesByLength(context, record);
   return withSizes(history, record)

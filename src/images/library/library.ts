@@ -60,7 +60,7 @@ export const createLibrary = (dependencies: LibraryDependencies): Library => {
     letGoDeleted: (which) => letGoDeleted(context, which),
     list: (options) => listImages(context, options),
     inspect: (name, options) => inspectImage(context, name, options),
-    history: (name) => imageHistory(context, name),
+    history: (name, options) => imageHistory(context, name, options),
     save: async (names, options) => saveImages(context, names, options),
     load: (stream, emit = nothing, options) => loadImages(context, stream, emit, options),
     import: (request) => importImage(context, request),

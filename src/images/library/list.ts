@@ -1,19 +1,20 @@
-import type { DiffId, ImageId } from '#oci';
+import { descriptorToJson, type DiffId, type ImageId } from '#oci';
 import type { ImageRecord, ImageReference } from '#store';
 import type { Context } from './context.ts';
 import {
   assertKnownFilters,
   booleanFilter,
   createdAt,
-  creationBounds,
+  creationFilter,
   labelsFit,
   referenceMatcher,
-  untilFilter,
 } from './filters.ts';
-import { shownReference } from './lookup.ts';
+import { shownName } from './lookup.ts';
+import { manifestSummaries, targetsOfImage } from './manifest-summaries.ts';
 import type { ImageSummary, ListOptions } from './types.ts';
+import { uniqueSizes } from './unique-size.ts';
 
-const KNOWN = ['dangling', 'label', 'label!', 'before', 'since', 'reference', 'until'];
+const KNOWN = ['dangling', 'label', 'before', 'since', 'reference', 'until'];
 
 /** How many images have each layer. */
 export const layerUsers = (records: readonly ImageRecord[]): ReadonlyMap<DiffId, number> => {
@@ -42,87 +43,99 @@ const containersOf = (context: Context): ReadonlyMap<string, number> => {
 
 interface Row {
   readonly record: ImageRecord;
+  /** All, whatever is shown of them. */
   readonly references: readonly ImageReference[];
+  readonly shown: readonly ImageReference[];
 }
 
-/** Untagged images are shown when nothing was made from them; all others on demand. */
-const shownByNames = (
-  row: Row,
-  options: { all: boolean; dangling: boolean | undefined; isParent: boolean },
-): boolean => {
-  if (row.references.length > 0) {
-    return options.dangling !== true || !row.references.some((reference) => reference.kind === 'tag');
-  }
-  return options.dangling !== false && (options.all || !options.isParent);
+interface Naming {
+  readonly all: boolean;
+  readonly dangling: boolean | undefined;
+  readonly matches: ((canonical: string) => boolean) | undefined;
+}
+
+/** Docker's rules: untagged images are shown when nothing was made from them; all others on demand. */
+const isListed = (row: Row, isParent: boolean, { all, dangling, matches }: Naming): boolean => {
+  if (dangling === true && isParent) return false;
+  if (row.shown.length > 0) return dangling !== true || !row.shown.some(({ kind }) => kind === 'tag');
+  return (all || !isParent) && dangling !== false && matches === undefined;
 };
 
-const summaryOf = (
-  row: Row,
-  numbers: { readonly shared: number; readonly containers: number },
-): ImageSummary => {
-  const shown = (kind: ImageReference['kind']): readonly string[] =>
-    row.references.filter((item) => item.kind === kind).map((item) => shownReference(item.reference));
-  const { record } = row;
-  return {
-    Id: record.id,
-    ParentId: record.parent ?? '',
-    RepoTags: shown('tag'),
-    RepoDigests: shown('digest'),
-    Created: Math.floor(createdAt(record) / 1000),
-    Size: record.size,
-    SharedSize: numbers.shared,
-    Labels: record.labels,
-    Containers: numbers.containers,
-  };
-};
-
-const rowFilter = (
-  context: Context,
-  options: ListOptions,
-  records: readonly ImageRecord[],
-): ((row: Row) => boolean) => {
+const listedRows = (context: Context, options: ListOptions): readonly Row[] => {
   const filters = options.filters ?? {};
-  const { before, since } = creationBounds(filters, context.lookup);
-  const until = untilFilter(filters, Date.now()) ?? Infinity;
+  assertKnownFilters(filters, KNOWN);
+  const { images } = context.store;
+  const hidden = images.members();
   const dangling = booleanFilter(filters, 'dangling');
+  const matches = referenceMatcher(filters);
+  const createdFits = creationFilter(filters, context.lookup);
+  const all = images.list();
+  const records = hidden.size === 0 ? all : all.filter((record) => !hidden.has(record.id));
   const parents = new Set<ImageId | undefined>(records.map((record) => record.parent));
-  return (row) => {
-    const { record } = row;
-    const created = createdAt(record);
-    return (
-      created < before &&
-      created > since &&
-      created <= until &&
-      labelsFit(record.labels, filters) &&
-      shownByNames(row, { all: options.all ?? false, dangling, isParent: parents.has(record.id) })
+  const references = Map.groupBy(images.references(), (item) => item.image);
+  return records
+    .filter((record) => createdFits(record) && labelsFit(record.labels, { label: filters['label'] ?? [] }))
+    .map((record): Row => {
+      const own = references.get(record.id) ?? [];
+      const shown = matches === undefined ? own : own.filter(({ reference }) => matches(reference));
+      return { record, references: own, shown };
+    })
+    .filter((row) =>
+      isListed(row, parents.has(row.record.id), { all: options.all ?? false, dangling, matches }),
     );
-  };
 };
+
+const shownNames = (row: Row, kind: ImageReference['kind']): readonly string[] =>
+  row.shown.filter((item) => item.kind === kind).map(shownName);
+
+const summaryOf = ({ record, ...row }: Row, containers: number): ImageSummary => ({
+  Id: record.id,
+  ParentId: record.parent ?? '',
+  RepoTags: shownNames({ record, ...row }, 'tag'),
+  RepoDigests: shownNames({ record, ...row }, 'digest'),
+  Created: Math.floor(createdAt(record) / 1000),
+  Size: record.size,
+  SharedSize: -1,
+  Labels: record.labels,
+  Containers: containers,
+});
+
+type Addition = (row: Row) => Partial<ImageSummary>;
+
+const sharing = (context: Context, rows: readonly Row[]): Addition => {
+  const users = layerUsers(context.store.images.list());
+  const unique = uniqueSizes(
+    context,
+    rows.map(({ record, references }) => ({ id: record.id, references })),
+  );
+  return ({ record }) => ({
+    SharedSize: sharedSize(record, users),
+    UniqueSize: unique.get(record.id) ?? 0,
+  });
+};
+
+const naming =
+  (context: Context): Addition =>
+  ({ record, references }) => {
+    const [target] = targetsOfImage(context, record, references);
+    return {
+      ...(target === undefined ? {} : { Descriptor: descriptorToJson(target) }),
+      Manifests: manifestSummaries(context, record, references),
+    };
+  };
 
 /** `docker images`: newest first. */
 export const listImages = (context: Context, options: ListOptions = {}): readonly ImageSummary[] => {
-  const filters = options.filters ?? {};
-  assertKnownFilters(filters, KNOWN);
-  const members = context.store.images.members();
-  const records = context.store.images.list().filter((record) => !members.has(record.id));
-  const references = Map.groupBy(context.store.images.references(), (item) => item.image);
-  const matches = referenceMatcher(filters);
-  const fits = rowFilter(context, options, records);
-  const users = layerUsers(records);
+  const rows = listedRows(context, options);
   const containers = containersOf(context);
-  return records
-    .map((record): Row => ({ record, references: references.get(record.id) ?? [] }))
-    .filter(fits)
-    .map((row) =>
-      matches === undefined
-        ? row
-        : { ...row, references: row.references.filter((r) => matches(r.reference)) },
-    )
-    .filter((row) => matches === undefined || row.references.length > 0)
-    .map((row) =>
-      summaryOf(row, {
-        shared: sharedSize(row.record, users),
-        containers: containers.get(row.record.id) ?? 0,
-      }),
-    );
+  const additions = [
+    ...(options.shared === true ? [sharing(context, rows)] : []),
+    ...(options.manifests === true ? [naming(context)] : []),
+  ];
+  return rows.map((row) =>
+    additions.reduce<ImageSummary>(
+      (summary, add) => ({ ...summary, ...add(row) }),
+      summaryOf(row, containers.get(row.record.id) ?? 0),
+    ),
+  );
 };

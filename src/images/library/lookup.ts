@@ -33,6 +33,17 @@ export interface Lookup {
 export const shownReference = (canonical: string): string =>
   familiarString(parseReference(canonical, { defaultTag: false }));
 
+const shownNames = new WeakMap<ImageReference, string>();
+
+/** The same of a reference, remembered with it. */
+export const shownName = (reference: ImageReference): string => {
+  const known = shownNames.get(reference);
+  if (known !== undefined) return known;
+  const shown = shownReference(reference.reference);
+  shownNames.set(reference, shown);
+  return shown;
+};
+
 /** The key under which references are stored: a digest wins over a tag. */
 export const storedReference = (reference: Parameters<typeof canonicalString>[0]): string =>
   canonicalString(reference.digest === undefined ? reference : { ...reference, tag: undefined });

@@ -2,8 +2,27 @@ import type { Readable } from 'node:stream';
 import type { Credentials, RegistryClient } from '#distribution';
 import type { Emit } from '#events';
 import type { LayerStore } from '#layers';
-import type { ContainerConfig, Digest, DiffId, ImageConfig, ImageId } from '#oci';
+import type { Digest, DiffId, ImageConfig, ImageId } from '#oci';
 import type { Collected, Content, Holder, Holds, ImageRecord, ImageStore, Lease, LeaseOptions } from '#store';
+
+import type {
+  HistoryItem,
+  ImageInspect,
+  ImageSummary,
+  InspectOptions,
+  ListOptions,
+  ResolveOptions,
+} from './view-types.ts';
+
+export type {
+  HistoryItem,
+  ImageInspect,
+  ImageSummary,
+  InspectOptions,
+  ListOptions,
+  ManifestSummary,
+  ResolveOptions,
+} from './view-types.ts';
 
 export type LayerStatus =
   | 'Pulling fs layer'
@@ -91,11 +110,6 @@ export interface ImageView {
   readonly repoDigests: readonly string[];
 }
 
-export interface ResolveOptions {
-  /** `os/arch[/variant]`: that image of an index, and none of another platform. */
-  readonly platform?: string | undefined;
-}
-
 export interface PullRequest extends Cancellable {
   readonly reference: string;
   /** The image wanted; with `allPlatforms`, the one that the name means. */
@@ -129,97 +143,6 @@ export interface RemoveOptions {
 }
 
 export type Removal = { readonly untagged: string } | { readonly deleted: string };
-
-export interface ListOptions {
-  /** Also untagged images that others were made from. */
-  readonly all?: boolean | undefined;
-  /** `dangling`, `label`, `before`, `since`, `reference`, `until`. */
-  readonly filters?: Readonly<Record<string, readonly string[]>> | undefined;
-  /** Also what images share, and what only one of them keeps. */
-  readonly shared?: boolean | undefined;
-  /** Also the manifests of each. */
-  readonly manifests?: boolean | undefined;
-}
-
-/** One manifest of an image, with the API's field names (1.47). */
-export interface ManifestSummary {
-  readonly ID: Digest;
-  readonly Descriptor: Readonly<Record<string, unknown>>;
-  /** Whether its content is all here. */
-  readonly Available: boolean;
-  /** Bytes of its blobs that are here; `Total` with what is unpacked. */
-  readonly Size: { readonly Content: number; readonly Total: number };
-  readonly Kind: 'image' | 'attestation' | 'unknown';
-  readonly ImageData?: {
-    readonly Platform: Readonly<Record<string, unknown>>;
-    readonly Size: { readonly Unpacked: number };
-    /** IDs of containers that hold it. */
-    readonly Containers: readonly string[];
-  };
-  readonly AttestationData?: { readonly For: string };
-}
-
-/** One line of `docker images`, with the API's field names. */
-export interface ImageSummary {
-  readonly Id: ImageId;
-  readonly ParentId: string;
-  readonly RepoTags: readonly string[];
-  readonly RepoDigests: readonly string[];
-  /** Seconds since the epoch. */
-  readonly Created: number;
-  readonly Size: number;
-  /** Bytes of layers that other images have too; -1 where nobody asked. */
-  readonly SharedSize: number;
-  /** Bytes that become free with this image and its names: layers, and blobs as transferred; where it was asked for. */
-  readonly UniqueSize?: number | undefined;
-  readonly Labels: Readonly<Record<string, string>>;
-  /** Containers that hold it. */
-  readonly Containers: number;
-  /** What its name was resolved to, with `Manifests`. */
-  readonly Descriptor?: Readonly<Record<string, unknown>> | undefined;
-  readonly Manifests?: readonly ManifestSummary[] | undefined;
-}
-
-export interface InspectOptions extends ResolveOptions {
-  /** Also the manifests of all platforms. */
-  readonly manifests?: boolean | undefined;
-}
-
-/** `docker image inspect`, with the API's field names. */
-export interface ImageInspect {
-  readonly Id: ImageId;
-  readonly RepoTags: readonly string[];
-  readonly RepoDigests: readonly string[];
-  readonly Parent: string;
-  readonly Comment: string;
-  readonly Created?: string | undefined;
-  readonly DockerVersion: string;
-  readonly Author: string;
-  readonly Config: ContainerConfig;
-  readonly Architecture: string;
-  readonly Variant?: string | undefined;
-  readonly Os: string;
-  readonly OsVersion?: string | undefined;
-  readonly Size: number;
-  readonly GraphDriver: { readonly Name: string; readonly Data: Readonly<Record<string, string>> | null };
-  readonly RootFS: { readonly Type: 'layers'; readonly Layers: readonly DiffId[] };
-  readonly Metadata: { readonly LastTagTime: string };
-  /** What its name was resolved to. */
-  readonly Descriptor?: Readonly<Record<string, unknown>> | undefined;
-  readonly Manifests?: readonly ManifestSummary[] | undefined;
-}
-
-/** One line of `docker history`, newest first, with the API's field names. */
-export interface HistoryItem {
-  /** An image ID, or `<missing>`. */
-  readonly Id: string;
-  /** Seconds since the epoch. */
-  readonly Created: number;
-  readonly CreatedBy: string;
-  readonly Tags: readonly string[];
-  readonly Size: number;
-  readonly Comment: string;
-}
 
 export interface SaveOptions extends Cancellable {
   /** `os/arch[/variant]`: only these images of an index; `not-found` when one is not here. All unless given. */
@@ -341,6 +264,8 @@ export interface LibraryUsage {
   readonly otherLayersSize: number;
   /** Bytes of configurations, manifests and layers as transferred. */
   readonly blobsSize: number;
+  /** Bytes of layers and blobs that are kept only so that deletions can be undone. */
+  readonly undoSize: number;
 }
 
 /** Use-cases on images. Everything that changes is durable when it resolves. */
@@ -383,6 +308,11 @@ export interface Library {
   undo(what?: string): Promise<Undone>;
   /** Gives up what is kept beyond its time, or all of it; bytes that became free. */
   letGoDeleted(which: 'expired' | 'all' | 'oldest'): Promise<number>;
+  /**
+   * Fetches content again from a repository that had it when an image with it was pulled or pushed, and puts it in the
+   * place of what is stored under its digest; false when none gave it.
+   */
+  refetch(digest: Digest, options?: Cancellable): Promise<boolean>;
   /** Deletes compressed layers that a registry can give again, least recently used first; bytes that became free. */
   letGoRefetchable(most?: number): Promise<number>;
   list(options?: ListOptions): readonly ImageSummary[];

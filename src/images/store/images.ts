@@ -8,6 +8,7 @@ import { loadImages } from './image-rows.ts';
 import { createImageUses } from './image-uses.ts';
 import type { KeyedLock } from './keyed-lock.ts';
 import { contentOf, unneededLayers } from './ownership.ts';
+import { readShares } from './shares.ts';
 import {
   hiddenMembers,
   isHiddenMember,
@@ -206,6 +207,7 @@ const readers = (database: Database) => {
     isMember: (id: ImageId) => isHiddenMember(database, id),
     content: (id: ImageId) => contentOf(database, id),
     unneeded: (diffIds: readonly DiffId[]) => unneededLayers(database, diffIds),
+    shares: () => readShares(database),
     children: (id: ImageId) => idsWhere(database, 'parent = ?', id),
     layerBlobs: (diffId: DiffId): readonly LayerBlob[] =>
       database

@@ -43,6 +43,7 @@ export type {
   ProtectedKind,
   Root,
   RootOptions,
+  Share,
   TargetMember,
   TargetRecord,
 } from './types.ts';

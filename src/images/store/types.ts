@@ -236,6 +236,16 @@ export interface ImageReference {
 
 /** Every change is one transaction, durable when it resolves. */
 export interface ImageRecords {
+/** A blob or an unpacked layer, and one of those who keep it. */
+export interface Share {
+  /** Digest or diff ID. */
+  readonly key: Digest;
+  /** Bytes of the blob, or of the layer's tar. */
+  readonly size: number;
+  /** The ID of an image or the digest of a target; undefined for somebody else. */
+  readonly owner: Digest | undefined;
+}
+
   get(id: ImageId): ImageRecord | undefined;
   /** Newest first by creation time. */
   list(): readonly ImageRecord[];
@@ -245,6 +255,8 @@ export interface ImageRecords {
   references(id?: ImageId): readonly ImageReference[];
   children(id: ImageId): readonly ImageId[];
   /** Records an image, or adds to the record that is there. All content must be stored already. */
+  /** Who keeps each blob and each unpacked layer; reads everything. */
+  shares(): readonly Share[];
   put(image: NewImage): Promise<ImageRecord>;
   /** The reference itself, with what it was resolved to. */
   reference(reference: string): ImageReference | undefined;

@@ -49,8 +49,13 @@ export interface InfoAnswer {
 /** One of GET /images/json; the virtual size is the size, under the name that older clients read. */
 export type ImageSummaryAnswer = ImageSummary & { readonly VirtualSize?: number | undefined };
 
-/** GET /images/{name}/json. */
-export type ImageInspectAnswer = ImageInspect & { readonly VirtualSize?: number | undefined };
+/** GET /images/{name}/json: the configuration has all fields that Docker always shows. */
+export type ImageInspectAnswer = Omit<ImageInspect, 'Config'> & {
+  readonly Config: Readonly<Record<string, unknown>>;
+  readonly VirtualSize?: number | undefined;
+  readonly Container?: string | undefined;
+  readonly ContainerConfig?: Readonly<Record<string, unknown>> | undefined;
+};
 
 /** One of DELETE /images/{name}. */
 export interface ImageDeleteAnswer {

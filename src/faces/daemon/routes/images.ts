@@ -3,27 +3,30 @@ import { checkFilters, parseFilters, parseFlag, type ImageDeleteAnswer } from '#
 import type { Removal } from '#library';
 import { daemonErrors } from '../errors.ts';
 import { referenceWith } from '../image-names.ts';
-import { filtersOf, flag, param, textOf } from '../request.ts';
+import { imageInspectView, imageSummaryView } from '../image-view.ts';
+import { platformsOf } from '../platform-query.ts';
+import { filtersOf, flag, param, speaks, textOf } from '../request.ts';
 import type { DaemonParts } from '../types.ts';
 
 const name = (c: Context): string => param(c, 'name');
 
-const LIST_FILTERS = ['dangling', 'label', 'before', 'since', 'reference', 'until'];
-
-/** Before API 1.43 answers had the virtual size, the same number under another name. */
 const list = (c: Context, { library }: DaemonParts): Response => {
   const named = textOf(c, 'filter');
-  const filters = checkFilters(
-    { ...filtersOf(c), ...(named === undefined ? {} : { reference: [named] }) },
-    LIST_FILTERS,
-  );
-  const images = library.list({ all: flag(c, 'all'), filters });
-  return c.json(images.map((image) => ({ ...image, VirtualSize: image.Size })));
+  const images = library.list({
+    all: flag(c, 'all'),
+    filters: { ...filtersOf(c), ...(named === undefined ? {} : { reference: [named] }) },
+    shared: flag(c, 'shared-size'),
+    manifests: flag(c, 'manifests'),
+  });
+  return c.json(images.map((image) => imageSummaryView(image, (version) => speaks(c, version))));
 };
 
 const inspect = (c: Context, { library }: DaemonParts): Response => {
-  const image = library.inspect(name(c), { platform: textOf(c, 'platform') });
-  return c.json({ ...image, VirtualSize: image.Size });
+  const [platform] = platformsOf(c) ?? [];
+  const manifests = flag(c, 'manifests');
+  if (manifests && platform !== undefined) throw daemonErrors.manifestsOfPlatform({});
+  const image = library.inspect(name(c), { platform, manifests });
+  return c.json(imageInspectView(image, (version) => speaks(c, version)));
 };
 
 const removalAnswer = (removal: Removal): ImageDeleteAnswer =>
@@ -63,7 +66,9 @@ export const imageRoutes = (parts: DaemonParts): Hono => {
   });
   app.post('/images/prune', (c) => prune(c, parts));
   app.get('/images/:name{.+}/json', (c) => inspect(c, parts));
-  app.get('/images/:name{.+}/history', (c) => c.json(parts.library.history(name(c))));
+  app.get('/images/:name{.+}/history', (c) =>
+    c.json(parts.library.history(name(c), { platform: platformsOf(c)?.[0] })),
+  );
   app.post('/images/:name{.+}/tag', (c) => tag(c, parts));
   app.delete('/images/:name{.+}', (c) => remove(c, parts));
   return app;

@@ -1,8 +1,7 @@
-/** What `rmi` and `image prune` say and leave, held to what Debian's dockerd said (test/removal/record.ts). */
+/** What `images`, `rmi` and `image prune` say and leave, held to what Debian's dockerd said (test/parity/record.ts). */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import recorded from './removal/dockerd.json' with { type: 'json' };
-import { playAll } from './removal/play.ts';
-import { SITUATIONS } from './removal/situations.ts';
+import recorded from './parity/dockerd.json' with { type: 'json' };
+import { playAll, SITUATIONS } from './parity/play.ts';
 import { startMachine, startRegistry } from './support/lade.ts';
 import { createScratch } from './support/scratch.ts';
 
@@ -22,7 +21,7 @@ test('every situation is recorded, and no other', () => {
   expect(Object.keys(SITUATIONS).toSorted()).toEqual(Object.keys(expected).toSorted());
 });
 
-describe(`removal as ${recorded.engine} does it`, () => {
+describe(`as ${recorded.engine} does it`, () => {
   test.each(Object.keys(SITUATIONS))('%s', (name) => {
     expect(said[name]).toEqual(expected[name]);
   });

@@ -40,13 +40,27 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   other: ['nine'],
 };
 
+/** When each was made; two of them less than a microsecond apart. */
+const CREATED: Readonly<Record<string, string>> = {
+  base: '2024-01-02T03:04:05.000000100Z',
+  twin: '2024-01-02T03:04:05.000000500Z',
+  mid: '2024-01-03T03:04:05Z',
+  top: '2024-01-03T03:04:06Z',
+  other: '2024-01-01T00:00:00+02:00',
+};
+
+const LABELS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  mid: { stage: '' },
+  top: { stage: '1=2' },
+};
+
 const configOf = (name: string, layers: readonly Buffer[]): Buffer =>
   Buffer.from(
     JSON.stringify({
       architecture: 'amd64',
       os: 'linux',
-      created: '2024-01-02T03:04:05Z',
-      config: { Cmd: ['/busybox', 'sleep', '1000'], Labels: { name } },
+      created: CREATED[name],
+      config: { Cmd: ['/busybox', 'sleep', '1000'], Labels: { name, ...LABELS[name] } },
       rootfs: { type: 'layers', diff_ids: layers.map(digestOf) },
       history: layers.map((_, index) => ({ created: '2024-01-02T03:04:05Z', created_by: `step ${index}` })),
     }),

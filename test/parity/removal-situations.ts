@@ -2,7 +2,7 @@
  * What happens to images before and while they are removed: a name, then steps (engine.ts says what each does). Never
  * more than one image is to be pruned at once: dockerd goes through a map, in no order.
  */
-export const SITUATIONS: Readonly<Record<string, readonly string[]>> = {
+export const REMOVALS: Readonly<Record<string, readonly string[]>> = {
   'the only tag': ['load base', 'tag $base shop:1', 'rmi shop:1'],
   'the only tag, named without latest': ['load base', 'tag $base shop:latest', 'rmi shop'],
   'the only tag, in full': ['load base', 'tag $base shop:1', 'rmi docker.io/library/shop:1'],

@@ -51,11 +51,19 @@ interface ImageJson {
 
 type Removed = { readonly Untagged?: string; readonly Deleted?: string };
 
-/** The message without what Lade adds: its hint, and the name that is not in lower case. */
+const lineOf = ({ Id, ParentId, RepoTags, RepoDigests }: ImageJson): string => {
+  const names = [...(RepoTags ?? []), ...(RepoDigests ?? [])].filter((name) => !name.startsWith('<none>'));
+  const parent = ParentId === '' ? '' : ` from ${ParentId}`;
+  return `${Id}${parent} ${names.toSorted().join(' ')}`.trim();
+};
+
+/** The message without what Lade adds: its hint, and the name that is not in lower case; in today's spelling. */
 const faultOf = (text: string): string => {
   const { message, hint } = JSON.parse(text) as { message: string; hint?: string };
   const bare = hint === undefined ? message : message.replace(` (${hint})`, '');
-  return bare.replace(/repository name \(\S+\) must/, 'repository name must');
+  return bare
+    .replace(/^Invalid filter/, 'invalid filter')
+    .replace(/repository name \(\S+\) must/, 'repository name must');
 };
 
 /** What removal must have answered, a line for each thing, and the error otherwise. */
@@ -174,6 +182,18 @@ export const createEngine = ({ socket, fixtures, registry, words }: EngineOption
       const path = `/images/${encodeURIComponent(name)}${query({ force, noprune })}`;
       return removalLines(await call(socket, 'DELETE', path));
     },
+    async list(...how) {
+      const filters: Record<string, string[]> = {};
+      for (const [, key = '', value = ''] of how.map((word) => /^([^=]+)=(.*)$/.exec(word) ?? []))
+        if (key !== '') filters[key] = [...(filters[key] ?? []), value];
+      const all = how.includes('-a') ? '1' : '0';
+      const path = `/images/json${query({ all, filters: JSON.stringify(filters) })}`;
+      const answer = await call(socket, 'GET', path);
+      // 20.10 calls a malformed pattern its own fault.
+      if (answer.status !== 200)
+        return [`${answer.status === 500 ? 400 : answer.status} ${faultOf(answer.text)}`];
+      return (JSON.parse(answer.text) as readonly ImageJson[]).map(lineOf).map(plain).toSorted();
+    },
     async prune(...how) {
       const filters = JSON.stringify({ dangling: [how.includes('-a') ? 'false' : 'true'] });
       const { text } = await must('POST', `/images/prune${query({ filters })}`);
@@ -183,14 +203,7 @@ export const createEngine = ({ socket, fixtures, registry, words }: EngineOption
   };
 
   const state = async (): Promise<readonly string[]> => {
-    const rows = (await images()).map(({ Id, ParentId, RepoTags, RepoDigests }) => {
-      const names = [...(RepoTags ?? []), ...(RepoDigests ?? [])].filter(
-        (name) => !name.startsWith('<none>'),
-      );
-      const parent = ParentId === '' ? '' : ` from ${ParentId}`;
-      return plain(`${Id}${parent} ${names.toSorted().join(' ')}`).trim();
-    });
-    return rows.toSorted();
+    return (await images()).map(lineOf).map(plain).toSorted();
   };
 
   const reset = async (): Promise<void> => {
@@ -227,7 +240,7 @@ export const createEngine = ({ socket, fixtures, registry, words }: EngineOption
         const act = acts[verb];
         if (act === undefined) throw new Error(`no such step: ${step}`);
         const said = await act(...rest.map(expand));
-        if (said.length > 0 || verb === 'rmi') lines.push(`> ${step}`, ...said.map(plain));
+        if (said.length > 0 || verb === 'rmi' || verb === 'list') lines.push(`> ${step}`, ...said.map(plain));
       }
       return [...lines, '= images', ...(await state()), '= events', ...(await events(since))];
     },

@@ -1,6 +1,13 @@
 import { createEngine } from './engine.ts';
 import { makeFixtures, publish } from './fixtures.ts';
-import { SITUATIONS } from './situations.ts';
+import { LISTING } from './listing-situations.ts';
+import { REMOVALS } from './removal-situations.ts';
+
+/** Everything that engines go through, by name. */
+export const SITUATIONS: Readonly<Record<string, readonly string[]>> = {
+  ...REMOVALS,
+  'a list by every filter': LISTING,
+};
 
 export interface PlayOptions {
   readonly socket: string;

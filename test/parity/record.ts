@@ -1,6 +1,6 @@
 /**
- * `node test/removal/record.ts [WORDS]`: lets Debian's dockerd go through all situations (or those whose name has these
- * words) and writes down what it said; the removal test holds Lade to that.
+ * `node test/parity/record.ts [WORDS]`: lets Debian's dockerd go through all situations (or those whose name has these
+ * words) and writes down what it said; the parity test holds Lade to that.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
