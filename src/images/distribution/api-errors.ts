@@ -28,6 +28,12 @@ interface Reported {
 /** Nothing a server sends may steer a terminal. */
 const printable = (text: string): string => text.replaceAll(/\p{Cc}+/gu, ' ').slice(0, 500);
 
+/** For answers without words, such as those to HEAD. */
+const STATUS_WORDS: Readonly<Record<number, string>> = {
+  401: 'authentication required',
+  403: 'requested access to the resource is denied',
+};
+
 const reported = async (response: HttpResponse): Promise<Reported> => {
   const body = await collect(response.body, MAX_ERROR_BYTES).catch(() => Buffer.alloc(0));
   try {
@@ -37,7 +43,7 @@ const reported = async (response: HttpResponse): Promise<Reported> => {
     );
     return { codes: errors.map(({ code }) => code), reason: printable(texts.join('; ')) };
   } catch {
-    return { codes: [], reason: `HTTP status ${response.status}` };
+    return { codes: [], reason: STATUS_WORDS[response.status] ?? `HTTP status ${response.status}` };
   }
 };
 

@@ -58,6 +58,9 @@ export interface Endpoint {
   readonly allowPlain: boolean;
   /** Scheme, host and port; found out once. */
   base(): Promise<string>;
+  /** It answered a request, so its certificates and ours fit. */
+  answered(): void;
+  hasAnswered(): boolean;
 }
 
 export interface EndpointOptions {
@@ -79,9 +82,12 @@ export const createEndpoint = ({ address, settings, retry }: EndpointOptions): E
     timeouts: { idleMs, headersMs: idleMs * 5 },
   });
   let base: Promise<string> | undefined;
+  let hasAnswered = false;
   return {
     http,
     allowPlain: careless || settings.plainHttp === true || address.startsWith('http://'),
+    answered: () => void (hasAnswered = true),
+    hasAnswered: () => hasAnswered,
     base: async () => {
       base ??= discover(http, baseCandidates(address, settings));
       const pending = base;

@@ -116,6 +116,13 @@ export const distributionErrors = defineErrors('distribution', {
     hint: (p: At) =>
       `put its issuer's certificate into /etc/lade/certs.d/${p.host}/ca.crt, or mark the registry as insecure`,
   },
+  clientCertificateWanted: {
+    kind: 'permission-denied',
+    message: (p: At & { reason: string }) =>
+      `${p.host} wants a client certificate, or does not accept ours: ${p.reason}`,
+    hint: (p: At) =>
+      `put a certificate it trusts and its key into /etc/lade/certs.d/${p.host}/ as client.cert and client.key`,
+  },
   insecureRealm: {
     kind: 'failed-precondition',
     message: (p: At & { realm: string }) =>

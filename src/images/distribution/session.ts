@@ -1,3 +1,4 @@
+import type { LadeError } from '#errors';
 import { httpErrors, type HttpRequest, type HttpResponse, type RequestBody } from '#http';
 import { createAuthorizer, type Authorizer } from './authorizer.ts';
 import { createEndpoint, drain, type Endpoint } from './endpoint.ts';
@@ -49,15 +50,39 @@ export interface SessionOptions {
 const MAX_AUTH_ROUNDS = 2;
 type Sender = (request: ApiRequest) => Promise<ApiResponse>;
 
-/** Sends; a certificate that is not trusted is told with what to do for this registry. */
+const reasonOf = (error: LadeError): string => {
+  const told = error.details?.['reason'];
+  return typeof told === 'string' ? told : error.message;
+};
+
+/** A host that wants client certificates only hangs up on the pooled transport; the plain one is told why. */
+const whyLost = async (endpoint: Endpoint, url: URL, lost: LadeError): Promise<LadeError> => {
+  if (url.protocol !== 'https:' || endpoint.hasAnswered()) return lost;
+  try {
+    const result = await endpoint.http.upgrade({ method: 'GET', url: `${url.origin}/v2/` });
+    if (result.kind === 'upgraded') result.socket.destroy();
+    else drain(result);
+    return lost;
+  } catch (error) {
+    return httpErrors.clientRefused.is(error) ? error : lost;
+  }
+};
+
+/** Sends; what is wrong with certificates is told with what to do for this registry. */
 const trusting = async (endpoint: Endpoint, request: HttpRequest): Promise<HttpResponse> => {
   try {
-    return await endpoint.http.request(request);
-  } catch (error) {
-    if (!httpErrors.untrustedCertificate.is(error)) throw error;
-    const told = error.details?.['reason'];
-    const reason = typeof told === 'string' ? told : error.message;
-    throw distributionErrors.untrustedCertificate({ host: new URL(request.url).host, reason }, error);
+    const response = await endpoint.http.request(request);
+    endpoint.answered();
+    return response;
+  } catch (thrown) {
+    const url = new URL(request.url);
+    const error = httpErrors.connectionLost.is(thrown) ? await whyLost(endpoint, url, thrown) : thrown;
+    const { host } = url;
+    if (httpErrors.untrustedCertificate.is(error))
+      throw distributionErrors.untrustedCertificate({ host, reason: reasonOf(error) }, error);
+    if (httpErrors.clientRefused.is(error))
+      throw distributionErrors.clientCertificateWanted({ host, reason: reasonOf(error) }, error);
+    throw error;
   }
 };
 

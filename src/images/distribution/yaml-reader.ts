@@ -1,6 +1,6 @@
-import type * as yamlExports from 'yaml';
 import type { Document, LineCounter, ParsedNode } from 'yaml';
 import { distributionErrors } from './errors.ts';
+import type * as yamlExports from './yaml-exports.ts';
 
 type Yaml = typeof yamlExports;
 
@@ -95,7 +95,7 @@ const spotOf = (file: File, given: ParsedNode | null | undefined, where: string,
  * @throws DISTRIBUTION_HOSTS_FILE_INVALID with the line
  */
 export const readYaml = async (path: string, text: string): Promise<Spot> => {
-  const yaml = await import('yaml');
+  const yaml = await import('./yaml-exports.ts');
   const lines = new yaml.LineCounter();
   const document = yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const [error] = document.errors;
