@@ -75,47 +75,45 @@ const conflictOf = (context: Context, id: ImageId, scope: ConflictScope): Confli
 const conflictError = (id: ImageId, conflict: Conflict): Error =>
   libraryErrors.deleteConflict({ image: shortId(id), hard: conflict.hard, reason: conflict.reason });
 
-const untag = async (
-  context: Context,
-  reference: ImageReference,
-  shown = shownReference(reference.reference),
-): Promise<Removal> => {
-  await context.store.images.untag(reference.reference);
-  announce(context, 'untag', reference.image, shown);
+/** A name on its way out. */
+interface Leaving {
+  readonly reference: ImageReference;
+  /** As Docker spells it. */
+  readonly shown: string;
+  /** Digests that go with the last tag of their repository have no event. */
+  readonly event: boolean;
+}
+
+const leavingAs = (reference: ImageReference, shown = shownReference(reference.reference)): Leaving => ({
+  reference,
+  shown,
+  event: true,
+});
+
+const tellUntagged = (context: Context, { reference, shown, event }: Leaving): Removal => {
+  if (event) announce(context, 'untag', reference.image, shown);
   return { untagged: shown };
 };
 
-const untagAll = async (
-  context: Context,
-  references: readonly ImageReference[],
-): Promise<readonly Removal[]> => {
+const untagAll = async (context: Context, names: readonly Leaving[]): Promise<readonly Removal[]> => {
   const removals: Removal[] = [];
-  for (const reference of references) removals.push(await untag(context, reference));
+  for (const name of names) {
+    await context.store.images.untag(name.reference.reference);
+    removals.push(tellUntagged(context, name));
+  }
   return removals;
 };
 
-/** Digests that go with the last tag of their repository; Docker tells of them, but has no event for them. */
-const dropDigests = async (
-  context: Context,
-  digests: readonly ImageReference[],
-): Promise<readonly Removal[]> => {
-  for (const { reference } of digests) await context.store.images.untag(reference);
-  return digests.map(({ reference }) => ({ untagged: shownReference(reference) }));
-};
-
-/** Removes one name, and the digests of its repository when no tag of that repository is left. */
-const untagName = async (
-  context: Context,
-  reference: ImageReference,
-  shown: string,
-): Promise<readonly Removal[]> => {
-  const removals = [await untag(context, reference, shown)];
-  if (reference.kind === 'digest') return removals;
+/** One name, and with the last tag of a repository its digests. */
+const leavingWith = (context: Context, reference: ImageReference, shown: string): readonly Leaving[] => {
+  const name = leavingAs(reference, shown);
+  if (reference.kind === 'digest') return [name];
   const same = context.store.images
     .references(reference.image)
+    .filter((other) => other.reference !== reference.reference)
     .filter((other) => repositoryOf(other) === repositoryOf(reference));
-  if (same.some((other) => other.kind === 'tag')) return removals;
-  return [...removals, ...(await dropDigests(context, same))];
+  if (same.some((other) => other.kind === 'tag')) return [name];
+  return [name, ...same.map((other) => ({ ...leavingAs(other), event: false }))];
 };
 
 interface Deletion {
@@ -123,6 +121,8 @@ interface Deletion {
   readonly prune: boolean;
   /** A conflict is no error, since something was untagged already. */
   readonly quiet: boolean;
+  /** Names that do not keep the image, because they go with it; undefined when names keep it unless forced. */
+  readonly leaving?: readonly Leaving[] | undefined;
 }
 
 const deleteRecord = async (
@@ -131,14 +131,16 @@ const deleteRecord = async (
   how: Deletion,
 ): Promise<readonly Removal[]> => {
   const { images } = context.store;
-  const conflict = conflictOf(context, record.id, { force: how.force, names: true });
+  const conflict = conflictOf(context, record.id, { force: how.force, names: how.leaving === undefined });
   if (conflict !== undefined) {
     const dangling = images.references(record.id).length === 0 && images.children(record.id).length === 0;
     if (how.quiet && (!dangling || conflict.used)) return [];
     throw conflictError(record.id, conflict);
   }
-  const untagged = await untagAll(context, images.references(record.id));
-  await images.remove(record.id, { evenIfHeld: how.force });
+  const leaving = how.leaving ?? images.references(record.id).map((reference) => leavingAs(reference));
+  const untag = leaving.map(({ reference }) => reference.reference);
+  await images.remove(record.id, { evenIfHeld: how.force, untag });
+  const untagged = leaving.map((name) => tellUntagged(context, name));
   announce(context, 'delete', record.id);
   const removals: readonly Removal[] = [
     ...untagged,
@@ -181,9 +183,16 @@ const removeByName = async (
   if (options.force !== true && holder !== undefined && isSingleReference(images.references(record.id))) {
     throw libraryErrors.referenceInUse({ name, container: nameOf(holder), image: shortId(record.id) });
   }
-  const removals = await untagName(context, reference, shown);
+  const { force, prune } = { force: options.force === true, prune: options.prune === true };
+  const how = { force, prune, quiet: true };
+  const leaving = leavingWith(context, reference, shown);
+  const last =
+    images.references(record.id).length === leaving.length && images.targetsOf(record.id).length === 0;
+  // The last name goes in one transaction with its image, so that a crash leaves no image without a name.
+  if (last && conflictOf(context, record.id, { force, names: false }) === undefined)
+    return deleteRecord(context, record, { ...how, leaving });
+  const removals = await untagAll(context, leaving);
   if (images.references(record.id).length > 0 || images.isMember(record.id)) return removals;
-  const how = { force: options.force === true, prune: options.prune === true, quiet: true };
   return [...removals, ...(await deleteRecord(context, record, how))];
 };
 
@@ -198,7 +207,8 @@ const removeById = async (
   if (!isSingleReference(references)) return deleteRecord(context, record, how);
   const conflict = conflictOf(context, record.id, { force, names: false });
   if (conflict !== undefined) throw conflictError(record.id, conflict);
-  return [...(await untagAll(context, references)), ...(await deleteRecord(context, record, how))];
+  const leaving = references.map((name) => leavingAs(name));
+  return deleteRecord(context, record, { ...how, leaving });
 };
 
 /** Docker takes a word that the image's own ID begins with for the ID, even where it is a name too. */

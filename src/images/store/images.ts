@@ -18,6 +18,7 @@ import {
   targetStatements,
   targetsOf,
 } from './targets.ts';
+import type { Deletion } from './space-types.ts';
 import type {
   ImageRecord,
   ImageRecords,
@@ -227,6 +228,10 @@ export const createImageRecords = (database: Database, lock: KeyedLock): ImageRe
     if (record === undefined) throw storeErrors.imageNotFound({ id });
     return record;
   };
+  const untagStatements = (reference: string, deletion: Deletion | undefined): readonly Statement[] => [
+    ...(deletion === undefined ? [] : keep.ofReference(deletion, reference)),
+    { sql: 'DELETE FROM image_references WHERE reference = ?', params: [reference] },
+  ];
   return {
     ...read,
     ...createImageUses(database),
@@ -256,9 +261,7 @@ export const createImageRecords = (database: Database, lock: KeyedLock): ImageRe
       await database.write([refer(reference, 'digest', { image: id, target })]);
     },
     async untag(reference, { deletion } = {}) {
-      const sql = 'DELETE FROM image_references WHERE reference = ?';
-      const kept = deletion === undefined ? [] : keep.ofReference(deletion, reference);
-      const results = await database.write([...kept, { sql, params: [reference] }]);
+      const results = await database.write(untagStatements(reference, deletion));
       return results.at(-1)?.changes === 1;
     },
     async remove(id, options = {}) {
@@ -266,6 +269,7 @@ export const createImageRecords = (database: Database, lock: KeyedLock): ImageRe
       const evenIfHeld = options.evenIfHeld === true;
       if (!evenIfHeld) assertFree(database, id);
       await database.write([
+        ...(options.untag ?? []).flatMap((reference) => untagStatements(reference, options.deletion)),
         ...(options.deletion === undefined ? [] : keep.ofImage(options.deletion, id)),
         deleteStatement(id, evenIfHeld),
         { sql: 'UPDATE images SET parent = NULL WHERE parent = ?', params: [id] },

@@ -285,6 +285,8 @@ export interface Share {
       readonly evenIfHeld?: boolean | undefined;
       /** Keeps record and content so that they can be brought back. */
       readonly deletion?: Deletion | undefined;
+      /** Names that go before it in the same transaction: all of it happens, or nothing. */
+      readonly untag?: readonly string[] | undefined;
     },
   ): Promise<void>;
   /** Blobs and layers that a record names. */
