@@ -4,6 +4,7 @@ import { MEDIA_TYPES, hostPlatform, type Descriptor } from '#oci';
 import { makeScratch, openLibrary, type Opened, type Scratch } from './testing.ts';
 import { startFakeRegistry, type FakeRegistry } from './testing/fake-registry.ts';
 import { createImageKit, fakeSink, type MadeImage } from './testing/image-kit.ts';
+import { startTakingRegistry } from './testing/taking-registry.ts';
 
 let scratch: Scratch;
 let registry: FakeRegistry;
@@ -360,5 +361,69 @@ describe('forms', () => {
       message: expect.stringContaining('Docker schema 1') as string,
       hint: expect.stringContaining('skopeo copy') as string,
     });
+  });
+});
+
+describe('pushing', () => {
+  const moved = async (target: { readonly host: string }, name = 'app:1'): Promise<string> => {
+    await opened.library.pull({ reference: reference(), allPlatforms: true });
+    await opened.library.tag(reference(), `${target.host}/${name}`);
+    return `${target.host}/${name}`;
+  };
+
+  test('puts blobs before manifests, manifests before their index, subjects before what is about them', async () => {
+    await using target = await startTakingRegistry();
+    const { own, foreign, index, attestation } = await putIndex();
+    const { artifact } = kit();
+    const bill = await artifact({ artifactType: 'application/x-sbom', content: 'b', subject: index });
+    const about = await artifact({
+      artifactType: 'application/x-sig',
+      content: 'c',
+      subject: bill.descriptor,
+    });
+    registry.referrers = new Map([
+      [index.digest, [bill.descriptor]],
+      [bill.descriptor.digest, [about.descriptor]],
+    ]);
+    const name = await moved(target);
+    const { digest } = await opened.library.push({ reference: name });
+    expect(digest).toBe(index.digest);
+    expect(target.order.slice(0, 3).toSorted()).toEqual(
+      [own.descriptor.digest, foreign.descriptor.digest, attestation.digest].toSorted(),
+    );
+    expect(target.order.slice(3)).toEqual(['1', bill.descriptor.digest, about.descriptor.digest]);
+    expect(target.manifests.get('1')).toEqual(await opened.store.blobs.read(index.digest));
+  });
+
+  test('layers that lie elsewhere go to a registry that asks for them', async () => {
+    await using target = await startTakingRegistry();
+    const layer = { mediaType: MEDIA_TYPES.dockerForeignLayer, urls: ['http://127.0.0.1:1/none'] };
+    const made = await kit().image({ platform: windows, layer, tags: ['1'] });
+    const name = await moved(target);
+    await opened.library.push({ reference: name });
+    expect(target.manifests.get('1')).toEqual(made.bytes);
+    expect(target.blobs.has(made.layers[0]?.descriptor.digest ?? '')).toBe(true);
+  });
+
+  test('an index is pushed whole where the registry has what the store let go of', async () => {
+    await using target = await startTakingRegistry();
+    const { foreign, index } = await putIndex();
+    const name = await moved(target);
+    const [layer] = foreign.layers;
+    if (layer === undefined) throw new Error('no layer');
+    target.blobs.set(layer.descriptor.digest, layer.bytes);
+    await opened.store.images.remove(foreign.id);
+    await opened.store.collect();
+    expect(
+      opened.store.blobs.stat(foreign.layers[1]?.descriptor.digest ?? layer.descriptor.digest),
+    ).toBeUndefined();
+    await opened.library.push({ reference: name }, opened.emit);
+    expect(target.order).toEqual(['1']);
+    expect(JSON.stringify(opened.progress)).toContain('pull with --all-platforms');
+    expect(target.manifests.get('1')).not.toEqual(await opened.store.blobs.read(index.digest));
+    for (const one of foreign.layers) target.blobs.set(one.descriptor.digest, one.bytes);
+    target.blobs.set(foreign.id, Buffer.of());
+    await opened.library.push({ reference: name });
+    expect(target.manifests.get('1')).toEqual(await opened.store.blobs.read(index.digest));
   });
 });

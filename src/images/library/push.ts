@@ -10,6 +10,7 @@ import {
   withDigest,
   type Descriptor,
   type DiffId,
+  type Digest,
   type Reference,
 } from '#oci';
 import type { ImageRecord, ManifestLink } from '#store';
@@ -108,11 +109,20 @@ const sendImage = async (context: Context, push: ImagePush): Promise<Descriptor>
   return descriptor;
 };
 
+/** One of these blobs that the registry does not have. */
+const lacking = async (
+  { repository, signal }: Push,
+  digests: readonly Digest[],
+): Promise<Digest | undefined> => {
+  for (const digest of digests) if (!(await repository.hasBlob(digest, { signal }))) return digest;
+  return undefined;
+};
+
 /** What a name means with all that belongs to it, where that is stored whole and is more than one image. */
 const wholeTree = async (
   context: Context,
+  push: ImagePush,
   { record, target }: Meant,
-  emit: Emit<LibraryEvent>,
 ): Promise<StoredTree | undefined> => {
   const artifact = record.kind === 'artifact' ? record.manifests[0] : undefined;
   const link = target ?? artifact;
@@ -120,10 +130,10 @@ const wholeTree = async (
   if (tree === undefined) return undefined;
   const single = tree.below.length === 0 && tree.referrers.length === 0 && artifact === undefined;
   if (single) return undefined;
-  const [missing] = tree.missing;
+  const missing = tree.missingManifests[0] ?? (await lacking(push, tree.missingBlobs));
   if (missing === undefined) return tree;
   if (artifact !== undefined) throw libraryErrors.contentMissing({ digest: missing });
-  emit({
+  push.emit({
     kind: 'status',
     message: `Not all platforms are here, so that only the image for ${formatPlatform(record.platform)} is pushed; pull with --all-platforms to push them all`,
   });
@@ -133,7 +143,7 @@ const wholeTree = async (
 const pushUnder = async (context: Context, push: ImagePush, meant: Meant): Promise<Descriptor> => {
   const { emit, record, reference } = push;
   emit({ kind: 'status', message: `The push refers to repository [${repositoryName(reference)}]` });
-  const tree = await wholeTree(context, meant, emit);
+  const tree = await wholeTree(context, push, meant);
   const descriptor =
     tree === undefined ? await sendImage(context, push) : await sendTree(context, push, tree);
   const named = canonicalString(withDigest(reference, descriptor.digest));

@@ -15,8 +15,10 @@ export interface StoredTree {
   readonly below: readonly StoredNode[];
   /** Manifests about any of these, each after its subject. */
   readonly referrers: readonly StoredNode[];
-  /** What the manifests name and the store does not have. */
-  readonly missing: readonly Digest[];
+  /** Manifests that an index names and the store does not have. */
+  readonly missingManifests: readonly Digest[];
+  /** Blobs that the manifests name and the store does not have, except for those that lie elsewhere. */
+  readonly missingBlobs: readonly Digest[];
 }
 
 /** Whether the content of a layer lies elsewhere, and registries need not have it. */
@@ -37,7 +39,8 @@ const readNode = async (context: Context, link: ManifestLink): Promise<StoredNod
 
 interface Walk {
   readonly nodes: StoredNode[];
-  readonly missing: Digest[];
+  readonly missingManifests: Digest[];
+  readonly missingBlobs: Digest[];
   readonly seen: Set<Digest>;
 }
 
@@ -47,7 +50,7 @@ const visit = async (context: Context, link: ManifestLink, walk: Walk): Promise<
   walk.seen.add(link.digest);
   const node = await readNode(context, link);
   if (node === undefined) {
-    walk.missing.push(link.digest);
+    walk.missingManifests.push(link.digest);
     return;
   }
   if (node.manifest.kind === 'index') {
@@ -56,20 +59,21 @@ const visit = async (context: Context, link: ManifestLink, walk: Walk): Promise<
   const absent = blobsNamed(node.manifest).filter(
     (blob) => context.store.blobs.stat(blob.digest) === undefined && !liesElsewhere(blob),
   );
-  walk.missing.push(...absent.map((blob) => blob.digest));
+  walk.missingBlobs.push(...absent.map((blob) => blob.digest));
   walk.nodes.push(node);
 };
 
 /** Reads all manifests of a target; undefined when its own bytes are not stored. */
 export const readTree = async (context: Context, target: ManifestLink): Promise<StoredTree | undefined> => {
-  const walk: Walk = { nodes: [], missing: [], seen: new Set() };
+  const walk: Walk = { nodes: [], missingManifests: [], missingBlobs: [], seen: new Set() };
   await visit(context, target, walk);
   const top = walk.nodes.find((node) => node.descriptor.digest === target.digest);
   if (top === undefined) return undefined;
   const below = walk.nodes.filter((node) => node !== top);
-  const about: Walk = { nodes: [], missing: [], seen: walk.seen };
+  const about: Walk = { ...walk, nodes: [] };
   for (const member of context.store.images.target(target.digest)?.members ?? []) {
     await visit(context, member.manifest, about);
   }
-  return { top, below, referrers: about.nodes, missing: [...walk.missing, ...about.missing] };
+  const { missingManifests, missingBlobs } = walk;
+  return { top, below, referrers: about.nodes, missingManifests, missingBlobs };
 };
