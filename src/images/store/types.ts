@@ -234,8 +234,6 @@ export interface ImageReference {
   readonly target: ManifestLink | undefined;
 }
 
-/** Every change is one transaction, durable when it resolves. */
-export interface ImageRecords {
 /** A blob or an unpacked layer, and one of those who keep it. */
 export interface Share {
   /** Digest or diff ID. */
@@ -246,6 +244,8 @@ export interface Share {
   readonly owner: Digest | undefined;
 }
 
+/** Every change is one transaction, durable when it resolves. */
+export interface ImageRecords {
   get(id: ImageId): ImageRecord | undefined;
   /** Newest first by creation time. */
   list(): readonly ImageRecord[];
@@ -253,10 +253,10 @@ export interface Share {
   /** IDs whose hex digits begin so. */
   findByIdPrefix(hexPrefix: string): readonly ImageId[];
   references(id?: ImageId): readonly ImageReference[];
-  children(id: ImageId): readonly ImageId[];
-  /** Records an image, or adds to the record that is there. All content must be stored already. */
   /** Who keeps each blob and each unpacked layer; reads everything. */
   shares(): readonly Share[];
+  children(id: ImageId): readonly ImageId[];
+  /** Records an image, or adds to the record that is there. All content must be stored already. */
   put(image: NewImage): Promise<ImageRecord>;
   /** The reference itself, with what it was resolved to. */
   reference(reference: string): ImageReference | undefined;
