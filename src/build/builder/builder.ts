@@ -9,7 +9,7 @@ import type { Networks } from '#network';
 import type { DiffId } from '#oci';
 import type { Runtime } from '#runtime';
 import { runBuild, type BuildTools } from './build.ts';
-import { cacheUsage, createBuildCache, forgetResults, staleResults } from './cache.ts';
+import { cacheUsage, createBuildCache, forgetResults, staleResults, oldestUse } from './cache.ts';
 import { openContext } from './context.ts';
 import { createDigestStore, type DigestStore } from './file-digests.ts';
 import { createGate } from './gate.ts';
@@ -108,6 +108,7 @@ export const createBuilder = (dependencies: BuilderDependencies): Builder => {
       }
     },
     usage: () => Promise.resolve(cacheUsage(database)),
+    oldestUse: () => Promise.resolve(oldestUse(database)),
     prune: (options = {}) =>
       gate.alone(async () => {
         const before = cacheUsage(database);

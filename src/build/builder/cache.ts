@@ -131,6 +131,13 @@ export const cacheUsage = (database: Database): { readonly records: number; read
   return { records: row?.records ?? 0, bytes: row?.bytes ?? 0 };
 };
 
+/** When the result that was not used for the longest time was used last. */
+export const oldestUse = (database: Database): Date | undefined => {
+  const sql = 'SELECT min(used) AS used FROM build_results WHERE key = canonical';
+  const used = database.get<Row & { used: number | null }>(sql)?.used ?? undefined;
+  return used === undefined ? undefined : new Date(used);
+};
+
 /** Canonical keys of results that were not used since `before`; of all without it. */
 export const staleResults = (database: Database, before: Date | undefined): readonly string[] =>
   database

@@ -149,6 +149,8 @@ export interface Builder {
   build(request: BuildRequest, emit: Emit<BuildEvent>): Promise<BuildResult>;
   /** Bytes and rows of the build cache. */
   usage(): Promise<{ readonly records: number; readonly bytes: number }>;
+  /** When the cache row that was not used for the longest time was used last; undefined when there is none. */
+  oldestUse(): Promise<Date | undefined>;
   /** Forgets cache rows (all, or those unused since `before`); returns how many rows and layer bytes were let go. */
   prune(options?: {
     readonly before?: Date | undefined;

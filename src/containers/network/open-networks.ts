@@ -50,16 +50,20 @@ const createContext = (options: NetworksOptions): Context => {
   return context;
 };
 
+/** Networks of users that no container but these is in. */
+const prunable = (context: Context, without: ReadonlySet<string> = new Set()): readonly Network[] =>
+  [...context.networks.values()]
+    .map((record) => networkView(context, record))
+    .filter((network) => !network.predefined)
+    .filter(({ endpoints }) => endpoints.every(({ containerId }) => without.has(containerId)));
+
 const prune = async (
   context: Context,
   unused: (network: Network) => boolean,
 ): Promise<readonly Network[]> => {
   const removed: Network[] = [];
-  for (const record of context.networks.values()) {
-    const network = networkView(context, record);
-    if (network.predefined || network.endpoints.length > 0 || !unused(network)) continue;
-    removed.push(await removeNetwork(context, record.id));
-  }
+  for (const network of prunable(context).filter(unused))
+    removed.push(await removeNetwork(context, network.id));
   return removed;
 };
 
@@ -98,6 +102,7 @@ export const openNetworks = async (options: NetworksOptions): Promise<Networks> 
     list: () => [...context.networks.values()].map((record) => networkView(context, record)),
     remove: (nameOrId) => removeNetwork(context, nameOrId),
     prune: (unused = () => true) => prune(context, unused),
+    prunable: (without) => prunable(context, without),
     createNamespace: (containerId) => context.namespaces.create(containerId),
     namespacePath: (containerId) => context.namespaces.pathOf(containerId),
     removeNamespace: (containerId) => context.namespaces.remove(containerId),

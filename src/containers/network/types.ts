@@ -184,6 +184,8 @@ export interface Networks extends AsyncDisposable {
   remove(nameOrId: string): Promise<Network>;
   /** Removes every user-defined network nobody is on and that `unused` accepts. */
   prune(unused?: (network: Network) => boolean): Promise<readonly Network[]>;
+  /** What `prune` would remove once these containers are gone. */
+  prunable(without?: ReadonlySet<string>): readonly Network[];
 
   /** Makes the container's network namespace with its loopback up. Idempotent; below a millisecond. */
   createNamespace(containerId: string): string;

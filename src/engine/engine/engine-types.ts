@@ -80,6 +80,8 @@ export interface Containers {
   /** The new image's ID. */
   commit(name: string, options?: CommitOptions): Promise<{ readonly imageId: string }>;
   prune(filters?: Filters): Promise<PruneResult>;
+  /** IDs of the containers that `prune` would remove now. */
+  prunable(filters?: Filters): readonly string[];
   connectNetwork(name: string, network: string, endpoint?: EndpointRequest): Promise<void>;
   disconnectNetwork(name: string, network: string, force?: boolean): Promise<void>;
 }
@@ -98,6 +100,8 @@ export interface Volumes {
   list(filters?: Filters): Promise<readonly VolumeInspect[]>;
   remove(name: string, options?: { readonly force?: boolean | undefined }): Promise<void>;
   prune(filters?: Filters): Promise<PruneResult>;
+  /** Names of the volumes that `prune` would remove once these containers are gone. */
+  prunable(filters?: Filters, without?: ReadonlySet<string>): readonly string[];
   /** Every volume with its size and the number of containers that use it. */
   usage(): Promise<readonly VolumeInspect[]>;
 }

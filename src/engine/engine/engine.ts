@@ -15,7 +15,7 @@ import { list } from './list.ts';
 import { joinNetwork, leaveNetwork } from './networking.ts';
 import { changeNetworks } from './own-files.ts';
 import type { EngineDeps } from './ports.ts';
-import { pruneContainers } from './prune.ts';
+import { prunableContainers, pruneContainers } from './prune.ts';
 import { recover } from './recovery.ts';
 import { rename } from './rename.ts';
 import { resizeContainer } from './resize.ts';
@@ -61,6 +61,7 @@ const createContainers = (context: EngineContext, execs: ExecTable): Containers 
     exportTar: async (name) => exportTar(context, find(name)),
     commit: async (name, options) => commit(context, find(name), options),
     prune: (filters) => pruneContainers(context, filters),
+    prunable: (filters) => prunableContainers(context, filters).map(({ id }) => id),
     connectNetwork: async (name, network, endpoint) => {
       const container = find(name);
       await changeNetworks(context, container, () => joinNetwork(context, container, network, endpoint));

@@ -1,3 +1,4 @@
+import type { Container } from './container.ts';
 import type { EngineContext } from './context.ts';
 import { checkFilters, hasLabels, isBefore } from './filters.ts';
 import { isLive, statusWord, type ContainerRecord } from './record.ts';
@@ -12,16 +13,22 @@ const isPrunable = (record: ContainerRecord, filters: Filters): boolean =>
   ((filters['label!'] ?? []).length === 0 || !hasLabels(record.config.Labels, filters['label!'])) &&
   isBefore(Date.parse(record.created), filters['until']);
 
+/** Stopped containers that the filters accept. */
+export const prunableContainers = (context: EngineContext, filters: Filters = {}): readonly Container[] => {
+  checkFilters(filters, ['label', 'label!', 'until']);
+  return context.containers
+    .list()
+    .filter((container) => !container.removing && isPrunable(container.record, filters));
+};
+
 /** Removes every stopped container that the filters accept. */
 export const pruneContainers = async (
   context: EngineContext,
   filters: Filters = {},
 ): Promise<PruneResult> => {
-  checkFilters(filters, ['label', 'label!', 'until']);
   const deleted: string[] = [];
   let spaceReclaimed = 0;
-  for (const container of context.containers.list()) {
-    if (container.removing || !isPrunable(container.record, filters)) continue;
+  for (const container of prunableContainers(context, filters)) {
     const { bytes } = (await context.layers.snapshot(container.id)?.usage()) ?? { bytes: 0 };
     await remove(context, container);
     spaceReclaimed += bytes;

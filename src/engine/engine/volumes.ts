@@ -133,15 +133,26 @@ const isPrunable = (volume: VolumeRecord, filters: Filters): boolean =>
   hasLabels(volume.labels, filters['label']) &&
   ((filters['label!'] ?? []).length === 0 || !hasLabels(volume.labels, filters['label!']));
 
-const prune = async (context: EngineContext, filters: Filters): Promise<PruneResult> => {
+const prunable = (
+  context: EngineContext,
+  filters: Filters,
+  without: ReadonlySet<string> = new Set(),
+): readonly string[] => {
   checkFilters(filters, ['all', 'label', 'label!']);
+  return context.volumes
+    .list()
+    .filter((volume) => isPrunable(volume, filters))
+    .filter(({ name }) => usersOf(context, name).every((id) => without.has(id)))
+    .map(({ name }) => name);
+};
+
+const prune = async (context: EngineContext, filters: Filters): Promise<PruneResult> => {
   const deleted: string[] = [];
   let spaceReclaimed = 0;
-  for (const volume of context.volumes.list()) {
-    if (!isPrunable(volume, filters) || usersOf(context, volume.name).length > 0) continue;
-    spaceReclaimed += await diskUsage(context.volumes.dataPath(volume.name));
-    await removeVolume(context, volume.name);
-    deleted.push(volume.name);
+  for (const name of prunable(context, filters)) {
+    spaceReclaimed += await diskUsage(context.volumes.dataPath(name));
+    await removeVolume(context, name);
+    deleted.push(name);
   }
   emitVolume(context, '', 'prune', { reclaimed: String(spaceReclaimed) });
   return { deleted, spaceReclaimed };
@@ -157,6 +168,7 @@ export const createVolumes = (context: EngineContext): Volumes => ({
     await removeVolume(context, name);
   },
   prune: (filters = {}) => prune(context, filters),
+  prunable: (filters = {}, without) => prunable(context, filters, without),
   usage: () =>
     Promise.all(
       context.volumes.list().map(async (volume) => ({

@@ -1,6 +1,6 @@
 import type { ContainerSummary, VolumeInspect } from '#engine';
 import type { LibraryUsage } from '#library';
-import type { DiskUsage, UsageLine } from './types.ts';
+import type { BudgetUse, DiskUsage, UsageLine } from './types.ts';
 
 const sum = (sizes: readonly number[]): number => sizes.reduce((total, size) => total + size, 0);
 
@@ -45,10 +45,20 @@ export interface UsageFacts {
   readonly containers: readonly ContainerSummary[];
   readonly volumes: readonly VolumeInspect[];
   readonly buildCache: { readonly records: number; readonly bytes: number };
+  /** How many deletions can be undone. */
+  readonly deletions: number;
+  readonly budget?: BudgetUse | undefined;
 }
 
 /** `docker system df` from what the rooms say. Each layer is counted once, however many images have it. */
-export const diskUsageOf = ({ library, containers, volumes, buildCache }: UsageFacts): DiskUsage => ({
+export const diskUsageOf = ({
+  library,
+  containers,
+  volumes,
+  buildCache,
+  deletions,
+  budget,
+}: UsageFacts): DiskUsage => ({
   images: imageLine(library),
   containers: containerLine(containers),
   volumes: volumeLine(volumes),
@@ -59,4 +69,6 @@ export const diskUsageOf = ({ library, containers, volumes, buildCache }: UsageF
     reclaimable: buildCache.bytes,
   },
   transferred: { bytes: library.blobsSize },
+  undo: { count: deletions, bytes: library.undoSize },
+  budget,
 });

@@ -1,6 +1,8 @@
+import { accountSpace } from './account.ts';
+import { budgetUse } from './budget.ts';
 import { checkContent } from './check.ts';
 import { diskUsageOf } from './disk-usage.ts';
-import { pruneSystem } from './prune.ts';
+import { estimatePrune, pruneSystem } from './prune.ts';
 import type { DiskUsage, System, SystemFacts, SystemParts } from './types.ts';
 
 const gatherUsage = async (parts: SystemParts): Promise<DiskUsage> => {
@@ -9,11 +11,14 @@ const gatherUsage = async (parts: SystemParts): Promise<DiskUsage> => {
     parts.volumes.usage(),
     parts.buildCache?.().then((cache) => cache.usage()),
   ]);
+  const limit = parts.settings?.value('gc.budget');
   return diskUsageOf({
     library: parts.library.usage(),
     containers,
     volumes,
     buildCache: buildCache ?? { records: 0, bytes: 0 },
+    deletions: parts.store.deletions.list().length,
+    budget: limit === undefined ? undefined : await budgetUse(parts, limit),
   });
 };
 
@@ -26,6 +31,8 @@ const gatherFacts = ({ store, layers, counts }: SystemParts): SystemFacts => ({
 /** What spans rooms, over the rooms of one root. */
 export const createSystem = (parts: SystemParts): System => ({
   diskUsage: () => gatherUsage(parts),
+  account: () => accountSpace(parts),
+  estimatePrune: (request = {}) => estimatePrune(parts, request),
   prune: (request) => pruneSystem(parts, request),
   check: (options) => checkContent(parts, options),
   facts: () => gatherFacts(parts),

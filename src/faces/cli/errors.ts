@@ -29,6 +29,16 @@ export const cliErrors = defineErrors('cli', {
       `conflicting options: ${p.problem}`,
     hint: seeHelp,
   },
+  checkFailed: {
+    kind: 'internal',
+    message: (p: { readonly problem: string }) => `the check did not come to its end: ${p.problem}`,
+    hint: 'see the log of the daemon, and try again',
+  },
+  notByThisEngine: {
+    kind: 'unsupported',
+    message: (p: { readonly option: string }) => `the engine that answers does not know ${p.option}`,
+    hint: 'leave it out, or point LADE_HOST at a Lade daemon',
+  },
   notSupported: {
     kind: 'unsupported',
     message: (p: { readonly feature: string; readonly instead: string }) =>

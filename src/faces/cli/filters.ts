@@ -9,6 +9,15 @@ export const encodeFilters = (
   filters: readonly string[],
   more: Readonly<Record<string, readonly string[]>> = {},
 ): string | undefined => {
+  const lists = filterLists(filters, more);
+  return Object.keys(lists).length === 0 ? undefined : JSON.stringify(lists);
+};
+
+/** The same as lists by name. */
+export const filterLists = (
+  filters: readonly string[],
+  more: Readonly<Record<string, readonly string[]>> = {},
+): Readonly<Record<string, readonly string[]>> => {
   const byKey = new Map<string, string[]>(Object.entries(more).map(([key, values]) => [key, [...values]]));
   for (const filter of filters) {
     const split = filter.indexOf('=');
@@ -20,5 +29,5 @@ export const encodeFilters = (
     const key = filter.slice(0, split).trim().toLowerCase();
     byKey.set(key, [...(byKey.get(key) ?? []), filter.slice(split + 1).trim()]);
   }
-  return byKey.size === 0 ? undefined : JSON.stringify(Object.fromEntries(byKey));
+  return Object.fromEntries(byKey);
 };

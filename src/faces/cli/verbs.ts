@@ -170,12 +170,15 @@ const system: Group = {
   summary: 'Manage Lade',
   verbs: {
     adopt: verb('Bring over the images of a Docker installation', () => import('./verbs/system-adopt.ts')),
+    check: verb('Read everything again, and repair what is damaged', () => import('./verbs/system-check.ts')),
     df: verb('Show disk usage', () => import('./verbs/system-df.ts')),
     events,
     info,
     prune: verb('Remove unused data', () => import('./verbs/system-prune.ts')),
   },
 };
+
+const configLs = verb('List settings', () => import('./verbs/config-ls.ts'));
 
 const service = (summary: string): Verb => verb(summary, () => import('./verbs/service-help.ts'));
 
@@ -184,6 +187,16 @@ export const VERBS: Readonly<Record<string, Verb | Group>> = {
   ...ON_CONTAINERS,
   ...ON_IMAGES,
   builder,
+  config: {
+    summary: 'Manage settings of the daemon',
+    verbs: {
+      get: verb('Show the value of a setting', () => import('./verbs/config-get.ts')),
+      ls: configLs,
+      list: hidden(configLs),
+      set: verb('Change a setting', () => import('./verbs/config-set.ts')),
+      unset: verb('Take the default of a setting again', () => import('./verbs/config-unset.ts')),
+    },
+  },
   container,
   daemon: service('Serve the Docker Engine API in the foreground'),
   events,
@@ -202,6 +215,7 @@ export const VERBS: Readonly<Record<string, Verb | Group>> = {
   rmi,
   search: verb('Search Docker Hub for images', () => import('./verbs/search.ts')),
   system,
+  undo: verb('Bring back deleted images', () => import('./verbs/undo.ts')),
   version: verb('Show the Lade version information', () => import('./verbs/version.ts')),
   volume,
 };

@@ -16,7 +16,7 @@ import { createLibrary, type Library } from '#library';
 import { networkMigrations, openNetworks, type NetworkEvent, type Networks } from '#network';
 import { createRuntime, type Runtime } from '#runtime';
 import { openImageStore, openRoot, type ImageStore, type Root } from '#store';
-import { createSystem } from '#system';
+import { createSystem, openSettings, startKeeper, systemMigrations, type Settings } from '#system';
 import { buildDefaultsFrom, hasLocalProxy } from './build-defaults.ts';
 import { createEventLog, nowNs, type EventLog } from './event-log.ts';
 import type { BuildDefaults } from './build-request.ts';
@@ -32,7 +32,13 @@ export interface ComposeOptions {
   readonly addresses: () => readonly string[];
 }
 
-const MIGRATIONS = [...layersMigrations, ...networkMigrations, ...engineMigrations, ...builderMigrations];
+const MIGRATIONS = [
+  ...layersMigrations,
+  ...networkMigrations,
+  ...engineMigrations,
+  ...builderMigrations,
+  ...systemMigrations,
+];
 
 const registryClients =
   ({ registryHosts, log }: ComposeOptions) =>
@@ -75,17 +81,22 @@ interface Rooms {
   readonly runtime: Runtime;
   readonly networks: Networks;
   readonly engine: Engine;
+  readonly settings: Settings;
 }
+
+/** Images that take space when this has happened to them. */
+const ADDS: ReadonlySet<string> = new Set(['pull', 'load', 'import', 'create', 'push']);
 
 /** Opens every room that a daemon always needs, lowest first. */
 const openRooms = async (
   options: ComposeOptions,
   events: EventLog,
-  stack: AsyncDisposableStack,
+  { stack, onSpace }: { readonly stack: AsyncDisposableStack; readonly onSpace: () => void },
 ): Promise<Rooms> => {
   const root = stack.use(
     await span('open root', '', () => openRoot({ path: options.root, migrations: MIGRATIONS })),
   );
+  const settings = openSettings(root.database, onSpace);
   const store = await span('open images', '', () => openImageStore(root));
   const layers = stack.use(await span('open layers', '', () => openLayerStore(root)));
   const runtime = stack.use(createRuntime({ root: join(root.path, 'runtime') }));
@@ -93,8 +104,11 @@ const openRooms = async (
     store,
     layers,
     registryClientFor: registryClients(options),
-    emit: ({ action, id, attributes }) =>
-      events.emit({ type: 'image', action, actor: { id, attributes }, timeNs: nowNs() }),
+    emit: ({ action, id, attributes }) => {
+      events.emit({ type: 'image', action, actor: { id, attributes }, timeNs: nowNs() });
+      if (ADDS.has(action)) onSpace();
+    },
+    keepDeletedMs: () => settings.value('undo.keep'),
     isRunning: (containerId) => isLive(runtime, containerId),
   });
   const networks = stack.use(
@@ -105,7 +119,7 @@ const openRooms = async (
       createEngine({ root, library, layers, runtime, networks, emit: events.emit }),
     ),
   );
-  return { root, store, layers, library, runtime, networks, engine };
+  return { root, store, layers, library, runtime, networks, engine, settings };
 };
 
 /** The builder with all that only it needs, loaded by the first build. */
@@ -134,8 +148,9 @@ const lazyBuilder = (rooms: Rooms, { proxies }: BuildDefaults): (() => Promise<B
 export const composeDaemon = async (options: ComposeOptions): Promise<DaemonParts> => {
   await using stack = new AsyncDisposableStack();
   const events = createEventLog();
-  const rooms = await openRooms(options, events, stack);
-  const { store, layers, library, networks, engine } = rooms;
+  let onSpace = (): void => undefined;
+  const rooms = await openRooms(options, events, { stack, onSpace: () => onSpace() });
+  const { store, layers, library, networks, engine, settings } = rooms;
   const buildDefaults = buildDefaultsFrom(options.hostCa, process.env);
   const builder = lazyBuilder(rooms, buildDefaults);
   if (await hasLeftovers(rooms.root.path, layers)) {
@@ -143,7 +158,9 @@ export const composeDaemon = async (options: ComposeOptions): Promise<DaemonPart
     builder().catch((error: unknown) => options.log.error({ error }, 'builds of a killed daemon are left'));
   }
   const { containers, volumes } = engine;
-  const system = createSystem({
+  const parts = {
+    root: rooms.root.path,
+    settings,
     store,
     layers,
     library,
@@ -152,7 +169,11 @@ export const composeDaemon = async (options: ComposeOptions): Promise<DaemonPart
     counts: () => engine.counts(),
     networks,
     buildCache: builder,
-  });
+  };
+  const keeper = stack.use(
+    startKeeper({ parts, settings, tell: (event) => options.log.info({ space: event }, 'space') }),
+  );
+  onSpace = () => keeper.poke();
   const opened = stack.move();
   return {
     ...rooms,
@@ -164,7 +185,8 @@ export const composeDaemon = async (options: ComposeOptions): Promise<DaemonPart
     buildDefaults,
     addresses: options.addresses,
     builder,
-    system,
+    system: createSystem(parts),
+    keeper,
     async adoptDocker(request, emit) {
       const { adoptDocker } = await import('#adoption');
       return adoptDocker({ library, store, layers }, request, emit);

@@ -8,7 +8,7 @@ import type { Emit } from '#events';
 import type { Library, LibraryEvent } from '#library';
 import type { Networks } from '#network';
 import type { Runtime } from '#runtime';
-import type { System } from '#system';
+import type { Keeper, Settings, System } from '#system';
 import type { BuildDefaults } from './build-request.ts';
 import type { EventLog } from './event-log.ts';
 
@@ -28,6 +28,8 @@ export interface DaemonParts extends AsyncDisposable {
   readonly networks: Networks;
   readonly runtime: Runtime;
   readonly system: System;
+  readonly settings: Settings;
+  readonly keeper: Keeper;
   readonly events: EventLog;
   readonly buildDefaults: BuildDefaults;
   /** Where the daemon listens. */

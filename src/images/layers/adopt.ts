@@ -35,7 +35,7 @@ export const infoOf = (core: Core, diffId: DiffId): LayerInfo | undefined => {
 };
 
 /** Writes back all that a new layer consists of. A file system that keeps it as many files is synchronised whole. */
-const syncStaging = async (core: Core, staging: string): Promise<void> => {
+export const syncStaging = async (core: Core, staging: string): Promise<void> => {
   if (core.backend === 'directories') {
     await run('sync', ['-f', staging]);
     return;

@@ -10,6 +10,7 @@ import { createLayerJobs } from './jobs.ts';
 import { createLayerFiles, STAGING_PREFIX, type LayerFiles } from './layer-files.ts';
 import { writeLayerTar } from './layer-writer.ts';
 import { openLayerRecords } from './records.ts';
+import { remakeForms, replaceLayer, verifyForms } from './repair.ts';
 import { createSnapshots, type Snapshots } from './snapshots.ts';
 import { createStacks, type Stacks } from './stacks.ts';
 import { endOldViews, sweepLeftovers } from './sweep.ts';
@@ -173,6 +174,9 @@ const layerStoreOf = (store: Open): LayerStore => {
     snapshots: () => snapshots.list(),
     mountReadOnly: (layers) => viewOf(store, layers),
     remove: (diffId, into) => removeLayer(store, diffId, into),
+    verifyForms: (diffId) => verifyForms(core, diffId),
+    remakeForms: (diffId) => remakeForms(core, stacks, diffId),
+    replace: (diffId, source, into) => replaceLayer(core, stacks, { diffId, source, into }),
     sweep: () => sweepLeftovers(core),
     async usage(diffId) {
       tarPathOf(store, diffId);

@@ -179,6 +179,18 @@ export interface LayerStore extends AsyncDisposable {
    * free path on the same file system, its files are moved there instead, and the caller deletes them.
    */
   remove(diffId: DiffId, into?: string): Promise<void>;
+  /**
+   * Whether the forms of a layer are what its tar gives; `whole` too where that cannot be said: forms that are made for
+   * one stack, and directories.
+   */
+  verifyForms(diffId: DiffId): Promise<'whole' | 'damaged' | 'missing'>;
+  /** Makes the forms of a layer again from its tar. */
+  remakeForms(diffId: DiffId): Promise<void>;
+  /**
+   * Unpacks a recorded layer again and puts it in the place of what is there, which is moved to `into`, a free path on
+   * the same file system. What uses the old one keeps it until it ends.
+   */
+  replace(diffId: DiffId, source: LayerSource, into: string): Promise<void>;
   /** Deletes what a crash left; `openLayerStore` does it by itself. */
   sweep(): Promise<void>;
   /** Bytes on disk: each layer's tar and index. */

@@ -18,29 +18,34 @@ const servedSource = (source: LayerSource): { readonly served: WorkerSource; rea
   return { served: { kind: 'file', path, growth: port.port }, port };
 };
 
-/** Stores the layer of a source; leaves nothing when that fails. */
-export const unpackNew = (core: Core, source: LayerSource, options: UnpackOptions): Promise<LayerInfo> => {
-  const make = async (staging: string): Promise<StoredTar> => {
-    const { served, port } = servedSource(source);
-    const { among, expected, signal } = options;
-    const { backend } = core;
-    const form = { backend, tarPath: join(staging, 'layer.tar'), target: join(staging, formName(backend)) };
-    try {
-      return await core.jobs.unpack(
-        {
-          source: served,
-          compression: source.compression,
-          expected: expected === undefined ? undefined : hexOf(expected),
-          form,
-          among,
-        },
-        { signal, port: port?.port },
-      );
-    } catch (error) {
-      throw port?.failure === undefined ? error : port.failure.reason;
-    } finally {
-      port?.[Symbol.dispose]();
-    }
-  };
-  return staged(core, make, options.lease);
+/** Unpacks a source into a staging directory: the tar and, where it does not depend on what is below, its form. */
+export const unpackInto = async (
+  core: Core,
+  source: LayerSource,
+  { staging, options }: { readonly staging: string; readonly options: UnpackOptions },
+): Promise<StoredTar> => {
+  const { served, port } = servedSource(source);
+  const { among, expected, signal } = options;
+  const { backend } = core;
+  const form = { backend, tarPath: join(staging, 'layer.tar'), target: join(staging, formName(backend)) };
+  try {
+    return await core.jobs.unpack(
+      {
+        source: served,
+        compression: source.compression,
+        expected: expected === undefined ? undefined : hexOf(expected),
+        form,
+        among,
+      },
+      { signal, port: port?.port },
+    );
+  } catch (error) {
+    throw port?.failure === undefined ? error : port.failure.reason;
+  } finally {
+    port?.[Symbol.dispose]();
+  }
 };
+
+/** Stores the layer of a source; leaves nothing when that fails. */
+export const unpackNew = (core: Core, source: LayerSource, options: UnpackOptions): Promise<LayerInfo> =>
+  staged(core, (staging) => unpackInto(core, source, { staging, options }), options.lease);

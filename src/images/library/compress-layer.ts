@@ -40,22 +40,27 @@ const readFully = async (handle: FileHandle, buffer: Buffer, position: number) =
 };
 
 /**
- * Writes a file as gzip in members of 1 MiB each, which are valid gzip together, and of which each is a point to
- * start reading at. Size, level and header are fixed: the same bytes give the same result.
+ * A file as gzip in members of 1 MiB each, which are valid gzip together, and of which each is a point to start reading
+ * at. Size, level and header are fixed: the same bytes give the same result.
  */
-export const compressInto = async (ingest: Ingest, path: string, signal?: AbortSignal): Promise<void> => {
+export async function* compressedMembers(
+  path: string,
+  signal?: AbortSignal,
+): AsyncGenerator<Buffer, void, undefined> {
   const inFlight: Promise<Buffer>[] = [];
-  const writeNext = async (): Promise<void> => {
-    const next = inFlight.shift();
-    if (next !== undefined) await ingest.write(await next);
-  };
   for await (const slice of slices(path, signal)) {
     const member = compressMember(slice);
     member.catch(() => undefined);
     inFlight.push(member);
-    if (inFlight.length >= IN_FLIGHT) await writeNext();
+    const next = inFlight.length >= IN_FLIGHT ? inFlight.shift() : undefined;
+    if (next !== undefined) yield await next;
   }
-  while (inFlight.length > 0) await writeNext();
+  for (const member of inFlight) yield await member;
+}
+
+/** Writes a file, compressed so. */
+export const compressInto = async (ingest: Ingest, path: string, signal?: AbortSignal): Promise<void> => {
+  for await (const member of compressedMembers(path, signal)) await ingest.write(member);
 };
 
 const compressOnce = async (

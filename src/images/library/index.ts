@@ -2,6 +2,9 @@ export { createLibrary } from './library.ts';
 export { applyChanges } from './changes.ts';
 export { libraryErrors } from './errors.ts';
 export type {
+  PruneOutlook,
+  UndoEntry,
+  Undone,
   CreateImageRequest,
   HistoryItem,
   ImageAction,

@@ -6,46 +6,62 @@ import { importImage } from './import.ts';
 import { imageHistory, inspectImage } from './inspect.ts';
 import { listImages } from './list.ts';
 import { loadImages } from './load.ts';
+import { createLimit } from './limit.ts';
 import { createLookup } from './lookup.ts';
 import { pruneImages, pruneOutlook } from './prune.ts';
 import { prepareImage } from './prepare.ts';
 import { pullAllTags, pullImage } from './pull.ts';
 import { pushAllTags, pushImage } from './push.ts';
+import { completeImage, fetchLayersOf, recompress } from './complete.ts';
+import { refetchContent } from './refetch.ts';
+import { createRelief, letGoRefetchable, roomyLayers } from './relief.ts';
 import { beginRemoval } from './removal.ts';
 import { removeImage } from './remove.ts';
 import { saveImages } from './save.ts';
-import type { Library, LibraryDependencies } from './types.ts';
+import type { ImageView, Library, LibraryDependencies } from './types.ts';
 import { letGoDeleted, listDeletions, undo } from './undo.ts';
 import { libraryUsage } from './usage.ts';
+
+const UNPACKED_AT_ONCE = 4;
 
 const nothing = (): void => undefined;
 
 const createContext = (dependencies: LibraryDependencies): Context => {
-  const { store, layers } = dependencies;
+  const { store } = dependencies;
+  const makeRoom = createRelief(() => context);
+  store.space.whenFull(makeRoom);
+  const layers = roomyLayers(dependencies.layers, makeRoom);
   const collection: CollectOptions['layers'] = {
     list: () => layers.list().map((layer) => layer.diffId),
     inUse: () => new Set(layers.snapshots().flatMap((snapshot) => snapshot.layers)),
     remove: (diffId, into) => layers.remove(diffId, into),
   };
-  return {
+  const context: Context = {
     ...dependencies,
+    layers,
     emit: dependencies.emit ?? nothing,
     isRunning: dependencies.isRunning ?? (() => false),
     lookup: createLookup(store),
     downloads: createDownloads(store),
+    unpacking: createLimit(UNPACKED_AT_ONCE),
     compressions: createKeyedLock(),
     collect: (options = {}) => store.collect({ ...options, layers: collection }),
   };
+  return context;
 };
 
 /** The use-cases on the images of one store. */
 export const createLibrary = (dependencies: LibraryDependencies): Library => {
   const context = createContext(dependencies);
-  const { holds, leases } = dependencies.store;
+  const { holds, leases, images } = dependencies.store;
+  const used = (view: ImageView): ImageView => {
+    images.touch(view.id);
+    return view;
+  };
   return {
-    resolve: (name, options) => context.lookup.resolve(name, options),
+    resolve: (name, options) => used(context.lookup.resolve(name, options)),
     config: (id) => context.lookup.config(id),
-    pull: (request, emit = nothing) => pullImage(context, request, emit),
+    pull: async (request, emit = nothing) => used(await pullImage(context, request, emit)),
     pullAllTags: (request, emit = nothing) => pullAllTags(context, request, emit),
     prepare: (name, options) => prepareImage(context, name, options),
     push: (request, emit = nothing) => pushImage(context, request, emit),
@@ -58,6 +74,11 @@ export const createLibrary = (dependencies: LibraryDependencies): Library => {
     deletions: () => listDeletions(context),
     undo: (what) => undo(context, what),
     letGoDeleted: (which) => letGoDeleted(context, which),
+    refetch: (digest, options) => refetchContent(context, digest, options),
+    complete: (id, options) => completeImage(context, id, options),
+    fetchLayers: (id, options) => fetchLayersOf(context, id, options),
+    recompress: (diffId, digest, options) => recompress(context, { diffId, digest }, options),
+    letGoRefetchable: (most) => letGoRefetchable(context, most),
     list: (options) => listImages(context, options),
     inspect: (name, options) => inspectImage(context, name, options),
     history: (name, options) => imageHistory(context, name, options),

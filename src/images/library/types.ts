@@ -182,6 +182,8 @@ export interface CreateImageRequest {
   readonly config: ImageConfig;
   readonly tags?: readonly string[] | undefined;
   readonly parent?: ImageId | undefined;
+  /** Protects what is recorded, and lives longer than the call; one of its own unless given. */
+  readonly lease?: Lease | undefined;
 }
 
 export interface PruneRequest {
@@ -313,6 +315,15 @@ export interface Library {
    * place of what is stored under its digest; false when none gave it.
    */
   refetch(digest: Digest, options?: Cancellable): Promise<boolean>;
+  /**
+   * Fetches what an image lacks (configuration, manifests, compressed layers) from where it was pulled from or pushed
+   * to, and unpacks layers that are missing; whether it is whole then.
+   */
+  complete(id: ImageId, options?: Cancellable): Promise<boolean>;
+  /** Fetches compressed layers of an image that are not stored; whether all are there then. */
+  fetchLayers(id: ImageId, options?: Cancellable): Promise<boolean>;
+  /** Compresses a layer again in the way of push, if that gives this blob; whether it did. */
+  recompress(diffId: DiffId, digest: Digest, options?: Cancellable): Promise<boolean>;
   /** Deletes compressed layers that a registry can give again, least recently used first; bytes that became free. */
   letGoRefetchable(most?: number): Promise<number>;
   list(options?: ListOptions): readonly ImageSummary[];

@@ -1,13 +1,14 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
 import { readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Database, Row, Statement } from '#database';
-import { algorithmOf, hexOf, matchesDigest, sha256Of, type Digest } from '#oci';
-import { moveDurably, writeDurably } from './durable.ts';
+import { algorithmOf, digestOf, hexOf, matchesDigest, sha256Of, type Digest } from '#oci';
+import { moveDurably, writeDurably, writeStreamDurably } from './durable.ts';
 import { storeErrors } from './errors.ts';
 import { openIngest } from './ingest.ts';
 import type { KeyedLock } from './keyed-lock.ts';
+import { withRoom } from './with-room.ts';
 import { protectStatement } from './leases.ts';
 import type { BlobInfo, BlobStore, Ingest, IngestOptions, Lease } from './types.ts';
 
@@ -38,6 +39,8 @@ export interface BlobDependencies {
   readonly paths: StorePaths;
   /** Names of ingests that are being written. */
   readonly active: Set<string>;
+  /** Asked when the disk is full; whether there is room now. */
+  readonly makeRoom: { run: () => Promise<boolean> };
 }
 
 type BlobRow = Row & { digest: Digest; size: number };
@@ -91,7 +94,7 @@ const putBytes = async (
   const path = join(dependencies.paths.ingest, `put-${randomUUID()}`);
   dependencies.active.add(path);
   try {
-    await writeDurably(path, bytes);
+    await withRoom(dependencies.makeRoom, () => writeDurably(path, bytes));
     await publish(dependencies, { path, info, lease });
     return info;
   } finally {
@@ -112,12 +115,36 @@ const beginIngest = async (dependencies: BlobDependencies, options: IngestOption
     const place = {
       path,
       free,
+      makeRoom: dependencies.makeRoom,
       publish: (info: BlobInfo) => publish(dependencies, { path, info, lease: options.lease }),
     };
     return await openIngest(place, options);
   } catch (error) {
     free();
     throw error;
+  }
+};
+
+/** Writes the content beside, and moves it into its place once it was found to be what its digest says. */
+const replaceBlob = async (
+  dependencies: BlobDependencies,
+  { digest, size }: BlobInfo,
+  content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> => {
+  const path = join(dependencies.paths.ingest, `put-${randomUUID()}`);
+  dependencies.active.add(path);
+  try {
+    const hash = createHash(algorithmOf(digest));
+    await writeStreamDurably(path, content, (chunk) => hash.update(chunk));
+    const actual = digestOf(algorithmOf(digest), hash.digest('hex'));
+    if (actual !== digest) throw storeErrors.digestMismatch({ expected: digest, actual });
+    await dependencies.lock(digest, async () => {
+      if (statBlob(dependencies.database, digest)?.size !== size) throw storeErrors.blobNotFound({ digest });
+      await moveDurably(path, blobPath(dependencies.paths, digest));
+    });
+  } finally {
+    dependencies.active.delete(path);
+    await unlink(path).catch(() => undefined);
   }
 };
 
@@ -159,6 +186,7 @@ export const createBlobStore = (dependencies: BlobDependencies): BlobStore => {
     },
     put: (bytes, options) => putBytes(dependencies, bytes, options),
     ingest: (options) => beginIngest(dependencies, options),
+    replace: (digest, content) => replaceBlob(dependencies, mustStat(digest), content),
     list: () =>
       database
         .all<BlobRow>('SELECT digest, size FROM blobs ORDER BY digest')

@@ -27,3 +27,21 @@ export const writeDurably = async (path: string, bytes: Uint8Array | string): Pr
     await handle.close();
   }
 };
+
+/** The same for content that comes in pieces; `each` sees every piece. */
+export const writeStreamDurably = async (
+  path: string,
+  content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  each: (chunk: Uint8Array) => void,
+): Promise<void> => {
+  const handle = await open(path, 'w', 0o600);
+  try {
+    for await (const chunk of content) {
+      each(chunk);
+      await handle.writeFile(chunk);
+    }
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+};

@@ -9,6 +9,7 @@ import { createImageRecords } from './images.ts';
 import { createKeyedLock } from './keyed-lock.ts';
 import { createLeases } from './leases.ts';
 import { readOwnership, readRefetchable } from './ownership.ts';
+import { quarantineBlob, quarantinePlace, recordFaults, strayBlobs } from './quarantine.ts';
 import { openTrash } from './trash.ts';
 import type { ImageStore, Root } from './types.ts';
 
@@ -29,6 +30,7 @@ export const openImageStore = async (root: Root): Promise<ImageStore> => {
     paths,
     active: new Set(),
     live: new Map(),
+    makeRoom: { run: async () => false },
     trash: await openTrash(join(root.path, 'trash')),
   };
   await sweep(dependencies);
@@ -43,6 +45,13 @@ export const openImageStore = async (root: Root): Promise<ImageStore> => {
       leftovers: () => leftovers(dependencies),
       refetchable: () => readRefetchable(root.database),
       letGo: (digests) => letGoBlobs(dependencies, digests),
+      quarantinePlace: (name) => quarantinePlace(root.path, name),
+      quarantineBlob: (digest) => quarantineBlob(dependencies, digest),
+      strays: () => strayBlobs(dependencies),
+      recordFaults: () => recordFaults(dependencies),
+      discard: async (path) => void (await dependencies.trash.put(path)),
+      whenFull: (run) => void (dependencies.makeRoom.run = run),
+      freedBytes: () => dependencies.trash.freedBytes(),
       settled: () => dependencies.trash.settled(),
     },
     collect: (options = {}) => collect(dependencies, options),

@@ -2,6 +2,7 @@ import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { algorithmOf, digestOf, type Digest, type DigestAlgorithm } from '#oci';
 import { followFile, hashFile, type FileFollower } from '#work';
 import { storeErrors } from './errors.ts';
+import { withRoom } from './with-room.ts';
 import type { BlobInfo, Ingest, IngestOptions } from './types.ts';
 
 type Expected = NonNullable<IngestOptions['expected']>;
@@ -13,6 +14,8 @@ export interface IngestPlace {
   publish(info: BlobInfo): Promise<void>;
   /** The ref may be written by others again. */
   free(): void;
+  /** Asked when the disk is full. */
+  readonly makeRoom: { run: () => Promise<boolean> };
 }
 
 interface State {
@@ -62,7 +65,7 @@ class FileIngest implements Ingest {
     const actual = this.#state.offset + chunk.length;
     const { size } = this.#expected;
     if (size !== undefined && actual > size) throw storeErrors.sizeMismatch({ expected: size, actual });
-    await writeFully(this.#handle, chunk, this.#state.offset);
+    await withRoom(this.#place.makeRoom, () => writeFully(this.#handle, chunk, this.#state.offset));
     this.#state.offset = actual;
     this.#state.follower.advance(actual);
   }

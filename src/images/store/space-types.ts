@@ -107,6 +107,23 @@ export interface Space {
   refetchable(): readonly Refetchable[];
   /** Deletes such blobs unless something uses them now; their images stay. Returns those that went. */
   letGo(blobs: readonly Digest[]): Promise<Collected>;
+  /** A free path in quarantine/ for something damaged, named after what it was. */
+  quarantinePlace(name: string): Promise<string>;
+  /**
+   * Takes a damaged blob out of the store: its file goes to quarantine, its record and what names it are forgotten.
+   * Returns the path; undefined when there was no file.
+   */
+  quarantineBlob(digest: Digest): Promise<string | undefined>;
+  /** Files among the blobs that no record names, and that no ingest is about to record. */
+  strays(): Promise<readonly string[]>;
+  /** What the database says is wrong with itself. */
+  recordFaults(): readonly string[];
+  /** Moves something away and deletes it behind the scenes. */
+  discard(path: string): Promise<void>;
+  /** What to do when the disk is full: it resolves with whether there is room now, and then the write is repeated. */
+  whenFull(makeRoom: () => Promise<boolean>): void;
   /** Resolves when everything that was removed so far is off the disk. */
   settled(): Promise<void>;
+  /** Bytes that removals have given back since the start; grows until `settled`. */
+  freedBytes(): number;
 }

@@ -12,6 +12,8 @@ export interface Trash {
   put(path: string): Promise<Removed | undefined>;
   /** Deletes behind the scenes what already lies at a `place`. */
   drop(path: string): Removed;
+  /** Bytes given back so far. */
+  freedBytes(): number;
   /** Resolves when everything that was put here is gone. */
   settled(): Promise<void>;
 }
@@ -31,8 +33,13 @@ const erase = async (path: string): Promise<number> => {
 export const openTrash = async (directory: string): Promise<Trash> => {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   let tail: Promise<unknown> = Promise.resolve();
+  let total = 0;
+  const count = (bytes: number): number => {
+    total += bytes;
+    return bytes;
+  };
   const drop = (path: string): Removed => {
-    const freed = tail.then(() => erase(path)).catch(() => 0);
+    const freed = tail.then(async () => count(await erase(path))).catch(() => 0);
     tail = freed;
     return { freed };
   };
@@ -49,11 +56,12 @@ export const openTrash = async (directory: string): Promise<Trash> => {
       } catch {
         // A full disk may have no room for the new name.
         if ((await lstat(path).catch(() => undefined)) === undefined) return undefined;
-        const bytes = await erase(path);
+        const bytes = count(await erase(path));
         return { freed: Promise.resolve(bytes) };
       }
       return drop(target);
     },
+    freedBytes: () => total,
     async settled() {
       await tail;
     },

@@ -113,6 +113,8 @@ export interface BlobStore {
   /** Begins or resumes; `conflict` while the same ref is being written. */
   ingest(options: IngestOptions): Promise<Ingest>;
   list(): readonly BlobInfo[];
+  /** Puts verified content in the place of a recorded blob's file, which is damaged or gone. `corrupt` if it is other content. */
+  replace(digest: Digest, content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>;
 }
 
 export interface ManifestLink {

@@ -34,12 +34,14 @@ export type {
   EventAnswer,
   ImageDeleteAnswer,
   ImageInspectAnswer,
+  ImagePruneAnswer,
   ImageSummaryAnswer,
   InfoAnswer,
   CheckLine,
   LadeInfoAnswer,
   NetworkAnswer,
   ProgressLine,
+  SpaceAnswer,
   VersionAnswer,
   WaitAnswer,
 } from './responses.ts';
@@ -64,6 +66,17 @@ export type {
   VolumeCreateOptions,
   VolumeInspect,
 } from '#engine';
-export type { CheckFinding, CheckReport, DiskUsage, PruneReport, UsageLine } from '#system';
+export type {
+  BudgetUse,
+  CheckFinding,
+  CheckReport,
+  DiskUsage,
+  ImageSpace,
+  PruneReport,
+  Setting,
+  SpaceAccount,
+  SpaceKind,
+  UsageLine,
+} from '#system';
 export type { AdoptionReport } from '#adoption';
-export type { HistoryItem as HistoryAnswer } from '#library';
+export type { HistoryItem as HistoryAnswer, UndoEntry, Undone } from '#library';

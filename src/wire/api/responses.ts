@@ -1,6 +1,6 @@
 import type { ContainerSummary, VolumeInspect } from '#engine';
-import type { ImageInspect, ImageSummary } from '#library';
-import type { CheckReport } from '#system';
+import type { ImageInspect, ImageSummary, Removal } from '#library';
+import type { CheckReport, DiskUsage, SpaceAccount } from '#system';
 
 /** GET /version. */
 export interface VersionAnswer {
@@ -74,7 +74,14 @@ export interface ProgressLine {
     | undefined;
   readonly aux?: unknown;
   readonly error?: string | undefined;
-  readonly errorDetail?: { readonly code?: number | undefined; readonly message: string } | undefined;
+  readonly errorDetail?:
+    | {
+        readonly code?: number | undefined;
+        readonly message: string;
+        /** What to do next; Docker has none. */
+        readonly hint?: string | undefined;
+      }
+    | undefined;
 }
 
 /** A line of GET /events. */
@@ -178,6 +185,17 @@ export interface LadeInfoAnswer {
    * may name build contexts by path. */
   readonly machineId: string;
 }
+
+/** POST /lade/v1/images/prune: what went, or with `dryRun` the names of what would go; bytes. */
+export interface ImagePruneAnswer {
+  readonly names: readonly string[];
+  readonly removals: readonly Removal[];
+  readonly reclaimed: number;
+  readonly held: number;
+}
+
+/** GET /lade/v1/system/df; `account` with `verbose`. */
+export type SpaceAnswer = DiskUsage & { readonly account?: SpaceAccount | undefined };
 
 /** One line of POST /lade/v1/system/check; the last one is the report or Docker's error line. */
 export type CheckLine =

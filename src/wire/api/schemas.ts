@@ -214,7 +214,22 @@ export const bodySchemas = {
     all: flag,
     volumes: flag,
     filters: z.optional(z.record(z.string(), z.array(z.string()))),
+    /** Frees at once: nothing can be undone. */
+    purge: flag,
+    /** Only says what would go. */
+    dryRun: flag,
   }),
+  /** POST /lade/v1/images/prune. */
+  ladeImagePrune: z.strictObject({
+    all: flag,
+    filters: z.optional(z.record(z.string(), z.array(z.string()))),
+    /** Also tags beyond the newest so many of their repository. */
+    keepLast: z.optional(z.int()),
+    purge: flag,
+    dryRun: flag,
+  }),
+  /** PUT /lade/v1/config/KEY. */
+  ladeSetting: z.strictObject({ value: z.string() }),
   /** POST /lade/v1/images/copy. */
   ladeImageCopy: z.strictObject({ source: z.string(), target: z.string(), platform: text, referrers: flag }),
   /** POST /lade/v1/system/adopt: images of a Docker installation, by address or by data folder. */

@@ -12,6 +12,7 @@ export const command = defineCommand({
   aliases: ['image rm', 'image remove', 'rmi'],
   flags: flagTable({
     force: { kind: 'bool', short: 'f', help: 'Force removal of the image' },
+    purge: { kind: 'bool', help: 'Free the space at once: cannot be undone' },
     'no-prune': { kind: 'bool', help: 'Do not delete untagged parents' },
     platform: { kind: 'list', help: 'Accepted for compatibility', hidden: true },
   }),
@@ -21,7 +22,7 @@ export const command = defineCommand({
     let code = 0;
     for (const name of args) {
       try {
-        const query = { force: flags.force, noprune: flags['no-prune'] };
+        const query = { force: flags.force, noprune: flags['no-prune'], purge: flags.purge };
         const path = imagePath(name);
         const removed = await client.json<readonly ImageDeleteAnswer[]>({ method: 'DELETE', path, query });
         for (const { Untagged, Deleted } of removed)

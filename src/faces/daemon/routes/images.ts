@@ -33,7 +33,11 @@ const removalAnswer = (removal: Removal): ImageDeleteAnswer =>
   'untagged' in removal ? { Untagged: removal.untagged } : { Deleted: removal.deleted };
 
 const remove = async (c: Context, { library }: DaemonParts): Promise<Response> => {
-  const removed = await library.remove(name(c), { force: flag(c, 'force'), prune: !flag(c, 'noprune') });
+  const removed = await library.remove(name(c), {
+    force: flag(c, 'force'),
+    prune: !flag(c, 'noprune'),
+    purge: flag(c, 'purge'),
+  });
   return c.json(removed.map(removalAnswer));
 };
 
@@ -50,10 +54,11 @@ const prune = async (c: Context, { library }: DaemonParts): Promise<Response> =>
     'label!',
   ]);
   const all = dangling !== undefined && !parseFlag(dangling[0]);
-  const { removed, reclaimed } = await library.prune({ all, filters });
+  const { removed, reclaimed, held } = await library.prune({ all, filters });
+  // What is held for undo goes as soon as its space is needed: for clients of Docker's it is free.
   return c.json({
     ImagesDeleted: removed.length === 0 ? null : removed.map(removalAnswer),
-    SpaceReclaimed: reclaimed,
+    SpaceReclaimed: reclaimed + held,
   });
 };
 

@@ -6,8 +6,9 @@ import { answered, requestSignal } from '#http';
 import { authLookup, fromLadeBody } from '../build-request.ts';
 import { progressLine } from '../image-progress.ts';
 import { jsonLines, streamProgress } from '../json-lines.ts';
-import { body } from '../request.ts';
+import { body, flag } from '../request.ts';
 import type { DaemonParts } from '../types.ts';
+import { spaceRoutes } from './space.ts';
 
 /** This boot and this view of the file system: a client with the same one sees the files that the daemon sees. */
 const machineId = (): string =>
@@ -50,6 +51,7 @@ const check = (c: Context, { system }: DaemonParts): Promise<Response> =>
     lines.begin();
     const report = await system.check({
       signal: requestSignal(c),
+      repair: flag(c, 'repair'),
       onProgress: (done, total) => write({ kind: 'progress', done, total }),
     });
     write({ kind: 'report', report });
@@ -68,10 +70,7 @@ export const ladeRoutes = (parts: DaemonParts): Hono => {
   const app = new Hono();
   app.get('/lade/v1/info', (c) => c.json(info(parts)));
   app.post('/lade/v1/build', (c) => build(c, parts));
-  app.get('/lade/v1/system/df', async (c) => c.json(await parts.system.diskUsage()));
-  app.post('/lade/v1/system/prune', async (c) =>
-    c.json(await parts.system.prune(await body(c, 'ladePrune'))),
-  );
+  app.route('/', spaceRoutes(parts));
   app.post('/lade/v1/system/adopt', (c) => adopt(c, parts));
   app.post('/lade/v1/system/check', (c) => check(c, parts));
   return app;
