@@ -5,7 +5,7 @@ import type { Container } from './container.ts';
 import { emitContainer, snapshotOf, type EngineContext } from './context.ts';
 import { commandOf } from './merge-config.ts';
 import { isLive } from './record.ts';
-import { ignoredPaths, openRootAccess } from './root-access.ts';
+import { ignoredPaths } from './root-access.ts';
 import { pause, unpause } from './stop.ts';
 import { nowText } from './time.ts';
 import type { CommitOptions } from './types.ts';
@@ -57,12 +57,10 @@ const commitLayer = async (
   context: EngineContext,
   container: Container,
   pauseIt: boolean,
-): Promise<LayerInfo | undefined> => {
-  await using _root = await openRootAccess(context, container);
-  return pausedWhile(context, container, pauseIt, () =>
+): Promise<LayerInfo | undefined> =>
+  pausedWhile(context, container, pauseIt, () =>
     snapshotOf(context, container).commit({ ignore: ignoredPaths(container.record) }),
   );
-};
 
 const configOf = (
   base: ImageConfig,
@@ -99,7 +97,7 @@ export const commit = async (
 ): Promise<{ readonly imageId: string }> => {
   applyChanges({}, options.changes ?? []);
   const { record } = container;
-  await using _lease = await context.library.lease({ label: `commit of ${record.name}`, everything: true });
+  await using lease = await context.library.lease({ label: `commit of ${record.name}`, everything: true });
   const base = await context.library.resolve(record.imageId);
   const layer = await commitLayer(context, container, options.pause ?? true);
   const { reference = '' } = options;
@@ -107,6 +105,7 @@ export const commit = async (
     config: configOf(base.config, container, layer, options),
     tags: reference === '' ? [] : [reference],
     parent: record.imageId,
+    lease,
   });
   emitContainer(context, container, 'commit', {
     comment: options.message ?? '',

@@ -4,6 +4,7 @@ import type { LayerStore } from '#layers';
 import type { ImageConfig, ImageId } from '#oci';
 import type { Networks } from '#network';
 import type { Runtime } from '#runtime';
+import type { Lease } from '#store';
 import type { EngineEvent } from './types.ts';
 
 /** What the engine needs to know of an image. */
@@ -28,6 +29,8 @@ export interface EngineImages {
     readonly config: ImageConfig;
     readonly tags?: readonly string[] | undefined;
     readonly parent?: ImageId | undefined;
+    /** Protects its layers; one of its own unless given. */
+    readonly lease?: Lease | undefined;
   }): Promise<{ readonly id: ImageId }>;
   /** Keeps the image from being deleted. */
   hold(
@@ -40,10 +43,7 @@ export interface EngineImages {
     heldBy(kind: string): readonly { readonly holder: { readonly id: string } }[];
   };
   /** Keeps layers that are being made. */
-  lease(options: {
-    readonly label: string;
-    readonly everything?: boolean | undefined;
-  }): Promise<AsyncDisposable>;
+  lease(options: { readonly label: string; readonly everything?: boolean | undefined }): Promise<Lease>;
 }
 
 export type EngineLayers = Pick<LayerStore, 'backend' | 'createSnapshot' | 'snapshot' | 'snapshots'>;

@@ -54,7 +54,13 @@ export const createFakeImages = (): FakeImages => {
     hold: async (_id, holder) => void holders.add(holder.id),
     release: async (holder) => void holders.delete(holder.id),
     holds: { heldBy: () => [...holders].map((id) => ({ holder: { id } })) },
-    lease: async () => ({ [Symbol.asyncDispose]: async () => undefined }),
+    lease: async ({ label }) => ({
+      id: label,
+      label,
+      protect: async () => undefined,
+      detach: () => undefined,
+      [Symbol.asyncDispose]: async () => undefined,
+    }),
   };
 };
 

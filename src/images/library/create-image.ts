@@ -44,9 +44,12 @@ export const recordImage = async (
   lease: Lease,
 ): Promise<ImageView> => {
   const { config, tags = [], parent } = request;
-  for (const diffId of config.rootfs.diffIds) await lease.protect('layer', diffId);
-  const layers = storedLayers(context, config.rootfs.diffIds);
-  const { digest } = await context.store.blobs.put(encodeImageConfig(config), { lease });
+  const { diffIds } = config.rootfs;
+  const [{ digest }] = await Promise.all([
+    context.store.blobs.put(encodeImageConfig(config), { lease }),
+    ...diffIds.map((diffId) => lease.protect('layer', diffId)),
+  ]);
+  const layers = storedLayers(context, diffIds);
   const record = await context.store.images.put({
     id: asImageId(digest),
     ...describedBy(config),
@@ -57,14 +60,23 @@ export const recordImage = async (
   return context.lookup.view(record);
 };
 
-/** Records an image of stored layers. */
-export const createImage = async (context: Context, request: CreateImageRequest): Promise<ImageView> => {
-  const targets = (request.tags ?? []).map(tagTarget);
-  await using lease = await context.store.leases.create({ label: 'create image' });
-  const view = await recordImage(context, { ...request, tags: targets }, lease);
+const createUnder = async (
+  context: Context,
+  request: CreateImageRequest,
+  lease: Lease,
+): Promise<ImageView> => {
+  const view = await recordImage(context, request, lease);
   announce(context, 'create', view.id);
   for (const tag of view.tags) announce(context, 'tag', view.id, tag);
   return view;
+};
+
+/** Records an image of stored layers. */
+export const createImage = async (context: Context, request: CreateImageRequest): Promise<ImageView> => {
+  const checked = { ...request, tags: (request.tags ?? []).map(tagTarget) };
+  if (request.lease !== undefined) return createUnder(context, checked, request.lease);
+  await using lease = await context.store.leases.create({ label: 'create image' });
+  return await createUnder(context, checked, lease);
 };
 
 /** `docker tag`. */

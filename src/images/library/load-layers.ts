@@ -36,7 +36,6 @@ const placeLayer = async (
   if (entry?.kind === 'layer' && entry.diffId !== diffId) {
     throw libraryErrors.archiveLayerMismatch({ path, expected: diffId, actual: entry.diffId });
   }
-  await lease.protect('layer', diffId);
   if (context.layers.info(diffId) !== undefined) return;
   const digest = packedLayer(context, load.entries, path, diffId);
   if (digest === undefined) throw missing(path, diffId, load.since);
@@ -53,6 +52,7 @@ export const placeLayers = async (
   const { diffIds } = config.rootfs;
   const [layers, wanted] = [paths.length, diffIds.length];
   if (layers !== wanted) throw libraryErrors.layerCountMismatch({ layers, diffIds: wanted });
+  await Promise.all(diffIds.map((diffId) => load.lease.protect('layer', diffId)));
   const limit = createLimit(PARALLEL);
   const tasks = diffIds.map((diffId, index) => (signal: AbortSignal) => {
     const layer = { path: paths[index] ?? '', diffId, below: diffIds.slice(0, index) };

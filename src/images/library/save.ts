@@ -112,20 +112,24 @@ const topFor = async (context: Context, selected: Selected, plan: Plan): Promise
   return top ?? topOfImage(context, main, left);
 };
 
+const contentOfImage = (context: Context, record: ImageRecord) => [
+  ['image', record.id] as const,
+  ['blob', record.id] as const,
+  ...record.manifests.map(({ digest }) => ['blob', digest] as const),
+  ...record.diffIds.flatMap((diffId) => [
+    ['layer', diffId] as const,
+    ...context.store.images.layerBlobs(diffId).map(({ digest }) => ['blob', digest] as const),
+  ]),
+];
+
 const protectAll = async (context: Context, selected: readonly Selected[], lease: Lease): Promise<void> => {
-  for (const one of selected) {
-    for (const { manifest } of one.target?.members ?? []) await lease.protect('blob', manifest.digest);
-    if (one.target !== undefined) await lease.protect('blob', one.target.digest);
-    for (const record of imagesOf(context, one)) {
-      await lease.protect('image', record.id);
-      await lease.protect('blob', record.id);
-      for (const { digest } of record.manifests) await lease.protect('blob', digest);
-      for (const diffId of record.diffIds) {
-        await lease.protect('layer', diffId);
-        for (const { digest } of context.store.images.layerBlobs(diffId)) await lease.protect('blob', digest);
-      }
-    }
-  }
+  const content = selected.flatMap((one) => [
+    ...(one.target?.members ?? []).map(({ manifest }) => ['blob', manifest.digest] as const),
+    ...(one.target === undefined ? [] : [['blob', one.target.digest] as const]),
+    ...imagesOf(context, one).flatMap((record) => contentOfImage(context, record)),
+  ]);
+  const once = new Map(content.map((item) => [item.join(' '), item]));
+  await Promise.all([...once.values()].map(([kind, key]) => lease.protect(kind, key)));
 };
 
 const tooShort = (file: ArchiveFile, written: number): Error =>
@@ -134,7 +138,7 @@ const tooShort = (file: ArchiveFile, written: number): Error =>
     reason: `it has ${written} bytes, not ${file.size}`,
   });
 
-async function* contentOf(file: ArchiveFile): AsyncGenerator<Uint8Array, void, undefined> {
+async function* fileBytes(file: ArchiveFile): AsyncGenerator<Uint8Array, void, undefined> {
   const content = typeof file.content === 'function' ? file.content() : [file.content];
   let written = 0;
   for await (const chunk of content as AsyncIterable<Uint8Array>) {
@@ -147,7 +151,7 @@ async function* contentOf(file: ArchiveFile): AsyncGenerator<Uint8Array, void, u
 
 async function* bytesOf(parts: Iterable<ArchivePart>): AsyncGenerator<Uint8Array, void, undefined> {
   for (const part of parts) {
-    if (!(part instanceof Uint8Array)) yield* contentOf(part);
+    if (!(part instanceof Uint8Array)) yield* fileBytes(part);
     else if (part.length > 0) yield part;
   }
 }
