@@ -157,6 +157,20 @@ describe('odd token servers', () => {
     ]);
   });
 
+  test('a mount that is refused is an upload', async () => {
+    for (const status of [400, 401, 403, 404, 405]) {
+      await using registry = await startScript((request, response) => {
+        request.resume();
+        if (request.url === '/v2/') response.end('{}');
+        else response.writeHead(status, { 'www-authenticate': 'Basic realm="r"' }).end();
+      });
+      await using client = createRegistryClient();
+      const repository = client.repository(parseReference(`${registry.host}/team/to`));
+      const digest = parseDigest(`sha256:${'a'.repeat(64)}`);
+      expect(await repository.mountBlob(digest, 'team/from')).toBe('upload-needed');
+    }
+  });
+
   test('a refresh token that is replaced is not used again', async () => {
     const used: (string | null)[] = [];
     await using tokens = await startScript((request, response) => {

@@ -3,7 +3,7 @@ import { connectionFailure } from '#http';
 import type { Digest } from '#oci';
 import { answerError, type Subject } from './api-errors.ts';
 import { distributionErrors } from './errors.ts';
-import { pullScope, type Place } from './manifests.ts';
+import { pullScope, pushScope, type Place } from './manifests.ts';
 import { createRetry, isTransientFailure } from './retry.ts';
 import type { ApiResponse } from './session.ts';
 import { fromFirst, type Sources } from './sources.ts';
@@ -182,7 +182,10 @@ export const fetchBlob = async (
   return { size, stream, partial };
 };
 
-/** Whether the repository has the blob. */
+/**
+ * Whether the repository has the blob; for pushing: with the rights for that, because a repository that does not exist
+ * yet lets nobody pull.
+ */
 export const hasBlob = async (
   place: Place,
   digest: Digest,
@@ -192,7 +195,7 @@ export const hasBlob = async (
     method: 'HEAD',
     url: `/v2/${place.path}/blobs/${digest}`,
     repository: place.path,
-    scopes: [pullScope(place.path)],
+    scopes: [pushScope(place.path)],
     signal,
   });
   response.body.resume();

@@ -126,6 +126,7 @@ export interface RemoteRepository {
    * whether another place is left to ask.
    */
   distrust(digest: Digest): Promise<boolean>;
+  /** Whether a push would find the blob there. */
   hasBlob(digest: Digest, options?: Cancellable): Promise<boolean>;
   /** Asks the registry to take the blob from another of its repositories. */
   mountBlob(digest: Digest, fromRepository: string, options?: Cancellable): Promise<MountResult>;

@@ -56,7 +56,10 @@ const startUpload = async (place: Place, digest: Digest, { signal }: Cancellable
   return locationOf(response, place.session.host);
 };
 
-/** Mounts from another repository of the same registry; the upload session that comes instead is kept for the push. */
+/**
+ * Mounts from another repository of the same registry; the upload session that comes instead is kept for the push. A
+ * registry that refuses (it may not let us read the other repository, or know no mounts) gets an upload.
+ */
 export const mountBlob = async (
   place: Place,
   digest: Digest,
@@ -71,11 +74,10 @@ export const mountBlob = async (
     scopes: [pushScope(place.path), pullScope(options.from)],
     signal: options.signal,
   });
-  if (response.status !== 201 && response.status !== 202) {
-    throw await answerError(response, subjectOf(place, digest));
-  }
-  response.body.resume();
+  if (isTransientStatus(response.status)) throw await answerError(response, subjectOf(place, digest));
+  drain(response);
   if (response.status === 201) return 'mounted';
+  if (response.status !== 202) return 'upload-needed';
   options.onSession(locationOf(response, place.session.host));
   return 'upload-needed';
 };
