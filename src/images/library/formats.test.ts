@@ -427,3 +427,34 @@ describe('pushing', () => {
     expect(target.manifests.get('1')).toEqual(await opened.store.blobs.read(index.digest));
   });
 });
+
+describe.each(['sha256', 'sha512'] as const)('every way to name an image of %s', (algorithm) => {
+  test('is taken by everything that takes an image', async () => {
+    const { image } = kit(algorithm);
+    const made = await image({ platform: host, tags: ['latest', '1'] });
+    await opened.library.pull({ reference: reference('latest') });
+    await opened.library.pull({ reference: reference('1') });
+    const repository = `${registry.host}/app`;
+    const hex = made.id.slice(7);
+    const { digest } = made.descriptor;
+    const names = [repository, `${repository}:1`, `${repository}@${digest}`, `${repository}:1@${digest}`];
+    const ids = [made.id, hex, made.id.slice(0, 15), hex.slice(0, 12), hex.slice(0, 2)];
+    const { library } = opened;
+    for (const name of [...names, ...ids]) {
+      expect(library.resolve(name).id).toBe(made.id);
+      expect(library.inspect(name).Id).toBe(made.id);
+      expect(library.history(name)).toEqual([]);
+      expect((await library.prepare(name)).id).toBe(made.id);
+      await library.tag(name, 'copy:1');
+      expect((await library.remove('copy:1')).length).toBeGreaterThan(0);
+      expect(() => library.list({ filters: { since: [name] } })).not.toThrow();
+      (await library.save([name])).resume();
+    }
+    for (const name of [hex.slice(0, 12), `${repository}@${digest}`, `${repository}:1@${digest}`, made.id]) {
+      await library.pull({ reference: `${repository}:1` });
+      expect(await library.remove(name, { force: true })).toContainEqual(
+        expect.objectContaining({ untagged: expect.stringContaining(repository) as string }),
+      );
+    }
+  });
+});

@@ -135,6 +135,9 @@ describe('names on the command line', () => {
     expect(parseImageIdOrReference(digest)).toEqual({ kind: 'id', id: digest });
     expect(parseImageIdOrReference('a3ed95')).toMatchObject({ kind: 'reference', idPrefix: 'a3ed95' });
     expect(parseImageIdOrReference('sha256:a3ed95')).toMatchObject({ kind: 'reference', idPrefix: 'a3ed95' });
+    expect(parseImageIdOrReference('sha512:a3ed95')).toMatchObject({ idPrefix: 'a3ed95' });
+    expect(parseImageIdOrReference(`sha512:${hex}${hex}`)).toEqual({ kind: 'id', id: `sha512:${hex}${hex}` });
+    expect(parseImageIdOrReference(`${hex}${hex}`)).toMatchObject({ idPrefix: `${hex}${hex}` });
     expect(parseImageIdOrReference('alpine')).not.toHaveProperty('idPrefix');
     expect(() => parseImageIdOrReference('Alpine')).toThrow('must be lowercase');
   });

@@ -125,7 +125,8 @@ export const withDigest = (reference: Reference, digest: Digest): Reference => (
   digest,
 });
 
-const idPrefixOf = (value: string): string | undefined => /^(?:sha256:)?([0-9a-f]{1,64})$/.exec(value)?.[1];
+const idPrefixOf = (value: string): string | undefined =>
+  /^(?:sha256:|sha512:)?([0-9a-f]{1,128})$/.exec(value)?.[1];
 
 const maybeReference = (value: string): Reference | undefined => {
   try {
@@ -136,7 +137,7 @@ const maybeReference = (value: string): Reference | undefined => {
 };
 
 /**
- * Parses what stands for an image on the command line: a full ID (with or without `sha256:`), a reference, or text
+ * Parses what stands for an image on the command line: a full ID (with or without its algorithm), a reference, or text
  * that may be a reference or the beginning of an ID.
  */
 export const parseImageIdOrReference = (value: string): ImageName => {

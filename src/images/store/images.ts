@@ -199,7 +199,9 @@ const readers = (database: Database) => {
       return id === undefined ? undefined : get(id);
     },
     findByIdPrefix: (prefix: string) =>
-      idsWhere(database, 'id >= ? AND id < ?', `sha256:${prefix}`, `sha256:${prefix}g`),
+      ['sha256', 'sha512'].flatMap((algorithm) =>
+        idsWhere(database, 'id >= ? AND id < ?', `${algorithm}:${prefix}`, `${algorithm}:${prefix}g`),
+      ),
     references: (id?: ImageId) => (id === undefined ? cache.references() : readReferences(id)),
     reference: (reference: string) => referenceNamed(database, reference),
     target: (digest: Digest) => loadTarget(database, digest),
