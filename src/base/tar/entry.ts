@@ -44,12 +44,21 @@ const record = (parts: EntryParts, key: string): Buffer | undefined => {
   return value === undefined || value.length === 0 ? undefined : value;
 };
 
+/** The path as it stands there. */
+const namedPath = (parts: EntryParts): string =>
+  decodeName(
+    record(parts, 'GNU.sparse.name') ?? record(parts, 'path') ?? parts.longName ?? parts.header.name,
+  );
+
+/** Damage of an entry whose name is known. */
+export const damaged = (parts: EntryParts, reason: string): Error =>
+  tarErrors.damaged({ offset: parts.at, reason: `${namedPath(parts)}: ${reason}` });
+
 const numberOf = (parts: EntryParts, key: string, fallback: number): number => {
   const text = record(parts, key)?.toString('latin1');
   if (text === undefined) return fallback;
   const value = parsePaxNumber(text);
-  if (value === undefined)
-    throw tarErrors.damaged({ offset: parts.at, reason: `the record ${key} holds no number` });
+  if (value === undefined) throw damaged(parts, `its record ${key} holds no number`);
   return value;
 };
 
@@ -57,26 +66,37 @@ const timeOf = (parts: EntryParts): bigint => {
   const text = record(parts, 'mtime')?.toString('latin1');
   if (text === undefined) return BigInt(parts.header.mtime) * 1_000_000_000n;
   const ns = parsePaxTime(text);
-  if (ns === undefined)
-    throw tarErrors.damaged({ offset: parts.at, reason: 'the record mtime holds no time' });
+  if (ns === undefined) throw damaged(parts, 'its record mtime holds no time');
   return ns;
 };
 
 const NONE: ReadonlyMap<string, Buffer> = new Map();
 
+/** A copy that keeps nothing else in memory, as a piece of a pool of buffers would. */
+const kept = (value: Buffer): Buffer => {
+  const copy = Buffer.allocUnsafeSlow(value.length);
+  value.copy(copy);
+  return copy;
+};
+
 const xattrsOf = (records: PaxRecords): ReadonlyMap<string, Buffer> => {
-  if (records.size === 0) return NONE;
-  const xattrs = new Map<string, Buffer>();
+  let xattrs: Map<string, Buffer> | undefined;
   for (const [key, value] of records)
-    if (key.startsWith(XATTR) && key.length > XATTR.length) xattrs.set(key.slice(XATTR.length), value);
-  return xattrs;
+    if (key.startsWith(XATTR) && key.length > XATTR.length)
+      (xattrs ??= new Map<string, Buffer>()).set(key.slice(XATTR.length), kept(value));
+  return xattrs ?? NONE;
 };
 
 const pathOf = (parts: EntryParts): string => {
-  const name =
-    record(parts, 'GNU.sparse.name') ?? record(parts, 'path') ?? parts.longName ?? parts.header.name;
-  if (name.includes(0)) throw tarErrors.damaged({ offset: parts.at, reason: 'a name holds a NUL byte' });
-  return decodeName(name);
+  const path = namedPath(parts);
+  if (path.includes('\0')) throw damaged(parts, 'its name holds a NUL byte');
+  return path;
+};
+
+const linkOf = (parts: EntryParts): string => {
+  const link = decodeName(record(parts, 'linkpath') ?? parts.longLink ?? parts.header.linkName);
+  if (link.includes('\0')) throw damaged(parts, 'the name it links to holds a NUL byte');
+  return link;
 };
 
 /** What the entry makes; old archives write directories as files whose name ends in a slash. */
@@ -111,7 +131,7 @@ export const buildEntry = (parts: EntryParts, content: ContentParts): TarEntry =
     userName: decodeName(record(parts, 'uname') ?? header.userName),
     groupName: decodeName(record(parts, 'gname') ?? header.groupName),
     mtimeNs: timeOf(parts),
-    linkName: decodeName(record(parts, 'linkpath') ?? parts.longLink ?? header.linkName),
+    linkName: linkOf(parts),
     major: header.major,
     minor: header.minor,
     xattrs: xattrsOf(parts.records),

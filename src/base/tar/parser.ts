@@ -1,4 +1,4 @@
-import { buildEntry, kindOf, realSizeOf, storedSizeOf, type EntryParts } from './entry.ts';
+import { buildEntry, damaged, kindOf, realSizeOf, storedSizeOf, type EntryParts } from './entry.ts';
 import { tarErrors } from './errors.ts';
 import { BLOCK, decodeHeader, type RawHeader } from './header.ts';
 import { parsePax, type PaxRecords } from './pax.ts';
@@ -14,6 +14,8 @@ import type { TarEntry, TarExtent, TarParser, TarVisitor } from './types.ts';
 
 /** Bytes of one extended header or long name, as Go's archive/tar allows. */
 const META_LIMIT = 1 << 20;
+/** Records that hold for all entries. */
+const GLOBAL_LIMIT = 256;
 /** Extents of one sparse file in GNU's old format. */
 const EXTENT_LIMIT = 65_536;
 
@@ -45,12 +47,21 @@ const cut = (bytes: Buffer): Buffer => {
   return Buffer.from(end === -1 ? bytes : bytes.subarray(0, end));
 };
 
+/** Each entry is given all of them. */
+const mergeGlobal = (known: PaxRecords, more: PaxRecords, offset: number): PaxRecords => {
+  const merged = new Map([...known, ...more]);
+  const size = [...merged].reduce((sum, [key, value]) => sum + key.length + value.length, 0);
+  if (merged.size > GLOBAL_LIMIT || size > META_LIMIT)
+    throw tarErrors.tooLarge({ offset, what: 'global headers', limit: META_LIMIT });
+  return merged;
+};
+
 const keepMeta = (context: Context, type: string, data: Buffer): void => {
   const { pending } = context;
   const offset = context.position - padded(data.length);
   if (type === 'L') pending.longName = cut(data);
   else if (type === 'K') pending.longLink = cut(data);
-  else if (type === 'g') pending.global = new Map([...pending.global, ...parsePax(data, offset)]);
+  else if (type === 'g') pending.global = mergeGlobal(pending.global, parsePax(data, offset), offset);
   else pending.local = parsePax(data, offset);
 };
 
@@ -128,8 +139,7 @@ const sparseMapState = (
   size: BLOCK,
   inside: 'the map of a sparse file',
   take(block) {
-    if (stored < BLOCK)
-      throw tarErrors.damaged({ offset: parts.at, reason: 'a sparse map exceeds its file' });
+    if (stored < BLOCK) throw damaged(parts, 'its sparse map exceeds it');
     const sparse = reader.push(block);
     const left = stored - BLOCK;
     if (sparse === undefined) return sparseMapState(context, parts, [reader, left]);
@@ -146,7 +156,7 @@ const entryState = (context: Context, header: RawHeader, block: Buffer): State =
   pending.local = pending.longName = pending.longLink = undefined;
   const parts: EntryParts = { header, at, records, longName, longLink };
   const stored = storedSizeOf(parts);
-  if (stored < 0) throw tarErrors.damaged({ offset: at, reason: 'a size is negative' });
+  if (stored < 0) throw damaged(parts, 'its size is negative');
   if (header.type === 'S') {
     const { extents, size, more } = oldSparseHeader(block, at);
     const found = { stored, size, sparse: extents };

@@ -1,5 +1,5 @@
 import { tarErrors } from './errors.ts';
-import { encodeName } from './names.ts';
+import { decodeName, encodeName } from './names.ts';
 
 /** Records of an extended header (POSIX pax): the last of a key wins, an empty value takes a global one back. */
 export type PaxRecords = ReadonlyMap<string, Buffer>;
@@ -31,7 +31,7 @@ export const parsePax = (data: Buffer, offset: number): Map<string, Buffer> => {
     const end = space === -1 ? -1 : recordEnd(data, at, space);
     const equals = data.indexOf(EQUALS, space);
     if (end === -1 || equals === -1 || equals >= end) throw bad(offset + at);
-    const key = data.toString('utf8', space + 1, equals);
+    const key = decodeName(data.subarray(space + 1, equals));
     const value = Buffer.from(data.subarray(equals + 1, end - 1));
     if (key === 'GNU.sparse.offset' || key === 'GNU.sparse.numbytes') map.push(value.toString('latin1'));
     else records.set(key, value);
@@ -43,7 +43,13 @@ export const parsePax = (data: Buffer, offset: number): Map<string, Buffer> => {
 
 /** One record: its length counts its own digits. */
 const encodeRecord = (key: string, value: Buffer): Buffer => {
-  const rest = Buffer.concat([Buffer.from(` ${key}=`), value, Buffer.of(NEWLINE)]);
+  const rest = Buffer.concat([
+    Buffer.of(SPACE),
+    encodeName(key),
+    Buffer.of(EQUALS),
+    value,
+    Buffer.of(NEWLINE),
+  ]);
   let length = rest.length + 1;
   while (String(length).length + rest.length !== length) length = String(length).length + rest.length;
   return Buffer.concat([Buffer.from(String(length)), rest]);

@@ -63,13 +63,23 @@ const setAttributes = (path: string, node: LayerNode, attributes: Attributes): v
   lutimesNs(file, attributes.mtimeNs, attributes.mtimeNs);
 };
 
+const setSize = (fd: number, size: number, path: string): void => {
+  try {
+    ftruncateSync(fd, size);
+  } catch (error) {
+    if (errnoOf(error) !== 'EFBIG') throw error;
+    const file = path.slice(path.lastIndexOf('/') + 1);
+    throw layerErrors.cannotKeep({ file, reason: `it has ${size} bytes` }, error);
+  }
+};
+
 const makeFile = (path: string, node: FileNode, tarFd: number): void => {
   const fd = openSync(fsPath(path), 'wx', 0o600);
   try {
     copyFileData(node, tarFd, {
       write: (bytes, offset) => void writeSync(fd, bytes, 0, bytes.length, offset),
     });
-    ftruncateSync(fd, node.size);
+    setSize(fd, node.size, path);
   } finally {
     closeSync(fd);
   }

@@ -1,9 +1,11 @@
-import { encodeName } from '#tar';
+import { compareNames, encodeName } from '#tar';
 import { BLOCK_SIZE, DIRENT_SIZE } from './erofs-format.ts';
 
 /** A name in a directory and what it names. */
 export interface DirectoryEntry<T> {
-  readonly name: Buffer;
+  readonly name: string;
+  /** Bytes of the name. */
+  readonly length: number;
   readonly node: T;
 }
 
@@ -13,9 +15,15 @@ export interface DirectoryLayout<T> {
   readonly size: number;
 }
 
-const entrySize = (entry: { readonly name: Buffer }): number => DIRENT_SIZE + entry.name.length;
+const entryOf = <T>(name: string, node: T): DirectoryEntry<T> => ({
+  name,
+  length: name.isWellFormed() ? Buffer.byteLength(name) : encodeName(name).length,
+  node,
+});
 
-const blockSize = (entries: readonly { readonly name: Buffer }[]): number =>
+const entrySize = (entry: { readonly length: number }): number => DIRENT_SIZE + entry.length;
+
+const blockSize = (entries: readonly { readonly length: number }[]): number =>
   entries.reduce((sum, entry) => sum + entrySize(entry), 0);
 
 /** Lays out a directory with its own two entries. The kernel searches by halves, so order is by bytes throughout. */
@@ -24,12 +32,9 @@ export const layOutDirectory = <T>(
   parent: T,
   children: ReadonlyMap<string, T>,
 ): DirectoryLayout<T> => {
-  const entries: DirectoryEntry<T>[] = [
-    { name: Buffer.from('.'), node: own },
-    { name: Buffer.from('..'), node: parent },
-  ];
-  for (const [name, node] of children) entries.push({ name: encodeName(name), node });
-  entries.sort((a, b) => Buffer.compare(a.name, b.name));
+  const entries: DirectoryEntry<T>[] = [entryOf('.', own), entryOf('..', parent)];
+  for (const [name, node] of children) entries.push(entryOf(name, node));
+  entries.sort((a, b) => compareNames(a.name, b.name));
   const blocks: DirectoryEntry<T>[][] = [];
   let left = 0;
   for (const entry of entries) {
@@ -62,8 +67,8 @@ export const putDirectory = <T>(
       image.writeBigUInt64LE(BigInt(nid), at);
       image.writeUInt16LE(nameOffset, at + 8);
       image.writeUInt8(type, at + 10);
-      entry.name.copy(image, start + nameOffset);
-      nameOffset += entry.name.length;
+      encodeName(entry.name).copy(image, start + nameOffset);
+      nameOffset += entry.length;
     }
   }
 };

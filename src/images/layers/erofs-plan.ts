@@ -75,8 +75,10 @@ const chunkBits = (file: FileNode): number | undefined => {
   return bits;
 };
 
+const NONE: Content = { kind: 'none' };
+
 const fileContent = (file: FileNode): Content => {
-  if (file.size === 0) return { kind: 'none' };
+  if (file.size === 0) return NONE;
   const bits = chunkBits(file);
   if (bits === undefined) return { kind: 'embedded', file };
   const count = Math.ceil(file.size / (BLOCK_SIZE * 2 ** bits));
@@ -93,7 +95,7 @@ const symlinkContent = (node: SymlinkNode, xattrs: Buffer): Content => {
 
 const leafContent = (node: LayerNode, xattrs: Buffer): Content => {
   if (node.kind === 'file') return fileContent(node);
-  return node.kind === 'symlink' ? symlinkContent(node, xattrs) : { kind: 'none' };
+  return node.kind === 'symlink' ? symlinkContent(node, xattrs) : NONE;
 };
 
 const directoryXattrs = (node: DirectoryNode, isRoot: boolean): ReadonlyMap<string, Buffer> => {

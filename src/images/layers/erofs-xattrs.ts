@@ -15,6 +15,8 @@ const MAX_SIZE = 65_535;
 /** The count of units in an inode has 16 bits. */
 const MAX_TOTAL = HEADER + 4 * 65_534;
 
+const NOTHING = Buffer.alloc(0);
+
 const encodeOne = (name: string, value: Buffer): Buffer | undefined => {
   const found = PREFIXES.find(([prefix]) => name.startsWith(prefix));
   if (found === undefined) return undefined;
@@ -32,7 +34,7 @@ const encodeOne = (name: string, value: Buffer): Buffer | undefined => {
 
 /** The extended attributes as they follow an inode; empty where there are none. */
 export const encodeXattrs = (xattrs: ReadonlyMap<string, Buffer>): Buffer => {
-  if (xattrs.size === 0) return Buffer.alloc(0);
+  if (xattrs.size === 0) return NOTHING;
   const names = [...xattrs.keys()].sort(compareNames);
   const entries = names
     .map((name) => encodeOne(name, xattrs.get(name) ?? Buffer.alloc(0)))

@@ -22,6 +22,18 @@ export const layerErrors = defineErrors('layers', {
     message: (p: { reason: string }) => `the layer cannot be unpacked: ${p.reason}`,
     hint: 'the image is damaged or was made by a faulty tool: ask its publisher',
   },
+  tooManyEntries: {
+    kind: 'unsupported',
+    message: (p: { path: string }) =>
+      `the layer has too many files or attributes: at ${p.path} they need more than 1 GiB of memory`,
+    hint: 'spread the files over several layers',
+  },
+  tooMuchAtOnce: {
+    kind: 'unavailable',
+    message: (p: { path: string }) =>
+      `there is no memory left for the layer at ${p.path}: other layers with very many files are being unpacked`,
+    hint: 'try again when they are done',
+  },
   cannotKeep: {
     kind: 'unsupported',
     message: (p: { file: string; reason: string }) =>

@@ -3,8 +3,10 @@ import { closeSync, fstatSync, fsyncSync, openSync, renameSync, rmSync } from 'n
 import { scanTar, type TarEntry } from '#tar';
 import { belowAt, NOTHING_BELOW } from './below.ts';
 import { makeDirectoryForm } from './directory-form.ts';
+import { openEntryBudget } from './entry-budget.ts';
 import { writeErofsImage } from './erofs-image.ts';
-import { buildLayerTree, dependsOnBelow } from './tree.ts';
+import { buildLayerTree, buildTreeAlone } from './tree.ts';
+import type { DirectoryNode } from './tree-types.ts';
 import type { BackendName } from './types.ts';
 
 export interface FormRequest {
@@ -31,10 +33,8 @@ const syncForm = (backend: BackendName, path: string): void => {
   }
 };
 
-/** Makes what overlay mounts of a layer from its entries. Atomic: the target is complete or absent. */
-export const makeForm = (request: FormRequest, entries: readonly TarEntry[]): void => {
-  const below = request.below === undefined ? NOTHING_BELOW : belowAt(request.below);
-  const root = buildLayerTree(entries, below);
+/** Makes what overlay mounts of a layer from its tree. Atomic: the target is complete or absent. */
+const makeFormOf = (request: FormRequest, root: DirectoryNode): void => {
   const unfinished = `${request.target}.new`;
   rmSync(unfinished, { recursive: true, force: true });
   const tarFd = openSync(request.tarPath, 'r');
@@ -51,11 +51,23 @@ export const makeForm = (request: FormRequest, entries: readonly TarEntry[]): vo
   }
 };
 
+/** Makes what overlay mounts of a layer from its entries. */
+export const makeForm = (request: FormRequest, entries: readonly TarEntry[]): void => {
+  const below = request.below === undefined ? NOTHING_BELOW : belowAt(request.below);
+  makeFormOf(request, buildLayerTree(entries, below));
+};
+
 /** The same from the tar alone. */
 export const makeFormFromTar = (request: FormRequest): void => {
   const tarFd = openSync(request.tarPath, 'r');
   try {
-    makeForm({ ...request, durable: true }, [...scanTar(tarFd)]);
+    using budget = openEntryBudget();
+    const entries: TarEntry[] = [];
+    for (const entry of scanTar(tarFd)) {
+      budget.take(entry);
+      entries.push(entry);
+    }
+    makeForm({ ...request, durable: true }, entries);
   } finally {
     closeSync(tarFd);
   }
@@ -63,10 +75,11 @@ export const makeFormFromTar = (request: FormRequest): void => {
 
 /**
  * Makes the form of a layer that means the same above everything; leaves one that does not for the stack it is mounted
- * in. Returns whether it depends on what is below.
+ * in. Returns whether it depends on what is below. Empties `entries`, for the sake of memory.
  */
-export const makeFormIfAlone = (request: FormRequest, entries: readonly TarEntry[]): boolean => {
-  const dependent = dependsOnBelow(entries);
-  if (!dependent) makeForm(request, entries);
-  return dependent;
+export const makeFormIfAlone = (request: FormRequest, entries: TarEntry[]): boolean => {
+  const root = buildTreeAlone(entries);
+  entries.length = 0;
+  if (root !== undefined) makeFormOf(request, root);
+  return root === undefined;
 };

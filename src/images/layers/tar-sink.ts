@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { followFile, type FileFollower } from '#work';
 import { encodeTarHeader, TAR_END, tarErrors, tarPadding, type TarEntry, type TarHeader } from '#tar';
+import { openEntryBudget } from './entry-budget.ts';
 import type { EntrySource } from './types.ts';
 
 const sync = promisify(fdatasync);
@@ -17,7 +18,7 @@ const TURN = 5;
 export interface TarSink extends AsyncDisposable {
   readonly fd: number;
   /** What was added, as a reader of the tar would find it. */
-  readonly entries: readonly TarEntry[];
+  readonly entries: TarEntry[];
   add(header: TarHeader, source?: EntrySource): Promise<void>;
   /** Ends the archive, makes it durable; the digest in hex and the size in bytes. */
   finish(): Promise<{ readonly hex: string; readonly size: number }>;
@@ -77,6 +78,7 @@ class Sink implements TarSink {
   readonly entries: TarEntry[] = [];
   readonly #hash: SinkHash;
   readonly #buffer = Buffer.allocUnsafeSlow(BUFFER);
+  readonly #budget = openEntryBudget();
   #used = 0;
   #flushed = 0;
   #turn = performance.now();
@@ -106,6 +108,7 @@ class Sink implements TarSink {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#budget[Symbol.dispose]();
     await this.#hash.dispose();
     closeSync(this.fd);
   }
@@ -146,7 +149,9 @@ class Sink implements TarSink {
   #announce(header: TarHeader, size: number): void {
     const encoded = { ...header, size };
     this.#put(encodeTarHeader(encoded));
-    this.entries.push(entryOf(encoded, size, this.#flushed + this.#used));
+    const entry = entryOf(encoded, size, this.#flushed + this.#used);
+    this.#budget.take(entry);
+    this.entries.push(entry);
   }
 
   #pad(size: number): void {

@@ -261,17 +261,20 @@ export const buildLayerTree = (entries: readonly TarEntry[], below: Below): Dire
   return root;
 };
 
-/** Whether the meaning of these entries depends on the layers below, and so must be found out for each stack. */
-export const dependsOnBelow = (entries: readonly TarEntry[]): boolean => {
+/** The tree of entries that mean the same above everything; undefined where it must be found out for each stack. */
+export const buildTreeAlone = (entries: readonly TarEntry[]): DirectoryNode | undefined => {
   const asked = new Error('asked');
   const ask = (): never => {
     throw asked;
   };
   try {
-    buildLayerTree(entries, { lookup: ask, names: ask, namesOf: ask });
-    return false;
+    return buildLayerTree(entries, { lookup: ask, names: ask, namesOf: ask });
   } catch (error) {
-    if (error === asked) return true;
+    if (error === asked) return undefined;
     throw error;
   }
 };
+
+/** Whether the meaning of these entries depends on the layers below. */
+export const dependsOnBelow = (entries: readonly TarEntry[]): boolean =>
+  buildTreeAlone(entries) === undefined;

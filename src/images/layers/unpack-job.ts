@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fdatasync, openSync, writeSync } from 'node:fs';
 import { followFile } from '#work';
 import { createTarParser, type TarEntry } from '#tar';
+import { openEntryBudget, type EntryBudget } from './entry-budget.ts';
 import { layerErrors } from './errors.ts';
 import { makeFormIfAlone, type FormRequest } from './form.ts';
 import { passSource, type WorkerSource } from './source-bytes.ts';
@@ -26,9 +27,6 @@ export interface StoredTar {
 
 /** Writing back starts early, so that little is left for the end. */
 const SYNC_STEP = 32 << 20;
-
-/** Names are kept in memory, about 500 bytes each. */
-const MAX_ENTRIES = 4_000_000;
 
 /** Hashes a tar while it is written. */
 interface TarDigest extends AsyncDisposable {
@@ -58,6 +56,7 @@ const digestBeside = (path: string): TarDigest => {
 interface Output {
   readonly fd: number;
   readonly digest: TarDigest;
+  readonly budget: EntryBudget;
   size: number;
   synced: number;
 }
@@ -79,8 +78,8 @@ const receive = async (
 ): Promise<TarEntry[]> => {
   const entries: TarEntry[] = [];
   const onEntry = (entry: TarEntry): void => {
-    if (entries.push(entry) > MAX_ENTRIES)
-      throw layerErrors.badContent({ reason: `it has more than ${MAX_ENTRIES} entries` });
+    output.budget.take(entry);
+    entries.push(entry);
   };
   const parser = createTarParser({ onEntry });
   await passSource(request.source, request.compression, (chunk) => {
@@ -100,7 +99,8 @@ export const unpack = async (request: UnpackRequest, cancelled: () => boolean): 
   const fd = openSync(request.form.tarPath, 'wx', 0o600);
   try {
     await using digest = request.among === true ? digestHere() : digestBeside(request.form.tarPath);
-    const output: Output = { fd, digest, size: 0, synced: 0 };
+    using budget = openEntryBudget();
+    const output: Output = { fd, digest, budget, size: 0, synced: 0 };
     const entries = await receive(output, request, cancelled);
     const finished = digest.finish(output.size);
     const dependent = makeFormIfAlone(request.form, entries);
