@@ -23,3 +23,12 @@ export const drained = async (stream: Writable): Promise<void> => {
   await Promise.race(waits);
   listening.abort();
 };
+
+/**
+ * Frees the memory of a chunk that came from a connection, whose bytes nobody needs any more: it and all views of the
+ * same bytes are empty afterwards. Chunks that share their memory with others are left alone.
+ */
+export const releaseChunk = (chunk: Uint8Array): void => {
+  const { buffer, byteLength } = chunk;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+};

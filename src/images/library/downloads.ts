@@ -3,12 +3,14 @@ import type { Descriptor, Digest } from '#oci';
 import type { RemoteRepository } from '#distribution';
 import type { GrowingFile } from '#layers';
 import type { BlobInfo, ImageStore, Ingest, Lease } from '#store';
-import { createLimit } from './limit.ts';
+import { createLimit, type Limit } from './limit.ts';
+import { writeGathered } from './write-gathered.ts';
 
 /** How long a partial download waits to be taken up again. */
 export const RESUME_MS = 24 * 60 * 60 * 1000;
 
 const PARALLEL = 4;
+const UNPACKED_AT_ONCE = 4;
 
 export interface DownloadRequest {
   readonly descriptor: Descriptor;
@@ -29,6 +31,8 @@ export interface Download {
 export interface Downloads {
   /** Joins the transfer of this content or begins it. It goes on until the last who asked has given up. */
   fetch(request: DownloadRequest): Download;
+  /** Bounds the layers that are unpacked at once: each keeps its list of files in memory. */
+  readonly unpacking: Limit;
   /** Whether a new transfer would have to wait. */
   busy(): boolean;
   /** Resolves when no transfer uses this repository any more; others may wait for what it began. */
@@ -119,10 +123,10 @@ const receive = async (ingest: Ingest, transfer: Transfer): Promise<void> => {
   }
   const blob = await repository.blob(digest, { start: ingest.offset, size, urls, signal });
   if (!blob.partial && ingest.offset > 0) await ingest.restart();
-  for await (const chunk of blob.stream as AsyncIterable<Buffer>) {
-    await ingest.write(chunk);
+  await writeGathered(blob.stream as AsyncIterable<Buffer>, async (piece) => {
+    await ingest.write(piece);
     growth.advance(ingest.offset);
-  }
+  });
 };
 
 /**
@@ -216,7 +220,9 @@ export const createDownloads = (store: Blobs): Downloads => {
     observe(first.promise);
     const transfer: Transfer = { descriptor, repository, signal: controller.signal, growth };
     const started = (path: string): void => first.resolve({ path, growing: growth });
-    const finished = before.then(() => limit(() => run(store, transfer, started)));
+    const finished = before.then(() =>
+      limit(() => run(store, transfer, started), { weight: descriptor.size }),
+    );
     const job: Job = {
       repository,
       download: { started: first.promise, finished },
@@ -270,6 +276,7 @@ export const createDownloads = (store: Blobs): Downloads => {
 
   return {
     fetch: (request) => join(joinable(request), request),
+    unpacking: createLimit(UNPACKED_AT_ONCE),
     busy: () => limit.busy(),
     async released(repository) {
       const own = [...all].filter((job) => job.repository === repository);

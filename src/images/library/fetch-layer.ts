@@ -47,14 +47,39 @@ const unpack: typeof unpackOnce = async (context, layer, source, fetch) => {
   }
 };
 
-/** Unpacks a layer whose blob is stored. */
-export const unpackStored = (context: Context, layer: LayerToFetch, fetch: Unpacking): Promise<LayerInfo> =>
+const unpackBlob = (context: Context, layer: LayerToFetch, fetch: Unpacking): Promise<LayerInfo> =>
   unpack(
     context,
     layer,
     { kind: 'file', path: context.store.blobs.path(layer.descriptor.digest), compression: 'auto' },
     fetch,
   );
+
+const inTurn = <T>(
+  context: Context,
+  layer: LayerToFetch,
+  fetch: Unpacking,
+  task: () => Promise<T>,
+): Promise<T> => context.downloads.unpacking(task, { weight: layer.descriptor.size, signal: fetch.signal });
+
+/** Unpacks a layer whose blob is stored. */
+export const unpackStored = (context: Context, layer: LayerToFetch, fetch: Unpacking): Promise<LayerInfo> =>
+  inTurn(context, layer, fetch, () => unpackBlob(context, layer, fetch));
+
+const unpackArriving = async (
+  context: Context,
+  layer: LayerToFetch,
+  download: Download,
+  fetch: LayerFetch,
+): Promise<LayerInfo> => {
+  const { path, growing } = await download.started;
+  return inTurn(context, layer, fetch, () => {
+    // While this waited, the blob may have arrived, whose file then has another name.
+    if (context.store.blobs.stat(layer.descriptor.digest) !== undefined)
+      return unpackBlob(context, layer, fetch);
+    return unpack(context, layer, { kind: 'file', path, compression: 'auto', growing }, fetch);
+  });
+};
 
 /** Unpacks while the blob still arrives; undefined when that failed, for whichever reason. */
 const unpackGrowing = async (
@@ -64,8 +89,7 @@ const unpackGrowing = async (
   fetch: LayerFetch,
 ): Promise<LayerInfo | undefined> => {
   try {
-    const { path, growing } = await download.started;
-    return await unpack(context, layer, { kind: 'file', path, compression: 'auto', growing }, fetch);
+    return await unpackArriving(context, layer, download, fetch);
   } catch {
     return undefined;
   }

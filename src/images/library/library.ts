@@ -6,7 +6,6 @@ import { importImage } from './import.ts';
 import { imageHistory, inspectImage } from './inspect.ts';
 import { listImages } from './list.ts';
 import { loadImages } from './load.ts';
-import { createLimit } from './limit.ts';
 import { createLookup } from './lookup.ts';
 import { pruneImages, pruneOutlook } from './prune.ts';
 import { prepareImage } from './prepare.ts';
@@ -21,8 +20,6 @@ import { saveImages } from './save.ts';
 import type { ImageView, Library, LibraryDependencies } from './types.ts';
 import { letGoDeleted, listDeletions, undo } from './undo.ts';
 import { libraryUsage } from './usage.ts';
-
-const UNPACKED_AT_ONCE = 4;
 
 const nothing = (): void => undefined;
 
@@ -43,7 +40,6 @@ const createContext = (dependencies: LibraryDependencies): Context => {
     isRunning: dependencies.isRunning ?? (() => false),
     lookup: createLookup(store),
     downloads: createDownloads(store),
-    unpacking: createLimit(UNPACKED_AT_ONCE),
     compressions: createKeyedLock(),
     collect: (options = {}) => store.collect({ ...options, layers: collection }),
   };

@@ -1,0 +1,45 @@
+import { releaseChunk } from '#http';
+
+/** Written at a time. */
+const PIECE_BYTES = 512 * 1024;
+/** What came is written after so many milliseconds even if it is less. */
+const PATIENCE_MS = 100;
+
+/**
+ * Gives the bytes of a stream from the network to `write` in larger pieces, which are valid until `write` resolves.
+ * What came before a failure is written too. The stream's own chunks are given back at once and not left to the
+ * garbage collector: at the speed of a download it would collect all the time, and memory would grow meanwhile.
+ */
+export const writeGathered = async (
+  stream: AsyncIterable<Buffer>,
+  write: (piece: Buffer) => Promise<void>,
+): Promise<void> => {
+  const gathered = Buffer.allocUnsafeSlow(PIECE_BYTES);
+  let used = 0;
+  let since = performance.now();
+  const flush = async (): Promise<void> => {
+    const piece = gathered.subarray(0, used);
+    used = 0;
+    since = performance.now();
+    if (piece.length > 0) await write(piece);
+  };
+  const gather = async (chunk: Buffer): Promise<void> => {
+    for (let done = 0; done < chunk.length;) {
+      const taken = chunk.copy(gathered, used, done);
+      used += taken;
+      done += taken;
+      if (used === PIECE_BYTES) await flush();
+    }
+  };
+  try {
+    for await (const chunk of stream) {
+      await gather(chunk);
+      releaseChunk(chunk);
+      if (performance.now() - since >= PATIENCE_MS) await flush();
+    }
+  } catch (error) {
+    await flush();
+    throw error;
+  }
+  await flush();
+};
