@@ -14,11 +14,19 @@ export const requireDuration = (text: string): number => {
 
 const two = (value: number): string => String(value).padStart(2, '0');
 
+let zoneFormat: Intl.DateTimeFormat | undefined;
+const zoneNames = new Map<string, string>();
+
+/** Asks for the name once for each offset of each year: lists have many times, and asking is slow. */
 const zoneName = (date: Date): string => {
-  const name = new Intl.DateTimeFormat('en-US', { timeZoneName: 'short' })
-    .formatToParts(date)
-    .find((part) => part.type === 'timeZoneName')?.value;
-  return name ?? 'UTC';
+  const key = `${date.getFullYear()} ${date.getTimezoneOffset()}`;
+  const known = zoneNames.get(key);
+  if (known !== undefined) return known;
+  zoneFormat ??= new Intl.DateTimeFormat('en-US', { timeZoneName: 'short' });
+  const part = zoneFormat.formatToParts(date).find(({ type }) => type === 'timeZoneName');
+  const name = part?.value ?? 'UTC';
+  zoneNames.set(key, name);
+  return name;
 };
 
 const offsetOf = (date: Date): readonly [string, string, string] => {
