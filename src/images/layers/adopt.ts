@@ -60,7 +60,7 @@ const place = async (
   return { diffId: record.diffId, size: record.size };
 };
 
-export const diffIdOf = (stored: StoredTar): DiffId => asDiffId(digestOf('sha256', stored.hex));
+export const diffIdOf = (stored: StoredTar): DiffId => asDiffId(digestOf(stored.algorithm, stored.hex));
 
 /** Makes a staging directory a layer; a layer that exists already wins. */
 export const adopt = async (

@@ -140,5 +140,5 @@ export const commitUpper = async (
     await addChange(commit, change);
   }
   const { hex, size } = await sink.finish();
-  return { hex, size, dependent: makeCommittedForm(commit) };
+  return { algorithm: 'sha256', hex, size, dependent: makeCommittedForm(commit) };
 };

@@ -47,5 +47,5 @@ export const writeLayerTar = async (
   const { hex, size } = await sink.finish();
   const target = `${request.staging}/${request.form}`;
   const dependent = makeFormIfAlone({ backend: request.backend, tarPath, target }, sink.entries);
-  return { hex, size, dependent };
+  return { algorithm: 'sha256', hex, size, dependent };
 };

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fdatasync, openSync, writeSync } from 'node:fs';
+import { algorithmOf, type Digest, type DigestAlgorithm } from '#oci';
 import { followFile } from '#work';
 import { createTarParser, type TarEntry } from '#tar';
 import { openEntryBudget, type EntryBudget } from './entry-budget.ts';
@@ -11,14 +12,15 @@ import type { Compression } from './types.ts';
 export interface UnpackRequest {
   readonly source: WorkerSource;
   readonly compression: Compression;
-  /** Hex digest that the tar must have. */
-  readonly expected?: string | undefined;
+  /** Digest that the tar must have; sha256 is taken where none is named. */
+  readonly expected?: Digest | undefined;
   readonly form: FormRequest;
   /** Keeps to one thread, because other layers are unpacked at the same time. */
   readonly among?: boolean | undefined;
 }
 
 export interface StoredTar {
+  readonly algorithm: DigestAlgorithm;
   readonly hex: string;
   readonly size: number;
   /** The layer's form is left to be made for each stack. */
@@ -34,8 +36,8 @@ interface TarDigest extends AsyncDisposable {
   finish(total: number): Promise<string>;
 }
 
-const digestHere = (): TarDigest => {
-  const hash = createHash('sha256');
+const digestHere = (algorithm: DigestAlgorithm): TarDigest => {
+  const hash = createHash(algorithm);
   return {
     written: (chunk) => void hash.update(chunk),
     finish: async () => hash.digest('hex'),
@@ -98,16 +100,19 @@ const receive = async (
 export const unpack = async (request: UnpackRequest, cancelled: () => boolean): Promise<StoredTar> => {
   const fd = openSync(request.form.tarPath, 'wx', 0o600);
   try {
-    await using digest = request.among === true ? digestHere() : digestBeside(request.form.tarPath);
+    const algorithm = request.expected === undefined ? 'sha256' : algorithmOf(request.expected);
+    const here = request.among === true || algorithm !== 'sha256';
+    await using digest = here ? digestHere(algorithm) : digestBeside(request.form.tarPath);
     using budget = openEntryBudget();
     const output: Output = { fd, digest, budget, size: 0, synced: 0 };
     const entries = await receive(output, request, cancelled);
     const finished = digest.finish(output.size);
     const dependent = makeFormIfAlone(request.form, entries);
     const hex = await finished;
-    if (request.expected !== undefined && request.expected !== hex)
-      throw layerErrors.digestMismatch({ expected: `sha256:${request.expected}`, actual: `sha256:${hex}` });
-    return { hex, size: output.size, dependent };
+    const actual = `${algorithm}:${hex}`;
+    if (request.expected !== undefined && request.expected !== actual)
+      throw layerErrors.digestMismatch({ expected: request.expected, actual });
+    return { algorithm, hex, size: output.size, dependent };
   } finally {
     closeSync(fd);
   }

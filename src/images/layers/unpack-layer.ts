@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { hexOf } from '#oci';
 import { staged, type Core } from './adopt.ts';
 import { formName } from './backend.ts';
 import { serveGrowth, serveStream, type SourcePort } from './source-port.ts';
@@ -33,7 +32,7 @@ export const unpackInto = async (
       {
         source: served,
         compression: source.compression,
-        expected: expected === undefined ? undefined : hexOf(expected),
+        expected,
         form,
         among,
       },

@@ -132,7 +132,7 @@ export const createImageKit = (sink: ContentSink, algorithm: DigestAlgorithm = '
     const config = encodeImageConfig({
       ...platform,
       config: { Cmd: ['/bin/true'] },
-      rootfs: { diffIds: tars.map((tar) => parseDiffId(digestIn('sha256', tar))) },
+      rootfs: { diffIds: tars.map((tar) => parseDiffId(digestIn(algorithm, tar))) },
       history: [],
     });
     const packed = tars.map((tar) => {
