@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeCertificates, type Certificates } from './support/certificates.ts';
 import { startDockerRegistry, type DockerRegistry } from './support/docker-registry.ts';
 import { startGate, type Gate } from './support/gate.ts';
-import { busyboxArchive, LADE, startMachine, type Machine } from './support/lade.ts';
+import { busyboxArchive, LADE, startMachine, startRegistry, type Machine } from './support/lade.ts';
 import { mustRun, run } from './support/process.ts';
 import { createScratch, type Scratch } from './support/scratch.ts';
 
@@ -417,6 +417,28 @@ describe('a pull that is cut', () => {
     expect((await otherEnded)[0]).toBe(0);
     expect(downloadsOf(largest())).toHaveLength(1);
   });
+});
+
+test('a push that is cut goes on where the registry stands', async () => {
+  // Debian's docker-registry throws an upload away that was cut; Lade's own says how far it got.
+  const own = stack.use(await startRegistry(scratch.join('own')));
+  const gate = stack.use(await startGate(own.address));
+  const context = scratch.child('cut-push');
+  writeFileSync(context.join('a'), randomBytes(24 * MIB));
+  writeFileSync(context.join('Dockerfile'), 'FROM scratch\nCOPY a /a\n');
+  await machine.lade('build', '-q', '-t', `${gate.address}/cut:v1`, context.path);
+  gate.cutUpload(12 * MIB);
+  await machine.docker('push', `${gate.address}/cut:v1`);
+  const [layer] = (JSON.parse(await raw(`${own.address}/cut:v1`)) as Manifest).layers;
+  const again = gate.uploaded() - (layer?.size ?? 0);
+  expect(again).toBeGreaterThan(0);
+  expect(again).toBeLessThan(8 * MIB);
+  await mustRun('skopeo', [
+    'copy',
+    '--src-tls-verify=false',
+    `docker://${own.address}/cut:v1`,
+    `dir:${scratch.join('cut')}`,
+  ]);
 });
 
 describe('image cp', () => {

@@ -18,6 +18,10 @@ export interface Gate extends AsyncDisposable {
   readonly downloads: readonly Download[];
   /** Counts from nothing again. */
   forget(): void;
+  /** Bytes of uploads that came, cut ones included. */
+  uploaded(): number;
+  /** Cuts the next upload that is larger than this after so many bytes. */
+  cutUpload(bytes: number): void;
   /** Lets no more than so many bytes of a blob pass in one download, until `open`. */
   hold(digest: string, bytes: number): void;
   open(): void;
@@ -31,6 +35,8 @@ const blobOf = (request: IncomingMessage): string | undefined =>
 /** Begins a gate before a plain HTTP registry. */
 export const startGate = async (upstream: string): Promise<Gate> => {
   const downloads: Download[] = [];
+  let uploaded = 0;
+  let cutAfter: number | undefined;
   let limit: { readonly digest: string; readonly bytes: number } | undefined;
   let arrived = Promise.withResolvers<void>();
   let opened = Promise.withResolvers<void>();
@@ -68,12 +74,23 @@ export const startGate = async (upstream: string): Promise<Gate> => {
     onward.on('error', () => response.destroy());
     response.on('close', () => onward.destroy());
     request.on('error', () => onward.destroy()).pipe(onward);
+    if (method !== 'PATCH' && method !== 'PUT') return;
+    let came = 0;
+    request.on('data', (chunk: Buffer) => {
+      came += chunk.length;
+      uploaded += chunk.length;
+      if (cutAfter === undefined || came < cutAfter) return;
+      cutAfter = undefined;
+      request.destroy();
+    });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     downloads,
+    uploaded: () => uploaded,
+    cutUpload: (bytes) => void (cutAfter = bytes),
     forget: () => void downloads.splice(0),
     hold(digest, bytes) {
       limit = { digest, bytes };
