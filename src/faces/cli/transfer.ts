@@ -7,7 +7,9 @@ import { cliErrors } from './errors.ts';
 /** Thrown for an error line; `code` is the exit code that the daemon names. */
 const throwLine = (line: ProgressLine): void => {
   const message = line.errorDetail?.message ?? line.error;
-  if (message !== undefined) throw cliErrors.work({ message, advice: '', exitCode: line.errorDetail?.code });
+  if (message === undefined) return;
+  const { hint = '', code: exitCode } = line.errorDetail ?? {};
+  throw cliErrors.work({ message, advice: hint, exitCode });
 };
 
 export interface TransferOptions {

@@ -44,14 +44,19 @@ export const jsonLines = (c: Context): JsonLines => {
   };
 };
 
-/** Docker's error line. `code` becomes the exit status of `docker build`. */
+/** Docker's error line; Lade's own clients read the hint besides. `code` becomes the exit status of `docker build`. */
 export const errorLine = (
   thrown: unknown,
   userAgent: string | undefined,
   code: number | undefined,
 ): ProgressLine => {
-  const message = messageFor(toLadeError(thrown), userAgent);
-  return { errorDetail: code === undefined ? { message } : { code, message }, error: message };
+  const error = toLadeError(thrown);
+  const message = messageFor(error, userAgent);
+  const hint = error.hint === undefined || message.includes(error.hint) ? {} : { hint: error.hint };
+  return {
+    errorDetail: { ...(code === undefined ? {} : { code }), message, ...hint },
+    error: message,
+  };
 };
 
 /**
