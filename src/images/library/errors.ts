@@ -34,7 +34,7 @@ export const libraryErrors = defineErrors('library', {
     kind: 'not-found',
     message: (p: { wanted: string; offered: string }) =>
       `no matching manifest for ${p.wanted} in the manifest list entries (it has ${p.offered})`,
-    hint: 'pull another platform with --platform',
+    hint: 'pull another platform with --platform, or all it has with --all-platforms',
   },
   notAnImage: {
     kind: 'unsupported',
@@ -65,8 +65,8 @@ export const libraryErrors = defineErrors('library', {
   },
   indexTooLarge: {
     kind: 'unsupported',
-    message: (p: { name: string; limit: number }) =>
-      `${p.name} brings more than ${p.limit} manifests with all that refers to it`,
+    message: (p: { name: string; limit: number; bytes: number }) =>
+      `${p.name} brings more than ${p.limit} manifests or ${p.bytes} bytes of them, with all that refers to it`,
     hint: 'pull single platforms with --platform instead of all',
   },
   unknownLayerType: {

@@ -20,6 +20,8 @@ import { fetchBlob, fetchManifest, type RemoteFetch, type RemoteManifest } from 
 
 /** Manifests that one index may bring, with all that refers to them. */
 const MAX_MANIFESTS = 2000;
+/** Their bytes together. */
+const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
 /** Manifests fetched at once. */
 const PARALLEL = 6;
 
@@ -114,11 +116,15 @@ export const fetchTree = async (
     wishes.filter(({ entry }) => !seen.has(entry.digest) && seen.add(entry.digest));
   const self: Wish = { entry: top.descriptor, depth: 0, referrer: false, subject: undefined };
   const nodes: TreeNode[] = top.manifest.kind === 'image' ? [await nodeOf(context, self, fetch)] : [];
+  let bytes = 0;
   let asked: readonly { readonly node: RemoteManifest; readonly depth: number }[] = [{ node: top, depth: 0 }];
   while (asked.length > 0) {
     const referring = await inParallel(asked, ({ node, depth }) => referrersOf(node, depth, fetch));
     const wishes = fresh([...asked.flatMap(({ node, depth }) => below(node, depth)), ...referring.flat()]);
-    if (seen.size > MAX_MANIFESTS) throw libraryErrors.indexTooLarge({ name, limit: MAX_MANIFESTS });
+    bytes += wishes.reduce((sum, { entry }) => sum + entry.size, 0);
+    if (seen.size > MAX_MANIFESTS || bytes > MAX_MANIFEST_BYTES) {
+      throw libraryErrors.indexTooLarge({ name, limit: MAX_MANIFESTS, bytes: MAX_MANIFEST_BYTES });
+    }
     if (wishes.some(({ depth }) => depth > MAX_DEPTH)) throw libraryErrors.indexTooDeep({ name });
     const found = await inParallel(wishes, (wish) => nodeOf(context, wish, fetch));
     nodes.push(...found);

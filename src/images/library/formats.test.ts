@@ -163,6 +163,25 @@ describe('platforms', () => {
   });
 });
 
+test('an index that names more than anybody has is refused before it is fetched', async () => {
+  const entry = (at: number): Descriptor => ({
+    mediaType: MEDIA_TYPES.ociManifest,
+    digest: `sha256:${at.toString(16).padStart(64, '0')}` as Descriptor['digest'],
+    size: 500,
+  });
+  await kit().index(
+    Array.from({ length: 2001 }, (_, at) => entry(at)),
+    { tags: ['many'] },
+  );
+  await kit().index([{ ...entry(1), size: 2 ** 40 }], { tags: ['huge'] });
+  for (const tag of ['many', 'huge']) {
+    await expect(
+      opened.library.pull({ reference: reference(tag), allPlatforms: true }),
+    ).rejects.toMatchObject({ kind: 'unsupported', code: 'LIBRARY_INDEX_TOO_LARGE' });
+  }
+  expect(registry.requests).toEqual([]);
+});
+
 describe('images of Windows', () => {
   const layer = { mediaType: MEDIA_TYPES.dockerForeignLayer };
 
