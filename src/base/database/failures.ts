@@ -7,7 +7,11 @@ export type CarriedFailure =
   | { readonly kind: 'sqlite'; readonly sql: string; readonly message: string; readonly code: number };
 
 /** Result codes of sqlite3.h, primary part. */
-const SQLITE = { FULL: 13, CONSTRAINT: 19, CORRUPT: 11, NOTADB: 26 } as const;
+const SQLITE = { IOERR: 10, FULL: 13, CONSTRAINT: 19, CORRUPT: 11, NOTADB: 26 } as const;
+
+/** The kinds of failure that a full disk shows as: SQLite names not all of them so. */
+export const isFull = (failure: CarriedFailure): boolean =>
+  failure.kind === 'sqlite' && (failure.code === SQLITE.FULL || failure.code === SQLITE.IOERR);
 
 /** Anything node:sqlite threw, as data. */
 export const sqliteFailure = (error: unknown, sql: string): CarriedFailure => {

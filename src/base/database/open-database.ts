@@ -4,6 +4,7 @@ import { openConnection, type Connection } from './connection.ts';
 import { databaseErrors } from './errors.ts';
 import { failureError, sqliteFailure } from './failures.ts';
 import { migrate } from './migrate.ts';
+import { openReserve } from './reserve.ts';
 import type { Database, DatabaseOptions, Row, SqlValue } from './types.ts';
 import { createWriter } from './writer.ts';
 
@@ -24,6 +25,18 @@ const openReader = (options: DatabaseOptions): Connection => {
   }
 };
 
+/** Opening writes too: on a full disk with the space of the reserve. */
+const openWithReserve = (options: DatabaseOptions): Connection => {
+  try {
+    return openReader(options);
+  } catch (error) {
+    const { path, reserveBytes } = options;
+    if (reserveBytes === undefined || !databaseErrors.diskFull.is(error)) throw error;
+    if (!openReserve(path, reserveBytes).release()) throw error;
+    return openReader(options);
+  }
+};
+
 const reading = <T>(path: string, sql: string, read: () => T): T => {
   try {
     return read();
@@ -40,8 +53,9 @@ const reading = <T>(path: string, sql: string, read: () => T): T => {
  */
 export const openDatabase = async (options: DatabaseOptions): Promise<Database> => {
   const { path, readOnly = false } = options;
-  const reader = openReader(options);
-  const writer = readOnly ? undefined : createWriter(path, workerUrl(import.meta.url, 'database.worker'));
+  const reader = openWithReserve(options);
+  const url = workerUrl(import.meta.url, 'database.worker');
+  const writer = readOnly ? undefined : createWriter(path, url, options.reserveBytes);
   let open = true;
   const statement = (sql: string): ReturnType<Connection['prepare']> => {
     if (!open) throw databaseErrors.closed({ path });

@@ -1,6 +1,12 @@
 import type { CarriedFailure } from './failures.ts';
 import type { Statement, StatementResult } from './types.ts';
 
+/** What the writer thread begins with. */
+export interface WriterData {
+  readonly path: string;
+  readonly reserveBytes: number | undefined;
+}
+
 /** One group of transactions that share a commit. */
 export interface WriteRequest {
   readonly id: number;

@@ -38,6 +38,11 @@ export interface DatabaseOptions {
   readonly path: string;
   /** Of all rooms that keep tables here; applied in order of room as given, then version. */
   readonly migrations: readonly Migration[];
+  /**
+   * Bytes kept in a file beside the database, given up when a write fails because the disk is full, so that removals
+   * can be written down; taken again when there is space.
+   */
+  readonly reserveBytes?: number | undefined;
   /** Reads only, without migrating; `write` then fails. */
   readonly readOnly?: boolean | undefined;
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { databaseErrors } from './errors.ts';
 import { failureError } from './failures.ts';
-import type { WriteAnswer, WriteRequest } from './protocol.ts';
+import type { WriteAnswer, WriteRequest, WriterData } from './protocol.ts';
 import type { Statement, StatementResult } from './types.ts';
 
 /** Transactions that may share one commit: bounds how long a group holds the lock. */
@@ -23,6 +23,7 @@ export interface Writer {
 interface State {
   readonly path: string;
   readonly url: URL;
+  readonly reserveBytes: number | undefined;
   readonly queue: Pending[];
   inFlight: Pending[];
   worker: Worker | undefined;
@@ -70,7 +71,7 @@ const fail = (state: State, message: string): void => {
 const startWorker = (state: State): Worker => {
   const worker = new Worker(state.url, {
     name: 'database',
-    workerData: { path: state.path },
+    workerData: { path: state.path, reserveBytes: state.reserveBytes } satisfies WriterData,
     resourceLimits: { maxYoungGenerationSizeMb: 4 },
     execArgv: [],
   });
@@ -99,10 +100,11 @@ const sendIfIdle = (state: State): void => {
  * The one writer of the database at `path`: a thread that is there from the beginning to the end. It takes 5 MB, but
  * whoever writes first would wait 30 ms for it, and several times that on a busy machine.
  */
-export const createWriter = (path: string, url: URL): Writer => {
+export const createWriter = (path: string, url: URL, reserveBytes?: number): Writer => {
   const state: State = {
     path,
     url,
+    reserveBytes,
     queue: [],
     inFlight: [],
     worker: undefined,

@@ -26,7 +26,7 @@ const DIRECTORIES: Readonly<Record<string, SpaceKind>> = {
   layers: 'database',
 };
 
-const FILES = /^(?:version|lock|id|lade\.db(?:-.*)?|version\.new)$/;
+const FILES = /^(?:version|lock|engine-id|lade\.db(?:-.*)?|version\.new)$/;
 
 /** Whether Lade puts something of this name into its root. */
 export const isKnownName = (name: string): boolean => Object.hasOwn(DIRECTORIES, name) || FILES.test(name);
@@ -139,6 +139,19 @@ const imagesOf = ({ store, library }: Parts, content: Content): readonly ImageSp
   });
 };
 
+/** Everything in a directory counts for `kind`; the directory itself is there without it too. */
+const visitAll = async (tally: Tally, path: string, kind: SpaceKind): Promise<void> => {
+  const names = kind === 'orphaned' ? [] : await namesIn(path);
+  if (names.length === 0 && kind !== 'orphaned') {
+    tally.add('database', await allocatedBytes(path, tally.seen));
+    return;
+  }
+  const own = await ownBytes(path);
+  const all = await allocatedBytes(path, tally.seen);
+  tally.add(kind === 'orphaned' ? kind : 'database', own);
+  tally.add(kind, all - own);
+};
+
 /** What snapshots of builds take belongs to the build. */
 const visitSnapshots = async ({ layers, root }: Parts, tally: Tally): Promise<void> => {
   const directory = join(root, 'snapshots');
@@ -164,7 +177,7 @@ export const accountSpace = async (parts: Parts): Promise<SpaceAccount> => {
   for (const name of await namesIn(root)) {
     if (['blobs', 'layers', 'snapshots'].includes(name)) continue;
     const kind = DIRECTORIES[name] ?? (FILES.test(name) ? 'database' : 'orphaned');
-    tally.add(kind, await allocatedBytes(join(root, name), tally.seen));
+    await visitAll(tally, join(root, name), kind);
   }
   const lines = [...tally.lines].map(([kind, bytes]) => ({ kind, bytes }));
   return {

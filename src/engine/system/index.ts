@@ -1,5 +1,5 @@
 export { createSystem } from './system.ts';
-export { startKeeper, type KeeperOptions } from './keeper.ts';
+export { keepDeletedMs, startKeeper, type KeeperOptions } from './keeper.ts';
 export { systemMigrations } from './migrations.ts';
 export {
   openSettings,

@@ -1,3 +1,4 @@
+import { statfsSync, type StatsFs } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { budgetUse, enforceBudget } from './budget.ts';
 import type { Settings } from './settings.ts';
@@ -20,9 +21,15 @@ export interface KeeperOptions {
   readonly tell: (event: KeeperEvent) => void;
 }
 
-const isLow = async (root: string): Promise<boolean> => {
-  const { bavail, blocks, bsize } = await statfs(root);
-  return bavail * bsize < Math.min(LOW_BYTES, blocks * bsize * LOW_SHARE);
+const isBelow = ({ bavail, blocks, bsize }: StatsFs): boolean =>
+  bavail * bsize < Math.min(LOW_BYTES, blocks * bsize * LOW_SHARE);
+
+const isLow = async (root: string): Promise<boolean> => isBelow(await statfs(root));
+
+/** How long what is deleted now can be brought back, in milliseconds: not at all when the disk is nearly full. */
+export const keepDeletedMs = (root: string, settings: Settings): number => {
+  const keep = settings.value('undo.keep');
+  return keep > 0 && isBelow(statfsSync(root)) ? 0 : keep;
 };
 
 /** What deletions keep goes when its time is over, when nothing is to be kept any more, and when the disk fills up. */

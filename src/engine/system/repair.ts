@@ -119,8 +119,9 @@ export const repair = async (
       case 'file':
         return await repairFile(parts, fault.detail);
       case 'record':
-        return { result: 'failed', what: 'restore the database from a backup, or begin with an empty root' };
+        break;
     }
+    return { result: 'failed', what: 'restore the database from a backup, or begin with an empty root' };
   } catch (error) {
     signal?.throwIfAborted();
     return { result: 'failed', what: toLadeError(error).message };

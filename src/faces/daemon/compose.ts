@@ -16,7 +16,14 @@ import { createLibrary, type Library } from '#library';
 import { networkMigrations, openNetworks, type NetworkEvent, type Networks } from '#network';
 import { createRuntime, type Runtime } from '#runtime';
 import { openImageStore, openRoot, type ImageStore, type Root } from '#store';
-import { createSystem, openSettings, startKeeper, systemMigrations, type Settings } from '#system';
+import {
+  createSystem,
+  keepDeletedMs,
+  openSettings,
+  startKeeper,
+  systemMigrations,
+  type Settings,
+} from '#system';
 import { buildDefaultsFrom, hasLocalProxy } from './build-defaults.ts';
 import { createEventLog, nowNs, type EventLog } from './event-log.ts';
 import type { BuildDefaults } from './build-request.ts';
@@ -108,7 +115,7 @@ const openRooms = async (
       events.emit({ type: 'image', action, actor: { id, attributes }, timeNs: nowNs() });
       if (ADDS.has(action)) onSpace();
     },
-    keepDeletedMs: () => settings.value('undo.keep'),
+    keepDeletedMs: () => keepDeletedMs(root.path, settings),
     isRunning: (containerId) => isLive(runtime, containerId),
   });
   const networks = stack.use(

@@ -167,6 +167,17 @@ describe('undo', () => {
   });
 });
 
+test('an image that is deleted for good cannot be brought back by an earlier deletion either', async () => {
+  const [a, b] = [await put('a'), await put('b')];
+  const [names, all] = [begin('rmi a:1'), begin('prune')];
+  await store.images.untag(tagOf('a'), { deletion: names });
+  await store.images.untag(tagOf('b'), { deletion: all });
+  await store.images.remove(b.record.id, { deletion: all });
+  await store.images.remove(a.record.id);
+  expect(store.deletions.list().map(({ id }) => id)).toEqual([all.id]);
+  expect(store.holds.heldBy('undo').every(({ holder }) => holder.id === all.id)).toBe(true);
+});
+
 describe('what deletions keep', () => {
   test('goes when they expire, and nothing before', async () => {
     const { record, layer } = await put('a');

@@ -12,6 +12,8 @@ export const UNDO = 'undo';
 export interface DeletionStatements {
   ofImage(deletion: Deletion, image: ImageId): readonly Statement[];
   ofReference(deletion: Deletion, reference: string): readonly Statement[];
+  /** Nothing of this image can be brought back any more. */
+  forget(image: ImageId): readonly Statement[];
 }
 
 const begin = ({ id, cause, createdAt, expiresAt }: Deletion): Statement => ({
@@ -24,9 +26,33 @@ const holdStatement = (id: string, select: string, value: string): Statement => 
   params: [id, value],
 });
 
+const releaseStatements = (id: string): readonly Statement[] => [
+  { sql: `DELETE FROM holds WHERE holder_kind = '${UNDO}' AND holder = ?`, params: [id] },
+  { sql: 'DELETE FROM deletions WHERE id = ?', params: [id] },
+];
+
+/** Deletions that an image is part of, and whether they have others. */
+const deletionsOf = (
+  database: Database,
+  image: ImageId,
+): readonly { readonly id: string; readonly others: boolean }[] =>
+  database
+    .all<Row & { id: string; others: number }>(
+      `SELECT DISTINCT deletion AS id, EXISTS (
+         SELECT 1 FROM deleted_rows AS other WHERE other.deletion = deleted_rows.deletion AND other.image <> ?1
+       ) AS others FROM deleted_rows WHERE image = ?1`,
+      image,
+    )
+    .map(({ id, others }) => ({ id, others: others === 1 }));
+
 export const createDeletionStatements = (database: Database): DeletionStatements => {
   const rows = createDeletedRows(database);
   return {
+    forget: (image) =>
+      deletionsOf(database, image).flatMap(({ id, others }) => [
+        { sql: 'DELETE FROM deleted_rows WHERE image = ? AND deletion = ?', params: [image, id] },
+        ...(others ? [] : releaseStatements(id)),
+      ]),
     ofImage: (deletion, image) => [
       begin(deletion),
       ...rows.keepImage(deletion.id, image),
@@ -44,11 +70,6 @@ export const createDeletionStatements = (database: Database): DeletionStatements
     ],
   };
 };
-
-const releaseStatements = (id: string): readonly Statement[] => [
-  { sql: `DELETE FROM holds WHERE holder_kind = '${UNDO}' AND holder = ?`, params: [id] },
-  { sql: 'DELETE FROM deletions WHERE id = ?', params: [id] },
-];
 
 const referenceOf = (row: DeletedRow): string | undefined =>
   row.place === 'image_references'

@@ -272,7 +272,7 @@ export const createImageRecords = (database: Database, lock: KeyedLock): ImageRe
       if (!evenIfHeld) assertFree(database, id);
       await database.write([
         ...(options.untag ?? []).flatMap((reference) => untagStatements(reference, options.deletion)),
-        ...(options.deletion === undefined ? [] : keep.ofImage(options.deletion, id)),
+        ...(options.deletion === undefined ? keep.forget(id) : keep.ofImage(options.deletion, id)),
         deleteStatement(id, evenIfHeld),
         { sql: 'UPDATE images SET parent = NULL WHERE parent = ?', params: [id] },
       ]);

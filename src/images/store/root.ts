@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { openDatabase, type Migration } from '#database';
@@ -44,6 +45,12 @@ const checkLayout = async (path: string): Promise<void> => {
   await moveDurably(`${versionPath}.new`, versionPath);
 };
 
+/** Room for removals on a full disk: a 32nd of the file system, from 256 KiB to 4 MiB. */
+const reserveFor = (path: string): number => {
+  const { blocks, bsize } = statfsSync(path);
+  return Math.min(4 * 1024 * 1024, Math.max(256 * 1024, Math.floor((blocks * bsize) / 32)));
+};
+
 const allMigrations = (others: readonly Migration[]): readonly Migration[] => [
   ...storeMigrations,
   ...spaceMigrations,
@@ -67,6 +74,7 @@ export const openRoot = async (options: RootOptions | string): Promise<Root> => 
     const database = await openDatabase({
       path: join(path, 'lade.db'),
       migrations: allMigrations(migrations),
+      reserveBytes: reserveFor(path),
     });
     await syncDirectory(path);
     return {

@@ -26,4 +26,9 @@ CREATE TABLE image_uses (
 CREATE INDEX images_members ON images (member) WHERE member = 1;
 `,
   },
+  {
+    room: 'store-space',
+    version: 2,
+    sql: 'CREATE INDEX deleted_rows_by_image ON deleted_rows (image)',
+  },
 ];
