@@ -27,7 +27,8 @@ const held = (): Readonly<Record<string, readonly string[]>> => {
   const entries = (...path: string[]): readonly string[] =>
     existsSync(scratch.join(...path)) ? readdirSync(scratch.join(...path)) : [];
   return {
-    mounts: readFileSync('/proc/self/mounts', 'utf8')
+    mounts: readFileSync('/proc/self/mounts')
+      .toString()
       .split('\n')
       .filter((line) => line.includes(scratch.join('root', 'snapshots'))),
     snapshots: entries('root', 'snapshots'),

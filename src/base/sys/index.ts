@@ -4,6 +4,7 @@ export { lutimesNs, mknod } from './inode.ts';
 export { fileLock } from './file-lock.ts';
 export { makeDirectories } from './make-directories.ts';
 export { openInRoot } from './open-in-root.ts';
+export { mountInfo } from './mount-info.ts';
 export { statfs } from './statfs.ts';
 export { peerClosed } from './peer.ts';
 export { receiveFd } from './receive-fd.ts';

@@ -1,7 +1,8 @@
-import { closeSync, constants, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errnoOf } from './errors.ts';
 import { checked, libcFunction } from './libc.ts';
+import { mountInfo } from './mount-info.ts';
 import { mount, umount } from './mount.ts';
 import { MS } from './types.ts';
 
@@ -83,7 +84,7 @@ export const removeNetns = (path: string): void => {
 /** Whether a network namespace, and no plain file of an earlier boot, is at `path`. */
 export const isNetns = (path: string): boolean => {
   const field = ` ${path.replaceAll(/[\\ \t\n]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`)} `;
-  return readFileSync('/proc/self/mountinfo', 'utf8')
+  return mountInfo()
     .split('\n')
     .some((line) => line.includes(field) && line.includes(' - nsfs '));
 };

@@ -168,7 +168,8 @@ const clear = async (engine: Engine): Promise<void> => {
 };
 
 const mountsBelow = (path: string): readonly string[] =>
-  readFileSync('/proc/self/mounts', 'utf8')
+  readFileSync('/proc/self/mounts')
+    .toString()
     .split('\n')
     .map((line) => line.split(' ')[1] ?? '')
     .filter((target) => target.startsWith(path));

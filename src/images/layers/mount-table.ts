@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { mountInfo } from '#sys';
 
 export interface MountEntry {
   readonly target: string;
@@ -18,7 +18,7 @@ const parseLine = (line: string): MountEntry | undefined => {
 
 /** What is mounted in this process's namespace below `directory`, in the order it was mounted (proc_pid_mountinfo(5)). */
 export const mountsBelow = (directory: string): readonly MountEntry[] =>
-  readFileSync('/proc/self/mountinfo', 'utf8')
+  mountInfo()
     .split('\n')
     .map(parseLine)
     .filter((entry) => entry !== undefined)

@@ -47,7 +47,8 @@ describe.each(formsHere())('%s: snapshots', (backend) => {
   test('that are ephemeral wait for no disk, and are mounted again with what was written', async () => {
     const layers = [await base()];
     const options = (path: string): string =>
-      readFileSync('/proc/self/mountinfo', 'utf8')
+      readFileSync('/proc/self/mountinfo')
+        .toString()
         .split('\n')
         .find((line) => line.includes(` ${path} `)) ?? '';
     const kept = await shared.store.createSnapshot({ id: 'kept', layers, kind: 'container' });

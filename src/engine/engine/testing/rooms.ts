@@ -53,7 +53,8 @@ export const importBusybox = async (library: Library, reference: string): Promis
 
 /** Mounts below a directory: none may be left. */
 export const mountsBelow = (path: string): readonly string[] =>
-  readFileSync('/proc/self/mounts', 'utf8')
+  readFileSync('/proc/self/mounts')
+    .toString()
     .split('\n')
     .map((line) => line.split(' ')[1] ?? '')
     .filter((target) => target.startsWith(path));
