@@ -157,6 +157,23 @@ describe('odd token servers', () => {
     ]);
   });
 
+  test('a token server that is busy is asked again', async () => {
+    let calls = 0;
+    await using tokens = await startScript((_request, response) => {
+      calls += 1;
+      if (calls === 1) response.writeHead(503).end();
+      else if (calls === 2) response.writeHead(429, { 'retry-after': '0' }).end();
+      else response.end('{"token":"T"}');
+    });
+    await using registry = await guarded(
+      () => `Bearer realm="http://${tokens.host}/token"`,
+      () => 'Bearer T',
+    );
+    await using client = createRegistryClient({ retry: { backoffMs: 5 } });
+    expect(await client.repository(parseReference(`${registry.host}/a/b`)).tags()).toEqual(['t']);
+    expect(calls).toBe(3);
+  });
+
   test('a mount that is refused is an upload', async () => {
     for (const status of [400, 401, 403, 404, 405]) {
       await using registry = await startScript((request, response) => {

@@ -2,7 +2,7 @@ import type { HttpClient, HttpResponse } from '#http';
 import { parseChallenges, type Challenge } from './challenge.ts';
 import { distributionErrors } from './errors.ts';
 import { basicHeader, fetchToken, type Token } from './tokens.ts';
-import type { Cancellable, Credentials } from './types.ts';
+import type { Cancellable, Credentials, RetryPolicy } from './types.ts';
 
 export interface AuthorizationWish extends Cancellable {
   /** Path of the repository, empty for none. */
@@ -28,6 +28,7 @@ export interface AuthorizerOptions {
   readonly http: HttpClient;
   readonly credentials: (repository: string) => Promise<Credentials | undefined>;
   readonly offline?: boolean | undefined;
+  readonly retry?: RetryPolicy | undefined;
   /** Whether credentials may go over plain HTTP. */
   readonly allowPlain: boolean;
 }
@@ -85,12 +86,13 @@ const createTokenCache = (options: AuthorizerOptions): TokenCache => {
     assertPrivate(options, challenge, credentials);
     const extra = extraScopes.get(keyOf(wish));
     const scopes = extra === undefined ? wish.scopes : [...new Set([...wish.scopes, ...extra.split(' ')])];
-    const { http, host, offline } = options;
+    const { http, host, offline, retry } = options;
     const token = await fetchToken(http, host, {
       challenge,
       scopes,
       credentials,
       offline,
+      retry,
       signal: wish.signal,
     });
     await renew(wish, token.refreshToken);

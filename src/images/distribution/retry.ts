@@ -49,3 +49,42 @@ export const isTransientStatus = (status: number): boolean =>
 /** Failures that may not happen again: broken and stalled connections, not refused ones. */
 export const isTransientFailure = (error: unknown): boolean =>
   httpErrors.connectionLost.is(error) || httpErrors.timedOut.is(error);
+
+export interface RetriedCall {
+  readonly policy: RetryPolicy | undefined;
+  /** Tries in all; the policy's when absent. */
+  readonly attempts?: number | undefined;
+  /** Whether broken connections are tried again too, rather than answers alone. */
+  readonly failures: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Sends until the answer is one to keep; the last answer or failure when all tries are used up. */
+export const retrying = async <R extends HttpResponse>(
+  send: () => Promise<R>,
+  call: RetriedCall,
+): Promise<R> => {
+  const retry = createRetry(call.policy);
+  const attempts = call.attempts ?? retry.attempts;
+  for (let tries = 1; ; tries += 1) {
+    const result = await attempt(send, call.failures && tries < attempts);
+    const answer = 'failure' in result ? undefined : result.answer;
+    if (answer !== undefined && (!isTransientStatus(answer.status) || tries >= attempts)) return answer;
+    answer?.body.on('error', () => undefined).resume();
+    const after = retryAfterMs(answer?.headers['retry-after']);
+    await retry.pause(tries + 1, { after, signal: call.signal });
+  }
+};
+
+/** An answer, or the failure where that may be mended by another try. */
+const attempt = async <R extends HttpResponse>(
+  send: () => Promise<R>,
+  again: boolean,
+): Promise<{ readonly answer: R } | { readonly failure: unknown }> => {
+  try {
+    return { answer: await send() };
+  } catch (failure) {
+    if (!again || !isTransientFailure(failure)) throw failure;
+    return { failure };
+  }
+};

@@ -4,7 +4,7 @@ import { createAuthorizer, type Authorizer } from './authorizer.ts';
 import { createEndpoint, drain, type Endpoint } from './endpoint.ts';
 import { distributionErrors } from './errors.ts';
 import { followRedirects, type Exchange } from './redirects.ts';
-import { createRetry, isTransientFailure, isTransientStatus, retryAfterMs } from './retry.ts';
+import { retrying } from './retry.ts';
 import type { Cancellable, Credentials, HostSettings, RetryPolicy } from './types.ts';
 
 /** One call of the registry protocol. */
@@ -126,43 +126,22 @@ const createProver =
     }
   };
 
-const attempt = async (
-  send: Sender,
-  request: ApiRequest,
-): Promise<ApiResponse | { readonly failure: unknown }> => {
-  try {
-    return await send(request);
-  } catch (failure) {
-    if (!isTransientFailure(failure)) throw failure;
-    return { failure };
-  }
-};
-
-const createRetrier = (send: Sender, policy: RetryPolicy | undefined): Sender => {
-  const retry = createRetry(policy);
-  return async (request) => {
-    const attempts = request.attempts ?? retry.attempts;
-    for (let tries = 1; ; tries += 1) {
-      const result = await attempt(send, request);
-      const failed = 'failure' in result;
-      if (!failed && (!isTransientStatus(result.status) || tries >= attempts)) return result;
-      if (failed && tries >= attempts) throw result.failure;
-      const after = failed ? undefined : retryAfterMs(result.headers['retry-after']);
-      if (!failed) drain(result);
-      await retry.pause(tries + 1, { after, signal: request.signal });
-    }
-  };
-};
-
 export const createSession = (options: SessionOptions): Session => {
   const endpoint = createEndpoint(options);
   const { http } = endpoint;
   const authorizer = createAuthorizer({ ...options, http, allowPlain: endpoint.allowPlain });
+  const prove = createProver(authorizer, createSender(endpoint, options));
   return {
     host: options.host,
     retry: options.retry,
     authorizer,
-    send: createRetrier(createProver(authorizer, createSender(endpoint, options)), options.retry),
+    send: (request) =>
+      retrying(() => prove(request), {
+        policy: options.retry,
+        attempts: request.attempts,
+        failures: true,
+        signal: request.signal,
+      }),
     [Symbol.asyncDispose]: () => http[Symbol.asyncDispose](),
   };
 };

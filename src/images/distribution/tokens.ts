@@ -3,7 +3,8 @@ import * as z from 'zod/mini';
 import { answerError } from './api-errors.ts';
 import type { Challenge } from './challenge.ts';
 import { distributionErrors } from './errors.ts';
-import type { Cancellable, Credentials } from './types.ts';
+import { retrying } from './retry.ts';
+import type { Cancellable, Credentials, RetryPolicy } from './types.ts';
 
 const MAX_TOKEN_BYTES = 1024 * 1024;
 const SHORTEST_LIFE_S = 60;
@@ -22,6 +23,7 @@ export interface TokenWish extends Cancellable {
   readonly credentials: Credentials | undefined;
   /** Asks for a refresh token as well (a login). */
   readonly offline?: boolean | undefined;
+  readonly retry?: RetryPolicy | undefined;
 }
 
 const tokenBody = z.object({
@@ -81,7 +83,8 @@ export const fetchToken = async (http: HttpClient, host: string, wish: TokenWish
   const { credentials } = wish;
   const request =
     credentials?.kind === 'identity-token' ? refreshRequest(wish, credentials.token) : getRequest(wish);
-  const response = await http.request(request);
+  const send = (): Promise<HttpResponse> => http.request(request);
+  const response = await retrying(send, { policy: wish.retry, failures: false, signal: wish.signal });
   if (response.status === 200) return readToken(response, host);
   throw await answerError(response, { host, name: host, kind: 'ping' });
 };
