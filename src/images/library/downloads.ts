@@ -35,6 +35,8 @@ export interface Downloads {
   readonly unpacking: Limit;
   /** Whether a new transfer would have to wait. */
   busy(): boolean;
+  /** Ends what an earlier transfer of this content left to be resumed; false when there was nothing. */
+  giveUp(digest: Digest): Promise<boolean>;
   /** Resolves when no transfer uses this repository any more; others may wait for what it began. */
   released(repository: RemoteRepository): Promise<void>;
 }
@@ -164,13 +166,16 @@ interface Job {
   users: number;
 }
 
+/** Names a transfer's lease and its ingest. */
+const labelOf = (digest: Digest): string => `download ${digest}`;
+
 type Blobs = Pick<ImageStore, 'blobs' | 'leases'>;
 
 const run = async (store: Blobs, transfer: Transfer, started: (path: string) => void): Promise<BlobInfo> => {
   const { digest, size } = transfer.descriptor;
-  const lease: Lease = await store.leases.create({ label: `download ${digest}`, ttlMs: RESUME_MS });
+  const lease: Lease = await store.leases.create({ label: labelOf(digest), ttlMs: RESUME_MS });
   const open = (): Promise<Ingest> =>
-    store.blobs.ingest({ ref: `download ${digest}`, lease, expected: { digest, size } });
+    store.blobs.ingest({ ref: labelOf(digest), lease, expected: { digest, size } });
   try {
     transfer.signal.throwIfAborted();
     return await receiveVerified(open, transfer, started);
@@ -278,6 +283,7 @@ export const createDownloads = (store: Blobs): Downloads => {
     fetch: (request) => join(joinable(request), request),
     unpacking: createLimit(UNPACKED_AT_ONCE),
     busy: () => limit.busy(),
+    giveUp: (digest) => store.leases.giveUp(labelOf(digest)),
     async released(repository) {
       const own = [...all].filter((job) => job.repository === repository);
       await Promise.allSettled(own.map((job) => job.download.finished));

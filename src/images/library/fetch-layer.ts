@@ -140,6 +140,8 @@ export const fetchLayer = async (
   const present = context.layers.info(diffId);
   if (present !== undefined) {
     progress.state('Already exists');
+    // A layer may outlive the end of its own download, which nobody will resume.
+    if (await context.downloads.giveUp(descriptor.digest)) await context.collect();
     return present;
   }
   progress.state('Pulling fs layer');

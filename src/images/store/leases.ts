@@ -106,6 +106,11 @@ export const createLeases = (dependencies: LeaseDependencies): Leases => ({
     };
     return options.everything === true ? dependencies.lock(LAYER_REMOVAL, make) : make();
   },
+  async giveUp(label) {
+    const past = pastOfLabel(dependencies, label);
+    if (past.length > 0) await dependencies.database.write(past.map((id) => endStatement(id, undefined)));
+    return past.length > 0;
+  },
 });
 
 /**

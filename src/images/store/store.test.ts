@@ -178,6 +178,24 @@ describe('blobs', () => {
     }
   });
 
+  test('what nobody will resume is given up by its label', async () => {
+    await using opened = await open();
+    const { leases, blobs } = opened.store;
+    const lease = await leases.create({ label: 'download it', ttlMs: 60_000 });
+    {
+      await using ingest = await blobs.ingest({ ref: 'it', lease });
+      await ingest.write(Buffer.from('a part'));
+    }
+    expect(await leases.giveUp('download it')).toBe(false);
+    lease.detach();
+    await lease[Symbol.asyncDispose]();
+    await opened.store.collect();
+    expect(files()).toHaveLength(1);
+    expect(await leases.giveUp('download it')).toBe(true);
+    await opened.store.collect();
+    expect(files()).toEqual([]);
+  });
+
   test('what a broken disk or hand did is seen at the next open', async () => {
     const stray = join(path, 'blobs/sha256', 'f'.repeat(64));
     let lost: Digest;

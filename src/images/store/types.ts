@@ -54,6 +54,11 @@ export interface Lease extends AsyncDisposable {
 
 export interface Leases {
   create(options: LeaseOptions): Promise<Lease>;
+  /**
+   * Ends what earlier leases of this label kept to be taken up again, because nobody will; false when there were none.
+   * Content goes with `collect`.
+   */
+  giveUp(label: string): Promise<boolean>;
 }
 
 export interface IngestOptions {
