@@ -23,6 +23,7 @@ import { createLimit } from './limit.ts';
 import { layerProgress } from './progress.ts';
 import { sendConfig, sendLayer, type Push } from './push-blobs.ts';
 import { sendManifest, sendTree } from './push-tree.ts';
+import { refetchLayers } from './refetch.ts';
 import { liesElsewhere, readTree, type StoredTree } from './stored-tree.ts';
 import type { LibraryEvent, PushRequest, Pushed } from './types.ts';
 
@@ -140,9 +141,21 @@ const wholeTree = async (
   return undefined;
 };
 
+/** Fetches what was let go for space, unless it came from this repository, which has it then. */
+const fetchAgain = async (
+  context: Context,
+  { record, reference, lease, signal }: ImagePush,
+): Promise<void> => {
+  const source = `${repositoryName(reference)}@`;
+  const names = context.store.images.references(record.id);
+  const had = names.some(({ kind, reference: name }) => kind === 'digest' && name.startsWith(source));
+  if (record.unpacked && !had) await refetchLayers(context, record, { lease, signal });
+};
+
 const pushUnder = async (context: Context, push: ImagePush, meant: Meant): Promise<Descriptor> => {
   const { emit, record, reference } = push;
   emit({ kind: 'status', message: `The push refers to repository [${repositoryName(reference)}]` });
+  await fetchAgain(context, push);
   const tree = await wholeTree(context, push, meant);
   const descriptor =
     tree === undefined ? await sendImage(context, push) : await sendTree(context, push, tree);

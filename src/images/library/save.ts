@@ -16,6 +16,7 @@ import { isCompound, topOfImage, topOfTarget, type ArchiveTop } from './archive-
 import { announce, type Context } from './context.ts';
 import { libraryErrors } from './errors.ts';
 import { storedReference } from './lookup.ts';
+import { refetchLayers } from './refetch.ts';
 import type { SaveOptions } from './types.ts';
 
 /** What a name means, with the names under which it goes into the archive. */
@@ -164,10 +165,12 @@ const sinceOf = (context: Context, name: string): SinceImage => {
 async function* archive(
   context: Context,
   selected: readonly Selected[],
-  { since, ...plan }: Plan & Pick<Archive, 'since'>,
+  { since, signal, ...plan }: Plan & Pick<Archive, 'since'> & { readonly signal: AbortSignal | undefined },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   await using lease = await context.store.leases.create({ label: 'save' });
   await protectAll(context, selected, lease);
+  for (const record of selected.flatMap((one) => imagesOf(context, one)))
+    if (record.unpacked) await refetchLayers(context, record, { lease, signal });
   const tops: NamedTop[] = [];
   for (const one of selected) {
     tops.push({ ...(await topFor(context, one, plan)), tags: [...one.tags] });
@@ -190,7 +193,7 @@ export const saveImages = (
   );
   const platforms = options.platforms?.map(parsePlatform);
   if (platforms !== undefined) for (const one of selected) wantedImages(context, one, platforms);
-  return Readable.from(archive(context, selected, { since, left, platforms }), {
+  return Readable.from(archive(context, selected, { since, left, platforms, signal }), {
     objectMode: false,
     highWaterMark: 256 * 1024,
     ...(signal === undefined ? {} : { signal }),
