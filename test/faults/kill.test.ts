@@ -1,0 +1,52 @@
+/** SIGKILL of the daemon at chosen system calls of each operation. */
+import { afterAll, describe, expect, test } from 'vitest';
+import { createScratch } from '../support/scratch.ts';
+import { openLedger } from './support/ledger.ts';
+import { OPERATIONS } from './support/operations.ts';
+import { choose, randomFrom, SCALE, SEED, spectrumOf } from './support/plan.ts';
+import { injectedPoint } from './support/point.ts';
+import { startSite } from './support/site.ts';
+import { straceProblem } from './support/strace.ts';
+
+const scratch = createScratch();
+afterAll(() => scratch[Symbol.dispose]());
+
+/** Each is met before it has its effect; between two of them nothing on disk changes. */
+const CALLS = [
+  'fsync',
+  'rename',
+  'unlink',
+  'mkdir',
+  'rmdir',
+  'openat',
+  'pwrite64',
+  'write',
+  'fdatasync',
+  'move_mount',
+];
+
+const POINTS = 14 * SCALE;
+
+const problem = await straceProblem();
+
+describe.skipIf(problem !== undefined)(
+  `kill -9 at a system call (${problem ?? 'needs ptrace'})`,
+  { concurrent: true },
+  () => {
+    test.each(OPERATIONS)('in $name', { timeout: 120_000 * SCALE }, async (operation) => {
+      const ledger = openLedger(operation.name, 'kill');
+      // One thread for files: each number names one point in time.
+      const env = { UV_THREADPOOL_SIZE: '1' };
+      await using site = await startSite(scratch.child(operation.name), { env });
+      const spectrum = await spectrumOf(site, operation, CALLS);
+      for (const { call, when } of choose(spectrum, POINTS, randomFrom(SEED))) {
+        const attempt = await operation.prepare(site);
+        const fault = { call, when: String(when), fault: 'signal=KILL' } as const;
+        const { met, findings } = await injectedPoint(site, attempt, fault);
+        if (met || findings.length > 0) ledger.point(`${call} ${when}`, findings);
+      }
+      expect(ledger.close()).toEqual([]);
+      expect(ledger.points).toBeGreaterThan(0);
+    });
+  },
+);
