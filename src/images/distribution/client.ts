@@ -65,12 +65,12 @@ const sessionsFor = async (domain: string, options: RegistryClientOptions): Prom
 };
 
 /** Somewhere outside of the registry: nobody's credentials go there. */
-const foreignSession = (url: URL, options: RegistryClientOptions): Session =>
+const foreignSession = async (url: URL, options: RegistryClientOptions): Promise<Session> =>
   createSession({
     ...policyOf(options),
     host: url.host,
     address: url.origin,
-    settings: {},
+    settings: (await options.hosts?.(url.host)) ?? {},
     credentials: async () => undefined,
   });
 
@@ -82,7 +82,7 @@ const isUnavailable = (error: unknown): boolean =>
 const createRepository = (
   reference: Reference,
   sessions: () => Promise<Sessions>,
-  options: RegistryClientOptions & { readonly foreign: (url: URL) => Session },
+  options: RegistryClientOptions & { readonly foreign: (url: URL) => Promise<Session> },
 ): RemoteRepository => {
   const { path } = reference;
   const uploads = new Map<string, URL>();
@@ -113,11 +113,18 @@ const createRepository = (
     }
   };
 
-  const elsewhere = (urls: readonly string[]): readonly Place[] =>
-    urls
-      .filter(isWebAddress)
-      .map((url) => new URL(url))
-      .map((url) => ({ session: options.foreign(url), path, name: url.host, blobUrl: url }));
+  const elsewhere = (urls: readonly string[]): Promise<readonly Place[]> =>
+    Promise.all(
+      urls
+        .filter(isWebAddress)
+        .map((url) => new URL(url))
+        .map(async (url) => ({
+          session: await options.foreign(url),
+          path,
+          name: url.host,
+          blobUrl: url,
+        })),
+    );
 
   return {
     reference,
@@ -125,7 +132,7 @@ const createRepository = (
     manifest: (target, o = {}) => pulling((at) => fetchManifest(at, target, o), o),
     head: async (target, o) => headManifest(await origin(), target, o),
     blob: async (digest, o = {}) =>
-      fetchBlob(await sources(), digest, { ...o, elsewhere: elsewhere(o.urls ?? []) }),
+      fetchBlob(await sources(), digest, { ...o, elsewhere: await elsewhere(o.urls ?? []) }),
     distrust: async (digest) => (await sources()).distrust(digest),
     hasBlob: async (digest, o) => hasBlob(await origin(), digest, o),
     mountBlob: async (digest, from, o = {}) =>
@@ -170,9 +177,9 @@ const pingSession = async (session: Session, { signal }: Cancellable): Promise<v
  */
 export const createRegistryClient = (options: RegistryClientOptions = {}): RegistryClient => {
   const known = new Map<string, Promise<Sessions>>();
-  const outside = new Map<string, Session>();
+  const outside = new Map<string, Promise<Session>>();
 
-  const foreign = (url: URL): Session => {
+  const foreign = (url: URL): Promise<Session> => {
     const session = outside.get(url.origin) ?? foreignSession(url, options);
     outside.set(url.origin, session);
     return session;
@@ -219,7 +226,10 @@ export const createRegistryClient = (options: RegistryClientOptions = {}): Regis
           ? []
           : [each.value.origin, ...each.value.mirrors.map(({ session }) => session)],
       );
-      await Promise.all([...all, ...outside.values()].map((session) => session[Symbol.asyncDispose]()));
+      const foreigners = (await Promise.allSettled(outside.values())).flatMap((each) =>
+        each.status === 'fulfilled' ? [each.value] : [],
+      );
+      await Promise.all([...all, ...foreigners].map((session) => session[Symbol.asyncDispose]()));
     },
   };
 };
