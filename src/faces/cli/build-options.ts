@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { readDockerConfig } from '#client';
 import type { Cli } from './context.ts';
+import { wantedPlatform } from './default-platform.ts';
 import { cliErrors } from './errors.ts';
 import { toMap } from './text-lists.ts';
 
@@ -115,7 +116,7 @@ export const readBuildOptions = (cli: Cli, flags: BuildFlags): BuildOptions => {
     buildArgs: readArgs(flags['build-arg'], cli.env),
     labels: toMap(flags.label),
     target: flags.target,
-    platform: flags.platform,
+    platform: wantedPlatform(cli, flags.platform),
     noCache: flags['no-cache'],
     pull: flags.pull,
     network: flags.network,

@@ -2,6 +2,7 @@ import { NO_LIMIT, defineCommand } from '../command.ts';
 import { CONTAINER_FLAGS } from '../container-flags.ts';
 import { attachedStreams, containerRequest } from '../container-request.ts';
 import { createContainer } from '../create-container.ts';
+import { wantedPlatform } from '../default-platform.ts';
 
 export const command = defineCommand({
   name: 'create',
@@ -16,7 +17,7 @@ export const command = defineCommand({
     const id = await createContainer(cli, {
       image,
       name: flags.name,
-      platform: flags.platform,
+      platform: wantedPlatform(cli, flags.platform),
       pull: flags.pull,
       quiet: flags.quiet,
       idFile: flags.cidfile,

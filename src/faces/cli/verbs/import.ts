@@ -1,5 +1,6 @@
 import { flagTable } from '#console';
 import { defineCommand } from '../command.ts';
+import { wantedPlatform } from '../default-platform.ts';
 import { splitReference } from '../image-names.ts';
 import { openInput } from '../input-file.ts';
 import { transfer } from '../transfer.ts';
@@ -29,7 +30,7 @@ export const command = defineCommand({
         tag: tag === '' ? undefined : tag,
         message: flags.message,
         changes: flags.change,
-        platform: flags.platform,
+        platform: wantedPlatform(cli, flags.platform),
       },
       contentType: 'application/x-tar',
       stream,

@@ -1,5 +1,6 @@
 import { flagTable } from '#console';
 import { defineCommand } from '../command.ts';
+import { wantedPlatform } from '../default-platform.ts';
 import { cliErrors } from '../errors.ts';
 import { canonicalName, familiarName, splitReference } from '../image-names.ts';
 import { pullImage } from '../pull-image.ts';
@@ -30,7 +31,7 @@ export const command = defineCommand({
     const latest = tag === '' && digest === '' && !flags['all-tags'];
     if (latest && !flags.quiet) cli.out('Using default tag: latest\n');
     await pullImage(cli, reference, {
-      platform: flags.platform,
+      platform: wantedPlatform(cli, flags.platform),
       allTags: flags['all-tags'],
       allPlatforms: flags['all-platforms'],
       quiet: flags.quiet,

@@ -11,6 +11,7 @@ import {
 } from '../container-request.ts';
 import type { Cli } from '../context.ts';
 import { createContainer } from '../create-container.ts';
+import { wantedPlatform } from '../default-platform.ts';
 import { cliErrors } from '../errors.ts';
 import { containerPath } from '../paths.ts';
 import { followSize, runSession } from '../session.ts';
@@ -99,7 +100,7 @@ export const command = defineCommand({
     const id = await createContainer(cli, {
       image,
       name: flags.name,
-      platform: flags.platform,
+      platform: wantedPlatform(cli, flags.platform),
       pull: flags.pull,
       quiet: flags.quiet,
       idFile: flags.cidfile,
