@@ -3,7 +3,7 @@ import type { LayerInfo } from '#layers';
 import { applyChanges } from '#library';
 import type { Container } from './container.ts';
 import { emitContainer, snapshotOf, type EngineContext } from './context.ts';
-import { commandOf } from './merge-config.ts';
+import { commandOf, mergeConfig } from './merge-config.ts';
 import { isLive } from './record.ts';
 import { ignoredPaths } from './root-access.ts';
 import { pause, unpause } from './stop.ts';
@@ -31,11 +31,6 @@ export const toImageConfig = (config: ContainerConfig): ImageContainerConfig => 
   OnBuild: config.OnBuild ?? undefined,
   Shell: config.Shell ?? undefined,
 });
-
-const present = (config: Partial<ContainerConfig> | undefined): Partial<ContainerConfig> =>
-  Object.fromEntries(
-    Object.entries(config ?? {}).filter(([, value]) => value !== undefined && value !== null),
-  );
 
 /** Holds a running container still while its files are read. */
 const pausedWhile = async <T>(
@@ -70,7 +65,8 @@ const configOf = (
 ): ImageConfig => {
   const created = nowText();
   const { record } = container;
-  const merged = toImageConfig({ ...record.config, ...present(options.config) });
+  const own = toImageConfig(record.config);
+  const merged = options.config === undefined ? own : toImageConfig(mergeConfig(options.config, own));
   const entry: HistoryEntry = {
     created,
     createdBy: commandOf(record.config).join(' '),
