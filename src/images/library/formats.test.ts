@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MEDIA_TYPES, hostPlatform, type Descriptor } from '#oci';
 import { makeScratch, openLibrary, type Opened, type Scratch } from './testing.ts';
@@ -356,6 +357,20 @@ describe('forms', () => {
     await expect(opened.library.pull({ reference: reference() })).rejects.toThrow(/data is not what/);
   });
 
+  test('an entry that says to be something else than it is is refused', async () => {
+    const { image, index } = kit();
+    const made = await image({ platform: host });
+    for (const mediaType of [MEDIA_TYPES.dockerManifest, MEDIA_TYPES.ociIndex]) {
+      await index([{ ...on(made.descriptor, host), mediaType }], { tags: ['1'] });
+      for (const allPlatforms of [true, false]) {
+        await expect(opened.library.pull({ reference: reference(), allPlatforms })).rejects.toThrow(
+          `it says that it is ${MEDIA_TYPES.ociManifest} but was delivered as ${mediaType}`,
+        );
+      }
+    }
+    expect(opened.store.blobs.list()).toEqual([]);
+  });
+
   test('layers that are no tar are refused in an image', async () => {
     const mediaType = 'application/vnd.oci.image.layer.v1.tar+encrypted';
     await kit().image({ platform: host, layer: { mediaType }, tags: ['1'] });
@@ -444,6 +459,100 @@ describe('pushing', () => {
     target.blobs.set(foreign.id, Buffer.of());
     await opened.library.push({ reference: name });
     expect(target.manifests.get('1')).toEqual(await opened.store.blobs.read(index.digest));
+  });
+});
+
+/** An index of images, attestations, artifacts and indexes, some of them signed. */
+type Plan = readonly (
+  | { readonly kind: 'image'; readonly platform: number; readonly docker: boolean }
+  | { readonly kind: 'attested' | 'artifact' | 'signed'; readonly text: string }
+  | { readonly kind: 'index'; readonly plan: Plan }
+)[];
+
+const plans = fc.letrec<{ plan: Plan; item: Plan[number] }>((tie) => ({
+  plan: fc.array(tie('item'), { minLength: 1, maxLength: 4 }),
+  item: fc.oneof(
+    { maxDepth: 2, depthIdentifier: 'plan' },
+    fc.record({
+      kind: fc.constant('image' as const),
+      platform: fc.nat({ max: 3 }),
+      docker: fc.boolean(),
+    }),
+    fc.record({
+      kind: fc.constantFrom('attested' as const, 'artifact' as const, 'signed' as const),
+      text: fc.constantFrom('x', 'y', 'z'),
+    }),
+    fc.record({ kind: fc.constant('index' as const), plan: tie('plan') }),
+  ),
+}));
+
+const PLATFORMS = [host, other, windows, { os: 'linux', architecture: 'riscv64' }];
+
+describe('any index', () => {
+  /** Stores what a plan says, and notes every manifest. */
+  const putPlan = async (
+    plan: Plan,
+    made: Map<string, Buffer>,
+    tags: readonly string[],
+  ): Promise<Descriptor> => {
+    const { image, artifact, attestation, index } = kit();
+    const entries: Descriptor[] = [];
+    const note = <M extends { descriptor: Descriptor; bytes: Buffer }>(one: M): M => {
+      made.set(one.descriptor.digest, one.bytes);
+      return one;
+    };
+    for (const item of plan) {
+      if (item.kind === 'image') {
+        const platform = PLATFORMS[item.platform];
+        const layers = [{ shared: 'x' }, { own: String(item.platform) }];
+        const one = note(await image({ platform, layers, kind: item.docker ? 'docker' : 'oci' }));
+        entries.push(on(one.descriptor, platform));
+      } else if (item.kind === 'index') entries.push(await putPlan(item.plan, made, []));
+      else if (item.kind === 'attested') {
+        const about = note(await image({ platform: other, layers: [{ attested: item.text }] }));
+        const attested = await attestation(about.descriptor);
+        const bytes = registry.manifests.get(`app:${attested.digest}`)?.bytes ?? Buffer.of();
+        made.set(attested.digest, bytes);
+        entries.push(on(about.descriptor, other), attested);
+      } else {
+        const { descriptor } = note(await artifact({ artifactType: 'application/x-a', content: item.text }));
+        entries.push(descriptor);
+        if (item.kind === 'artifact') continue;
+        const signature = note(
+          await artifact({ artifactType: 'application/x-s', content: 's', subject: descriptor }),
+        );
+        const known = registry.referrers?.get(descriptor.digest) ?? [];
+        registry.referrers?.set(descriptor.digest, [...known, signature.descriptor]);
+      }
+    }
+    return note(await index(entries, { tags })).descriptor;
+  };
+
+  test('goes through the machine byte for byte, and leaves nothing when it is removed', async () => {
+    let round = 0;
+    await fc.assert(
+      fc.asyncProperty(plans.plan, async (plan) => {
+        registry.referrers = new Map();
+        registry.manifests.clear();
+        const made = new Map<string, Buffer>();
+        await putPlan(plan, made, ['1']);
+        await using target = await startTakingRegistry();
+        const name = `${target.host}/round-${(round += 1)}:1`;
+        await opened.library.pull({ reference: reference(), allPlatforms: true });
+        await opened.library.tag(reference(), name);
+        await opened.library.remove(reference());
+        await opened.library.collect();
+        await opened.library.push({ reference: name });
+        for (const [digest, bytes] of made) expect(target.manifests.get(digest)).toEqual(bytes);
+        expect(opened.library.list({ all: true })).toHaveLength(1);
+        await opened.library.remove(name);
+        await opened.library.collect();
+        expect(opened.store.images.list()).toEqual([]);
+        expect(opened.store.blobs.list()).toEqual([]);
+        expect(opened.layers.list()).toEqual([]);
+      }),
+      { numRuns: 20 },
+    );
   });
 });
 

@@ -50,7 +50,9 @@ export const fetchManifest = async (
     descriptor.data === undefined
       ? await repository.manifest(descriptor, { signal })
       : { descriptor, bytes: Buffer.from(descriptor.data) };
-  return keepManifest(context, fetched, lease);
+  // The entry says what it is, not the answer's headers.
+  const named = { ...fetched.descriptor, mediaType: descriptor.mediaType };
+  return keepManifest(context, { ...fetched, descriptor: named }, lease);
 };
 
 /** Makes a blob present, as the descriptor names it. */
