@@ -1,5 +1,5 @@
 /** Indexes, artifacts and foreign images between registries; every byte judged by skopeo. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Descriptor } from '#oci';
 import { createImageKit, httpSink, type MadeManifest } from '../src/images/library/testing/image-kit.ts';
@@ -133,6 +133,62 @@ describe('an index goes through the machine byte for byte', () => {
     await machine.docker('rm', id);
     await machine.docker('rmi', source);
     expect((await machine.docker('images', '-aq', source)).stdout).toBe('');
+  });
+});
+
+describe('an index that was pulled whole', () => {
+  const pulled = async (repository: string): Promise<{ source: string; made: MadeManifest }> => {
+    const made = await putIndex(repository);
+    const source = `${from.address}/${repository}:1`;
+    await machine.lade('pull', '-q', '--all-platforms', source);
+    return { source, made };
+  };
+
+  test('goes through an archive byte for byte', async () => {
+    const { source, made } = await pulled('archived');
+    const archive = scratch.join('archived.tar');
+    await machine.lade('save', '-o', archive, source);
+    const kept = await mustRun('skopeo', ['inspect', '--raw', `oci-archive:${archive}`]);
+    expect(kept.stdout).toBe(made.bytes.toString());
+    await machine.docker('rmi', source);
+    await machine.lade('load', '-i', archive);
+    const target = `${to.address}/archived:1`;
+    await machine.lade('tag', source, target);
+    await machine.lade('push', '-q', target);
+    expect(await raw(target)).toBe(made.bytes.toString());
+    await readWhole(target, 'archived');
+  });
+
+  test('comes back whole when its removal is undone', async () => {
+    const { source, made } = await pulled('undone');
+    await machine.docker('rmi', source);
+    await machine.lade('undo');
+    const target = `${to.address}/undone:1`;
+    await machine.lade('tag', source, target);
+    await machine.lade('push', '-q', target);
+    expect(await raw(target)).toBe(made.bytes.toString());
+  });
+
+  test('gives builds any of its platforms, without another pull', async () => {
+    const { source } = await pulled('based');
+    const folder = scratch.child('context');
+    writeFileSync(folder.join('Dockerfile'), `FROM --platform=linux/s390x ${source}\nCOPY Dockerfile /\n`);
+    const env = { DOCKER_DEFAULT_PLATFORM: 'linux/s390x' };
+    const built = await machine.tryLade(['build', '-q', '-t', 'based:s390x', folder.path], {
+      env: { ...process.env, ...env, LADE_HOST: `unix://${machine.socket}` },
+    });
+    expect(built.stderr).toBe('');
+    const shown = await machine.docker('image', 'inspect', '--format', '{{.Architecture}}', 'based:s390x');
+    expect(shown.stdout.trim()).toBe('s390x');
+  });
+
+  test('is sound, and goes with a prune of everything', async () => {
+    await pulled('pruned');
+    const checked = await machine.tryLade(['system', 'check']);
+    expect(`${checked.stdout}${checked.stderr}`).not.toMatch(/missing|damaged|corrupt/);
+    expect(checked.code).toBe(0);
+    await machine.docker('image', 'prune', '-a', '-f');
+    expect((await machine.docker('images', '-aq')).stdout).toBe('');
   });
 });
 
