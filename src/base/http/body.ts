@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { httpErrors } from './errors.ts';
 
 /** Reads a whole stream of at most `maxBytes`; fails with HTTP_BODY_TOO_LARGE and destroys it when it is longer. */
@@ -32,3 +33,40 @@ export const releaseChunk = (chunk: Uint8Array): void => {
   const { buffer, byteLength } = chunk;
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 };
+
+/** Bytes that may wait for their reader before the stream is told to pause. */
+const WAITING_BYTES = 256 * 1024;
+
+/**
+ * The chunks of a stream as they arrived. Iterating the stream itself puts together what waits, so that at full speed
+ * every byte is copied and the chunks are left to the garbage collector.
+ */
+export async function* chunksOf(stream: Readable): AsyncGenerator<Buffer, void, undefined> {
+  const waiting: Buffer[] = [];
+  let bytes = 0;
+  let wake = (): void => undefined;
+  const onData = (chunk: Buffer): void => {
+    waiting.push(chunk);
+    bytes += chunk.length;
+    if (bytes >= WAITING_BYTES) stream.pause();
+    wake();
+  };
+  const closed = finished(stream, { writable: false }).finally(() => wake());
+  closed.catch(() => undefined);
+  stream.on('data', onData);
+  try {
+    for (;;) {
+      for (let chunk = waiting.shift(); chunk !== undefined; chunk = waiting.shift()) {
+        bytes -= chunk.length;
+        yield chunk;
+      }
+      if (stream.destroyed || stream.readableEnded) break;
+      const news = new Promise<void>((resolve) => (wake = resolve));
+      stream.resume();
+      await news;
+    }
+    await closed;
+  } finally {
+    stream.off('data', onData).destroy();
+  }
+}

@@ -3,7 +3,7 @@ export { answered, incoming, outgoing, readBody, requestSignal, sendStream } fro
 export { hijack, type HijackOptions } from './hijack.ts';
 export { createHttpClient } from './client.ts';
 export { connectionFailure } from './failure.ts';
-export { collect, drained, releaseChunk } from './body.ts';
+export { chunksOf, collect, drained, releaseChunk } from './body.ts';
 export { isLoopbackHost, proxyFor } from './proxy.ts';
 export { httpErrors } from './errors.ts';
 export type {

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { connectionFailure } from '#http';
+import { chunksOf, connectionFailure } from '#http';
 import type { Digest } from '#oci';
 import { answerError, type Subject } from './api-errors.ts';
 import { distributionErrors } from './errors.ts';
@@ -128,7 +128,7 @@ async function* resuming(transfer: Transfer, first: Opened, start: number): Asyn
     const before = offset;
     let failure: unknown;
     try {
-      for await (const chunk of opened.response.body as AsyncIterable<Buffer>) {
+      for await (const chunk of chunksOf(opened.response.body)) {
         const fresh = chunk.subarray(Math.min(Math.max(offset - position, 0), chunk.length));
         position += chunk.length;
         if (position > size) {
@@ -179,7 +179,7 @@ export const fetchBlob = async (
   const chunks = resuming({ sources, places, digest, size, signal }, opened, partial ? wanted : 0);
   const stream = Readable.from(chunks, { objectMode: false, highWaterMark: 1024 * 1024 });
   stream.once('close', () => opened.response.body.destroy());
-  return { size, stream, partial };
+  return { size, stream, chunks, partial };
 };
 
 /**

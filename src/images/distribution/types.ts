@@ -96,6 +96,8 @@ export interface FetchedBlob {
   readonly size: number;
   /** Bytes from `start` on (when `partial`) or from the beginning. Goes on by itself after a cut connection. */
   readonly stream: Readable;
+  /** The same as it comes from the connection, chunk by chunk; for one reader, instead of `stream`. */
+  readonly chunks: AsyncGenerator<Buffer>;
   /** Whether `start` was honoured. */
   readonly partial: boolean;
 }

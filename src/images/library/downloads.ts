@@ -125,7 +125,7 @@ const receive = async (ingest: Ingest, transfer: Transfer): Promise<void> => {
   }
   const blob = await repository.blob(digest, { start: ingest.offset, size, urls, signal });
   if (!blob.partial && ingest.offset > 0) await ingest.restart();
-  await writeGathered(blob.stream as AsyncIterable<Buffer>, async (piece) => {
+  await writeGathered(blob.chunks, async (piece) => {
     await ingest.write(piece);
     growth.advance(ingest.offset);
   });

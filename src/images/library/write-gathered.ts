@@ -14,14 +14,21 @@ export const writeGathered = async (
   stream: AsyncIterable<Buffer>,
   write: (piece: Buffer) => Promise<void>,
 ): Promise<void> => {
-  const gathered = Buffer.allocUnsafeSlow(PIECE_BYTES);
+  let gathered = Buffer.allocUnsafeSlow(PIECE_BYTES);
+  let spare = Buffer.allocUnsafeSlow(PIECE_BYTES);
+  let writing: Promise<void> = Promise.resolve();
   let used = 0;
   let since = performance.now();
+  /** Starts to write what was gathered, once what came before is written. */
   const flush = async (): Promise<void> => {
+    await writing;
     const piece = gathered.subarray(0, used);
+    [gathered, spare] = [spare, gathered];
     used = 0;
     since = performance.now();
-    if (piece.length > 0) await write(piece);
+    if (piece.length === 0) return;
+    writing = write(piece);
+    writing.catch(() => undefined);
   };
   const gather = async (chunk: Buffer): Promise<void> => {
     for (let done = 0; done < chunk.length;) {
@@ -37,9 +44,8 @@ export const writeGathered = async (
       releaseChunk(chunk);
       if (performance.now() - since >= PATIENCE_MS) await flush();
     }
-  } catch (error) {
+  } finally {
     await flush();
-    throw error;
+    await writing;
   }
-  await flush();
 };
