@@ -1,6 +1,7 @@
 export { layerErrors } from './errors.ts';
 export { openLayerStore } from './open-layer-store.ts';
 export { layersMigrations } from './migrations.ts';
+export type { Aspect, CompareRequest, EntryKind, StackDifference, StackEntry } from './compare-types.ts';
 export type {
   BackendName,
   Change,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type DiffId } from '#oci';
 import { infoOf, staged, type Core } from './adopt.ts';
 import { formName, probeErofs } from './backend.ts';
+import { compareStacks } from './compare-stacks.ts';
 import { layerErrors } from './errors.ts';
 import { createLayerJobs } from './jobs.ts';
 import { createLayerFiles, STAGING_PREFIX, type LayerFiles } from './layer-files.ts';
@@ -173,6 +174,7 @@ const layerStoreOf = (store: Open): LayerStore => {
     snapshot: (id) => snapshots.get(id),
     snapshots: () => snapshots.list(),
     mountReadOnly: (layers) => viewOf(store, layers),
+    compare: (request) => compareStacks(request, (diffId) => tarPathOf(store, diffId)),
     remove: (diffId, into) => removeLayer(store, diffId, into),
     verifyForms: (diffId) => verifyForms(core, diffId),
     remakeForms: (diffId) => remakeForms(core, stacks, diffId),

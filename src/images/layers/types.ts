@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Database } from '#database';
 import type { DiffId } from '#oci';
 import type { TarKind } from '#tar';
+import type { CompareRequest, StackDifference } from './compare-types.ts';
 
 export type BackendName = 'erofs' | 'directories';
 
@@ -174,6 +175,11 @@ export interface LayerStore extends AsyncDisposable {
   snapshots(): readonly Snapshot[];
   /** A merged read-only view of the layers, bottom first. */
   mountReadOnly(layers: readonly DiffId[]): Promise<LayersView>;
+  /**
+   * What the roots of two stacks do not have alike, in batches, a directory before what lies in it. By the layers' tars:
+   * nothing is mounted or unpacked. `not-found` when a layer is not here.
+   */
+  compare(request: CompareRequest): AsyncIterable<readonly StackDifference[]>;
   /**
    * Deletes a layer; a `conflict` error while a snapshot or a view uses it, nothing when it is absent. With `into`, a
    * free path on the same file system, its files are moved there instead, and the caller deletes them.
