@@ -46,21 +46,28 @@ const repositories = (tops: readonly NamedTop[]): unknown => {
   return found;
 };
 
+const namedDescriptors = ({ descriptor, tags }: NamedTop): readonly object[] => {
+  if (tags.length === 0) return [descriptorToJson(descriptor)];
+  return tags.map((tag) =>
+    descriptorToJson({
+      ...descriptor,
+      annotations: {
+        'io.containerd.image.name': tag,
+        'org.opencontainers.image.ref.name': parseReference(tag).tag ?? 'latest',
+      },
+    }),
+  );
+};
+
 const ociIndex = (tops: readonly NamedTop[]): unknown => ({
   schemaVersion: 2,
   mediaType: MEDIA_TYPES.ociIndex,
-  manifests: tops.flatMap(({ descriptor, tags }) => {
-    if (tags.length === 0) return [descriptorToJson(descriptor)];
-    return tags.map((tag) =>
-      descriptorToJson({
-        ...descriptor,
-        annotations: {
-          'io.containerd.image.name': tag,
-          'org.opencontainers.image.ref.name': parseReference(tag).tag ?? 'latest',
-        },
-      }),
-    );
-  }),
+  manifests: [
+    ...tops.flatMap(namedDescriptors),
+    ...new Map(
+      tops.flatMap(({ referrers }) => referrers.map((one) => [one.digest, descriptorToJson(one)])),
+    ).values(),
+  ],
 });
 
 const asUnique = (files: readonly ArchiveFile[]): readonly ArchiveFile[] => [

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
+import type { GrowingFile } from '#layers';
 import { asDiffId, type Digest, type DiffId } from '#oci';
 import type { Ingest, Lease } from '#store';
 import type { ArchiveEntry } from './archive-entries.ts';
@@ -102,13 +103,12 @@ const FOLLOW_BYTES = 1024 * 1024;
 const unpackGrowing = async (
   { layers }: Context,
   { diffId, size }: ReceivedFile,
-  source: { readonly path: string; readonly growth: Growth },
+  source: { readonly path: string; readonly growing: GrowingFile },
   { lease, signal }: Receiving,
 ): Promise<DiffId | undefined> => {
   if (diffId === undefined || size < FOLLOW_BYTES || layers.info(diffId) !== undefined) return undefined;
-  const { path, growth } = source;
   try {
-    const file = { kind: 'file', path, compression: 'auto', growing: growth } as const;
+    const file = { kind: 'file', ...source, compression: 'auto' } as const;
     return (await layers.unpack(file, { expected: diffId, lease, signal })).diffId;
   } catch {
     return undefined;
@@ -135,10 +135,19 @@ export const storeBlob = async (
     expected: { digest: promised, size: file.size },
   });
   const growth = new Growth();
-  const unpacking = unpackGrowing(context, file, { path: ingest.path, growth }, receiving);
+  // Whoever asks for bytes has the file open, and reads on when it is moved to its place.
+  const opened = Promise.withResolvers<void>();
+  const growing: GrowingFile = {
+    available(beyond) {
+      opened.resolve();
+      return growth.available(beyond);
+    },
+  };
+  const unpacking = unpackGrowing(context, file, { path: ingest.path, growing }, receiving);
   const written = write(ingest, file, growth, receiving);
   const entry = written.then(
     async (): Promise<ArchiveEntry> => {
+      await Promise.race([opened.promise, unpacking]);
       const [blob] = await Promise.all([ingest.commit(), unpacking]);
       return { kind: 'blob', ...blob };
     },

@@ -1,4 +1,4 @@
-import { isIndexType, parseManifest, type Descriptor } from '#oci';
+import { isIndexType, parseManifest, type Descriptor, type Digest } from '#oci';
 import type { ImageRecord, ManifestLink, TargetMember } from '#store';
 import { blobFile, planImage, type ArchiveFile, type ArchiveImage, type Left } from './archive-plan.ts';
 import type { Context } from './context.ts';
@@ -8,6 +8,8 @@ export interface ArchiveTop {
   readonly descriptor: Descriptor;
   /** Images for manifest.json: of an index, the one that its name means. */
   readonly images: readonly ArchiveImage[];
+  /** Manifests that nothing in the archive lists, since they are about others that are in it. */
+  readonly referrers: readonly Descriptor[];
   readonly documents: readonly ArchiveFile[];
   readonly files: readonly ArchiveFile[];
 }
@@ -15,7 +17,13 @@ export interface ArchiveTop {
 export const topOfImage = async (context: Context, record: ImageRecord, left: Left): Promise<ArchiveTop> => {
   const image = await planImage(context, record, left);
   const { manifest, documents, files } = image;
-  return { descriptor: { ...manifest, platform: record.platform }, images: [image], documents, files };
+  return {
+    descriptor: { ...manifest, platform: record.platform },
+    images: [image],
+    referrers: [],
+    documents,
+    files,
+  };
 };
 
 const descriptorOf = (context: Context, { digest, mediaType }: ManifestLink): Descriptor => ({
@@ -36,6 +44,18 @@ const memberFiles = async (context: Context, member: TargetMember) => {
   return { documents: config === undefined ? [document] : [document, config], files: layers };
 };
 
+/** What an index, and those in it, list. */
+const listedBy = async (
+  context: Context,
+  { digest, mediaType }: ManifestLink,
+): Promise<readonly Digest[]> => {
+  if (!isIndexType(mediaType) || context.store.blobs.stat(digest) === undefined) return [];
+  const manifest = parseManifest(await context.store.blobs.read(digest), mediaType);
+  if (manifest.kind !== 'index') return [];
+  const below = await Promise.all(manifest.manifests.map((entry) => listedBy(context, entry)));
+  return [...manifest.manifests.map((entry) => entry.digest), ...below.flat()];
+};
+
 const recordOf = (context: Context, { image }: TargetMember): ImageRecord | undefined =>
   image === undefined ? undefined : context.store.images.get(image);
 
@@ -52,6 +72,8 @@ export const topOfTarget = async (
   const documents = [blobFile(context, top)];
   const files: ArchiveFile[] = [];
   const images: ArchiveImage[] = [];
+  const referrers: Descriptor[] = [];
+  const listed = new Set([target.digest, ...(await listedBy(context, target))]);
   for (const member of target.members) {
     const record = recordOf(context, member);
     const isImage = record?.kind === 'image';
@@ -62,11 +84,12 @@ export const topOfTarget = async (
       continue;
     }
     if (record?.id === main.id && image !== undefined) images.push(image);
+    if (!listed.has(member.manifest.digest)) referrers.push(descriptorOf(context, member.manifest));
     const more = image ?? (await memberFiles(context, member));
     documents.push(...more.documents);
     files.push(...more.files);
   }
-  return { descriptor: top, images, documents, files };
+  return { descriptor: top, images, referrers, documents, files };
 };
 
 /** Whether a name means more than one manifest, so that all of it goes into the archive. */
