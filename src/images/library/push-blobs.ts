@@ -1,7 +1,7 @@
 import type { RemoteRepository } from '#distribution';
 import type { Emit } from '#events';
 import { parseReference, shortId, type Descriptor, type DiffId, type Digest, type Reference } from '#oci';
-import type { Lease } from '#store';
+import type { ImageReference, Lease } from '#store';
 import type { Context } from './context.ts';
 import type { Limit } from './limit.ts';
 import { layerProgress, type LayerProgress } from './progress.ts';
@@ -9,10 +9,14 @@ import type { LibraryEvent } from './types.ts';
 
 /** Repositories of the same registry that are asked to share a layer. */
 const MOUNT_SOURCES = 3;
+/** Images with a layer whose names are looked at. */
+const LAYER_USERS = 50;
 
 /** One push to one repository. */
 export interface Push {
   readonly reference: Reference;
+  /** Digest of the index or artifact that goes as it is. */
+  readonly target?: Digest | undefined;
   readonly repository: RemoteRepository;
   readonly lease: Lease;
   readonly signal?: AbortSignal | undefined;
@@ -21,18 +25,28 @@ export interface Push {
   readonly compressions: Limit;
 }
 
-/** Other repositories of this registry that were pulled from or pushed to with this layer in an image. */
-const mountSources = (context: Context, push: Push, diffId: DiffId): readonly string[] => {
-  const { images } = context.store;
-  const names = images
-    .references()
+/** Other repositories of the same registry that these digests were pulled from or pushed to. */
+const repositoriesOf = (push: Push, references: readonly ImageReference[]): readonly string[] => {
+  const names = references
     .filter((reference) => reference.kind === 'digest')
-    .map((item) => ({ ...parseReference(item.reference, { defaultTag: false }), image: item.image }))
+    .map((item) => parseReference(item.reference, { defaultTag: false }))
     .filter(({ domain, path }) => domain === push.reference.domain && path !== push.reference.path)
-    .filter(({ image }) => images.get(image)?.diffIds.includes(diffId) === true)
     .map(({ path }) => path);
   return [...new Set(names)].slice(0, MOUNT_SOURCES);
 };
+
+/** Where an image with this layer was. */
+const sourcesOfLayer = ({ store: { images } }: Context, push: Push, diffId: DiffId): readonly string[] => {
+  const users = images.withLayer(diffId).slice(0, LAYER_USERS);
+  return repositoriesOf(
+    push,
+    users.flatMap((id) => images.references(id)),
+  );
+};
+
+/** Where the very thing that is pushed was. */
+const sourcesOfTarget = ({ store: { images } }: Context, push: Push): readonly string[] =>
+  push.target === undefined ? [] : repositoriesOf(push, images.referencesTo(push.target));
 
 const mounted = async (
   push: Push,
@@ -72,7 +86,7 @@ export const sendLayer = (
       progress.state('Layer already exists');
       return;
     }
-    const source = await mounted(push, descriptor.digest, mountSources(context, push, diffId));
+    const source = await mounted(push, descriptor.digest, sourcesOfLayer(context, push, diffId));
     if (source === undefined) await upload(context, push, descriptor, progress);
     progress.state(source === undefined ? 'Pushed' : `Mounted from ${source}`);
   });
@@ -92,6 +106,7 @@ export const sendBlob = (context: Context, push: Push, descriptor: Descriptor): 
       progress.state('Layer already exists');
       return;
     }
-    await upload(context, push, descriptor, progress);
-    progress.state('Pushed');
+    const source = await mounted(push, descriptor.digest, sourcesOfTarget(context, push));
+    if (source === undefined) await upload(context, push, descriptor, progress);
+    progress.state(source === undefined ? 'Pushed' : `Mounted from ${source}`);
   });

@@ -158,7 +158,9 @@ const pushUnder = async (context: Context, push: ImagePush, meant: Meant): Promi
   await fetchAgain(context, push);
   const tree = await wholeTree(context, push, meant);
   const descriptor =
-    tree === undefined ? await sendImage(context, push) : await sendTree(context, push, tree);
+    tree === undefined
+      ? await sendImage(context, push)
+      : await sendTree(context, { ...push, target: tree.top.descriptor.digest }, tree);
   const named = canonicalString(withDigest(reference, descriptor.digest));
   const { digest, mediaType } = descriptor;
   await context.store.images.addRepoDigest(named, record.id, { digest, mediaType });

@@ -203,6 +203,14 @@ const readers = (database: Database) => {
         idsWhere(database, 'id >= ? AND id < ?', `${algorithm}:${prefix}`, `${algorithm}:${prefix}g`),
       ),
     references: (id?: ImageId) => (id === undefined ? cache.references() : readReferences(id)),
+    referencesTo: (target: Digest) =>
+      database
+        .all<ReferenceRow>(`${REFERENCES} WHERE target = ? ORDER BY reference`, target)
+        .map(toReference),
+    withLayer: (diffId: DiffId) =>
+      database
+        .all<Row & { image: ImageId }>('SELECT DISTINCT image FROM image_layers WHERE diff_id = ?', diffId)
+        .map((row) => row.image),
     reference: (reference: string) => referenceNamed(database, reference),
     target: (digest: Digest) => loadTarget(database, digest),
     targetsOf: (id: ImageId) => targetsOf(database, id),

@@ -269,6 +269,10 @@ export interface ImageRecords {
   reference(reference: string): ImageReference | undefined;
   /** A target that names mean, or meant until the next `collect`. */
   target(digest: Digest): TargetRecord | undefined;
+  /** The names that were resolved to a target. */
+  referencesTo(target: Digest): readonly ImageReference[];
+  /** Images that have a layer. */
+  withLayer(diffId: DiffId): readonly ImageId[];
   /** The targets that an image belongs to. */
   targetsOf(id: ImageId): readonly Digest[];
   /** Images without a name of their own that belong to a target with a name: not dangling, and not to be listed. */
