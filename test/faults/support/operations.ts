@@ -6,7 +6,7 @@ import type { Site } from './site.ts';
 
 /** One run of an operation that a fault may meet, and that is simply run again afterwards. */
 export interface Attempt {
-  run(): Promise<Answer>;
+  run(call: Site['call']): Promise<Answer>;
   /** Tags that exist once it has succeeded, with the image where that is known. */
   readonly makes: ReadonlyMap<string, string | undefined>;
   /** Tags that are gone once it has succeeded. */
@@ -40,7 +40,7 @@ export const pullOf = (site: Site, image: MadeImage, fault?: Fault): Attempt => 
   const tag = `${site.registry.address}/${name}:1`;
   const path = `/images/create?fromImage=${encodeURIComponent(tag)}`;
   const contents = [digestOf(image.config), ...image.layers.map(({ digest }) => digest)];
-  return attempt(() => site.call({ path }), {
+  return attempt((call) => call({ path }), {
     makes: new Map([[tag, image.id]]),
     resumable: new Set(contents.map(ingestName)),
   });
@@ -49,14 +49,17 @@ export const pullOf = (site: Site, image: MadeImage, fault?: Fault): Attempt => 
 /** Blobs from 1 MiB on are unpacked while they arrive. */
 export const FOLLOWED = 1_100_000;
 
-const loadOf = (site: Site, archive: Buffer) => () => site.call({ path: '/images/load', body: archive });
+const loadOf =
+  (archive: Buffer): Attempt['run'] =>
+  (call) =>
+    call({ path: '/images/load', body: archive });
 
 const load: Operation = {
   name: 'load',
   async prepare(site) {
     const tag = `loaded/${site.next()}:1`;
     const image = makeImage([100_000, 5000]);
-    return attempt(loadOf(site, archiveOf(image, tag)), { makes: new Map([[tag, image.id]]) });
+    return attempt(loadOf(archiveOf(image, tag)), { makes: new Map([[tag, image.id]]) });
   },
 };
 
@@ -69,7 +72,7 @@ const build: Operation = {
       one: randomBytes(60_000),
       two: randomBytes(2000),
     });
-    return attempt(() => site.call({ path: `/build?t=${tag}`, body }), {
+    return attempt((call) => call({ path: `/build?t=${tag}`, body }), {
       makes: new Map([[tag, undefined]]),
     });
   },
@@ -83,7 +86,7 @@ const commit: Operation = {
     await site.must({ method: 'PUT', path: `/containers/${site.container}/archive?path=/`, body });
     const path = `/commit?container=${site.container}&repo=${repository}&tag=1`;
     const makes = new Map([[`${repository}:1`, undefined]]);
-    return attempt(() => site.call({ path, body: '{}', type: 'application/json' }), { makes });
+    return attempt((call) => call({ path, body: '{}', type: 'application/json' }), { makes });
   },
 };
 
@@ -92,7 +95,7 @@ const tag: Operation = {
   async prepare(site) {
     const repository = `tagged/${site.next()}`;
     const path = `/images/keep/one:1/tag?repo=${repository}&tag=1`;
-    return attempt(() => site.call({ path }), {
+    return attempt((call) => call({ path }), {
       makes: new Map([[`${repository}:1`, site.committed.get('keep/one:1')]]),
     });
   },
@@ -104,7 +107,7 @@ const rmi: Operation = {
     const name = `removed/${site.next()}:1`;
     const image = makeImage([50_000, 2000]);
     await site.must({ path: '/images/load', body: archiveOf(image, name) });
-    return attempt(() => site.call({ method: 'DELETE', path: `/images/${name}` }), {
+    return attempt((call) => call({ method: 'DELETE', path: `/images/${name}` }), {
       removes: [name],
       deletes: [image.id],
     });
@@ -115,8 +118,8 @@ const prune: Operation = {
   name: 'prune',
   async prepare(site) {
     const images = [makeImage([30_000, 1000]), makeImage([20_000])];
-    for (const image of images) await loadOf(site, archiveOf(image))();
-    return attempt(() => site.call({ path: '/images/prune' }), { deletes: images.map(({ id }) => id) });
+    for (const image of images) await loadOf(archiveOf(image))(site.call);
+    return attempt((call) => call({ path: '/images/prune' }), { deletes: images.map(({ id }) => id) });
   },
 };
 

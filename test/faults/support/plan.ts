@@ -37,7 +37,7 @@ export const spectrumOf = async (
     '-e',
     `trace=${calls.join(',')}`,
   ]);
-  const { ok } = await attempt.run();
+  const { ok } = await attempt.run(site.call);
   await tracing.detach();
   if (!ok) throw new Error(`${operation.name} fails without any fault`);
   for (const tag of attempt.makes.keys()) site.committed.set(tag, (await idOf(site, tag)) ?? '');

@@ -33,19 +33,24 @@ const settled = async (look: () => Promise<readonly Finding[]>): Promise<readonl
 const absent = (attempt: Attempt, answer: Answer): boolean =>
   answer.status === 404 && attempt.removes.length > 0;
 
+/** Looks, runs the attempt again, and looks once more. */
+export const retryFindings = async (site: Site, attempt: Attempt): Promise<readonly Finding[]> => {
+  const before = await settled(() => invariants(site, attempt));
+  const again = await attempt.run(site.call);
+  if (!again.ok && !absent(attempt, again)) {
+    const text = `the retry fails: ${again.status} ${again.body.toString().slice(-500)}`;
+    return [...before, { kind: 'flaw', text }];
+  }
+  return [...before, ...(await settled(() => outcome(site, attempt)))];
+};
+
 const finish = async (
   site: Site,
   attempt: Attempt,
   answer: Answer | undefined,
 ): Promise<readonly Finding[]> => {
   if (answer?.ok === true) return settled(() => outcome(site, attempt));
-  const before = await settled(() => invariants(site, attempt));
-  const again = await attempt.run();
-  if (!again.ok && !absent(attempt, again)) {
-    const text = `the retry fails: ${again.status} ${again.body.toString().slice(-500)}`;
-    return [...before, { kind: 'flaw', text }];
-  }
-  return [...before, ...(await settled(() => outcome(site, attempt)))];
+  return retryFindings(site, attempt);
 };
 
 /** Runs an attempt with a fault injected into the daemon, looks, runs it again without, and looks again. */
@@ -56,7 +61,7 @@ export const injectedPoint = async (
 ): Promise<PointResult> => {
   const pid = daemonOf(site).pid ?? 0;
   const tracing = await attach(pid, injectionArgs(injection));
-  const answer = await attempt.run().catch(() => undefined);
+  const answer = await attempt.run(site.call).catch(() => undefined);
   if (answer === undefined)
     await once(daemonOf(site), 'exit', { signal: AbortSignal.timeout(DEATH_MS) }).catch(() => undefined);
   await tracing.detach();
@@ -71,6 +76,6 @@ export const injectedPoint = async (
 
 /** Runs an attempt that meets a fault of its own making. */
 export const plainPoint = async (site: Site, attempt: Attempt): Promise<PointResult> => {
-  const answer = await attempt.run().catch(() => undefined);
+  const answer = await attempt.run(site.call).catch(() => undefined);
   return { met: answer?.ok !== true, findings: await finish(site, attempt, answer) };
 };

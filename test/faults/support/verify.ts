@@ -49,12 +49,14 @@ const leftovers = (site: Site, allowed: ReadonlySet<string>): readonly Finding[]
 
 /** Mounts below the root that belong to no layer that is there. */
 export const strayMounts = (root: string): readonly Finding[] =>
-  readFileSync('/proc/self/mountinfo', 'utf8')
+  readFileSync('/proc/self/mountinfo')
+    .toString()
     .split('\n')
     .map((line) => line.split(' ')[4] ?? '')
     .filter((target) => target.startsWith(`${root}/`))
     .filter((target) => {
       const [, folder, name = ''] = target.slice(root.length).split('/');
+      if (folder === 'snapshots') return !existsSync(join(root, 'containers', name));
       return folder !== 'mounts' || !existsSync(join(root, 'layers', name));
     })
     .map((target) => flaw(`${target} is mounted`));
