@@ -189,6 +189,20 @@ const explain = (error: unknown): unknown => {
     : error;
 };
 
+/** The same chunks; remembers what the source failed with, which what is read of it would hide. */
+const remembering = (chunks: AsyncIterable<Uint8Array>) => {
+  const failures: unknown[] = [];
+  async function* pass(): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      yield* chunks;
+    } catch (error) {
+      failures.push(error);
+      throw error;
+    }
+  }
+  return { chunks: pass(), failures };
+};
+
 /** Reads an archive in one pass: layers are stored as they come, whatever order it has. */
 export const readArchive = async (
   context: Context,
@@ -196,12 +210,13 @@ export const readArchive = async (
   read: ReadArchive,
 ): Promise<ArchiveEntries> => {
   const reading = new Reading(context, read);
+  const { chunks, failures } = remembering(await archiveBytes(stream));
   try {
-    for await (const item of readTar(await archiveBytes(stream))) await reading.take(item);
+    for await (const item of readTar(chunks)) await reading.take(item);
     await reading.settle();
   } catch (error) {
     await reading.abandon();
-    throw explain(error);
+    throw explain(failures[0] ?? error);
   }
   return reading.found;
 };
