@@ -23,6 +23,8 @@ export interface Job<Req, Res> {
 export interface PoolThread<Req, Res> {
   /** Jobs the thread still works on, those whose caller gave up included. */
   readonly load: () => number;
+  /** What those jobs weigh together. */
+  readonly weight: () => number;
   /** It takes no more jobs. */
   readonly ending: () => boolean;
   start(job: Job<Req, Res>): void;
@@ -108,6 +110,7 @@ export const createPoolThread = <Req, Res>(options: PoolThreadOptions): PoolThre
 
   return {
     load: () => jobs.size,
+    weight: () => [...jobs.values()].reduce((sum, { options: { weight = 1 } }) => sum + weight, 0),
     ending: () => ended !== undefined,
     start(job) {
       clearTimeout(idle);

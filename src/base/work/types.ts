@@ -8,6 +8,8 @@ export interface WorkerPoolOptions {
   readonly name: string;
   /** Jobs one thread interleaves; 1 unless the handler mostly waits. */
   readonly jobsPerWorker?: number | undefined;
+  /** Jobs one thread is given before another starts; 1 unless given. For jobs so small that a thread costs more. */
+  readonly crowd?: number | undefined;
   /** Milliseconds after which an idle thread ends; 5,000 unless given. */
   readonly idleMs?: number | undefined;
 }
@@ -15,6 +17,8 @@ export interface WorkerPoolOptions {
 export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   readonly transfer?: readonly Transferable[] | undefined;
+  /** How much work it is beside other jobs of the pool; threads that share jobs get about the same. 1 unless given. */
+  readonly weight?: number | undefined;
 }
 
 export interface WorkerPool<Req, Res> extends AsyncDisposable {

@@ -1,14 +1,17 @@
 import { execFileSync } from 'node:child_process';
 import { getEventListeners } from 'node:events';
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createWorkerPool, followFile, hashFile, workerUrl } from './index.ts';
 import type { SampleRequest } from './testing/sample-jobs.ts';
 
-const samplePool = (size: number, options: { idleMs?: number; jobsPerWorker?: number } = {}) =>
+const samplePool = (
+  size: number,
+  options: { idleMs?: number; jobsPerWorker?: number; crowd?: number } = {},
+) =>
   createWorkerPool<SampleRequest, number>({
     url: workerUrl(import.meta.url, 'testing/sample-jobs'),
     name: 'sample',
@@ -31,7 +34,15 @@ const firstToEnd = async (jobsPerWorker: number): Promise<'sleep' | 'echo'> => {
   await Promise.allSettled([sleeping, echoing]);
   return first;
 };
-const threads = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Worker').length;
+/** Threads of the sample pools of this process. */
+const threads = (): number =>
+  readdirSync('/proc/self/task').filter((id) => {
+    try {
+      return readFileSync(`/proc/self/task/${id}/comm`, 'utf8').trim() === 'sample';
+    } catch {
+      return false;
+    }
+  }).length;
 const judge = (path: string, tool = 'sha256sum'): string =>
   execFileSync(tool, [path], { encoding: 'utf8' }).split(' ')[0] ?? '';
 
@@ -52,6 +63,33 @@ describe('worker pool', () => {
       hint: 'ask again',
       details: { what: 'it' },
     });
+  });
+
+  test('crowds a thread as told before it starts another', async () => {
+    const controller = new AbortController();
+    await using pool = samplePool(2, { crowd: 2, jobsPerWorker: 4 });
+    const sleep = (): Promise<number> =>
+      pool.run({ kind: 'sleep', ms: 3_600_000 }, { signal: controller.signal });
+    const sleeping = [sleep(), sleep()];
+    await vi.waitFor(() => expect(threads()).toBe(1));
+    sleeping.push(sleep());
+    await vi.waitFor(() => expect(threads()).toBe(2));
+    controller.abort();
+    await Promise.allSettled(sleeping);
+  });
+
+  test('gives threads that share jobs about the same weight', async () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    await using pool = samplePool(2, { jobsPerWorker: 2 });
+    const sleep = (weight: number): Promise<number> =>
+      pool.run({ kind: 'sleep', ms: 3_600_000 }, { signal, weight });
+    // Both light ones fill the second thread, so that what follows has to go to the first.
+    const sleeping = [sleep(10), sleep(1), sleep(1)];
+    const last = pool.run({ kind: 'echo', value: 7 });
+    await expect(last).resolves.toBe(7);
+    controller.abort();
+    await Promise.allSettled(sleeping);
   });
 
   test('runs no more jobs at once than it has threads, unless told', async () => {

@@ -28,13 +28,15 @@ const addThread = <Req, Res>(state: PoolState<Req, Res>): PoolThread<Req, Res> =
   return thread;
 };
 
-/** The least busy thread that may take one more job; a new one before any is shared. */
+/** The least busy thread that may take one more job; a new one before any is crowded. */
 const freeThread = <Req, Res>(state: PoolState<Req, Res>): PoolThread<Req, Res> | undefined => {
+  const { size, crowd = 1, jobsPerWorker = 1 } = state.options;
   const usable = [...state.threads].filter((thread) => !thread.ending());
-  const [first] = usable.sort((a, b) => a.load() - b.load());
-  if (first !== undefined && first.load() === 0) return first;
-  if (usable.length < state.options.size) return addThread(state);
-  return first !== undefined && first.load() < (state.options.jobsPerWorker ?? 1) ? first : undefined;
+  const [first] = usable
+    .filter((thread) => thread.load() < jobsPerWorker)
+    .sort((a, b) => a.weight() - b.weight() || a.load() - b.load());
+  if (first !== undefined && first.load() < crowd) return first;
+  return usable.length < size ? addThread(state) : first;
 };
 
 const dispatch = <Req, Res>(state: PoolState<Req, Res>): void => {

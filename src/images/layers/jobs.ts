@@ -23,7 +23,7 @@ export type LayerJobResult = StoredTar | readonly Change[] | number | undefined;
 export interface LayerJobs extends AsyncDisposable {
   unpack(
     request: UnpackRequest,
-    options: { signal?: AbortSignal | undefined; port?: MessagePort | undefined },
+    options: Pick<RunOptions, 'signal' | 'weight'> & { ports: readonly MessagePort[] },
   ): Promise<StoredTar>;
   makeForm(request: FormRequest): Promise<void>;
   changes(request: ChangesRequest, signal?: AbortSignal): Promise<readonly Change[]>;
@@ -45,8 +45,8 @@ export const createLayerJobs = (): LayerJobs => {
     return (await (job.kind === 'usage' ? short : long).run(job, options)) as T;
   };
   return {
-    unpack: (request, { signal, port }) =>
-      run({ kind: 'unpack', ...request }, { signal, transfer: port === undefined ? [] : [port] }),
+    unpack: (request, { signal, ports, weight }) =>
+      run({ kind: 'unpack', ...request }, { signal, weight, transfer: ports }),
     makeForm: (request) => run({ kind: 'form', ...request }),
     changes: (request, signal) => run({ kind: 'changes', ...request }, { signal }),
     commit: (request, signal) => run({ kind: 'commit', ...request }, { signal }),

@@ -52,8 +52,8 @@ export interface UnpackOptions {
   readonly lease?: LayerLease | undefined;
   /** Layers below, bottom first; lets a layer that depends on them be made ready at once. */
   readonly below?: readonly DiffId[] | undefined;
-  /** Other layers are unpacked at the same time, so that this one had better keep to one thread. */
-  readonly among?: boolean | undefined;
+  /** Other layers are unpacked at the same time: this one keeps to one thread; threads share the layers by `bytes`. */
+  readonly among?: { readonly bytes: number } | undefined;
   /** The digest the tar must have; another one is a `corrupt` error and leaves nothing. */
   readonly expected?: DiffId | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -185,6 +185,8 @@ export interface LayerStore extends AsyncDisposable {
    * free path on the same file system, its files are moved there instead, and the caller deletes them.
    */
   remove(diffId: DiffId, into?: string): Promise<void>;
+  /** What to do when the disk is full while a layer is unpacked: it resolves with whether there is room now. */
+  whenFull(makeRoom: () => Promise<boolean>): void;
   /**
    * Whether the forms of a layer are what its tar gives; `whole` too where that cannot be said: forms that are made for
    * one stack, and directories.

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { staged, type Core } from './adopt.ts';
 import { formName } from './backend.ts';
+import { serveRoom } from './room-port.ts';
 import { serveGrowth, serveStream, type SourcePort } from './source-port.ts';
 import type { WorkerSource } from './source-bytes.ts';
 import type { StoredTar } from './unpack-job.ts';
@@ -24,6 +25,8 @@ export const unpackInto = async (
   { staging, options }: { readonly staging: string; readonly options: UnpackOptions },
 ): Promise<StoredTar> => {
   const { served, port } = servedSource(source);
+  using room = serveRoom(() => core.makeRoom.run());
+  const ports = [...(port === undefined ? [] : [port.port]), room.request.port];
   const { among, expected, signal } = options;
   const { backend } = core;
   const form = { backend, tarPath: join(staging, 'layer.tar'), target: join(staging, formName(backend)) };
@@ -34,9 +37,10 @@ export const unpackInto = async (
         compression: source.compression,
         expected,
         form,
-        among,
+        among: among !== undefined,
+        room: room.request,
       },
-      { signal, port: port?.port },
+      { signal, ports, weight: among?.bytes },
     );
   } catch (error) {
     throw port?.failure === undefined ? error : port.failure.reason;

@@ -31,7 +31,7 @@ const unpackOnce = (
 ): Promise<LayerInfo> =>
   context.layers.unpack(source, {
     below: layer.below,
-    among: layer.among,
+    among: layer.among === true ? { bytes: layer.descriptor.size } : undefined,
     expected: layer.diffId,
     lease: fetch.lease,
     signal: fetch.signal,
