@@ -115,6 +115,7 @@ const image: Group = {
       'Display detailed information on one or more images',
       () => import('./verbs/image-inspect.ts'),
     ),
+    diff: verb('Compare two images: configuration, layers and files', () => import('./verbs/image-diff.ts')),
     ls: images,
     list: hidden(images),
     rm: rmi,

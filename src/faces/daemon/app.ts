@@ -11,6 +11,7 @@ import { distributionRoutes } from './routes/distribution.ts';
 import { eventRoutes } from './routes/events.ts';
 import { execRoutes } from './routes/execs.ts';
 import { imageCopyRoutes } from './routes/image-copy.ts';
+import { imageDiffRoutes } from './routes/image-diff.ts';
 import { imageRoutes } from './routes/images.ts';
 import { imageTransferRoutes } from './routes/image-transfer.ts';
 import { ladeRoutes } from './routes/lade.ts';
@@ -58,6 +59,7 @@ export const createDaemonApp = (parts: DaemonParts): Hono => {
     archiveRoutes,
     execRoutes,
     imageTransferRoutes,
+    imageDiffRoutes,
     imageRoutes,
     imageCopyRoutes,
     distributionRoutes,

@@ -1,6 +1,11 @@
 import { defineErrors } from '#errors';
 
 export const daemonErrors = defineErrors('daemon', {
+  parameterMissing: {
+    kind: 'invalid-argument',
+    message: (p: { name: string }) => `the parameter ${p.name} is missing`,
+    hint: 'see docs/docker-api.md for what the call takes',
+  },
   manifestsOfPlatform: {
     kind: 'invalid-argument',
     message: () => 'conflicting options: manifests and platform options cannot both be set',

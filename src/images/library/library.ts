@@ -2,6 +2,7 @@ import { createKeyedLock, type CollectOptions } from '#store';
 import { createImage, tagImage } from './create-image.ts';
 import type { Context } from './context.ts';
 import { createDownloads } from './downloads.ts';
+import { diffImages } from './image-diff.ts';
 import { importImage } from './import.ts';
 import { imageHistory, inspectImage } from './inspect.ts';
 import { listImages } from './list.ts';
@@ -79,6 +80,7 @@ export const createLibrary = (dependencies: LibraryDependencies): Library => {
     inspect: (name, options) => inspectImage(context, name, options),
     history: (name, options) => imageHistory(context, name, options),
     save: async (names, options) => saveImages(context, names, options),
+    diff: (request) => diffImages(context, request),
     load: (stream, emit = nothing, options) => loadImages(context, stream, emit, options),
     import: (request) => importImage(context, request),
     createImage: (request) => createImage(context, request),

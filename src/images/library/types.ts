@@ -5,6 +5,7 @@ import type { LayerStore } from '#layers';
 import type { Digest, DiffId, ImageConfig, ImageId } from '#oci';
 import type { Collected, Content, Holder, Holds, ImageRecord, ImageStore, Lease, LeaseOptions } from '#store';
 
+import type { DiffRequest, ImageDiff } from './diff-types.ts';
 import type {
   HistoryItem,
   ImageInspect,
@@ -329,6 +330,8 @@ export interface Library {
   list(options?: ListOptions): readonly ImageSummary[];
   inspect(name: string, options?: InspectOptions): ImageInspect;
   history(name: string, options?: ResolveOptions): readonly HistoryItem[];
+  /** In what two images differ: configuration, layers, files. */
+  diff(request: DiffRequest): Promise<ImageDiff>;
   /** A tar that is a Docker archive and an OCI layout. Errors of names come at once, those of content by the stream. */
   save(names: readonly string[], options?: SaveOptions): Promise<Readable>;
   /**

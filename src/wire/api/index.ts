@@ -29,6 +29,8 @@ export {
 export type {
   AuthAnswer,
   BuildCacheAnswer,
+  DiffLine,
+  DiffTotals,
   DiskUsageAnswer,
   ErrorAnswer,
   EventAnswer,

@@ -1,5 +1,6 @@
 import type { ContainerSummary, VolumeInspect } from '#engine';
-import type { ImageInspect, ImageSummary, Removal } from '#library';
+import type { StackDifference } from '#layers';
+import type { ImageDiff, ImageInspect, ImageSummary, Removal } from '#library';
 import type { CheckReport, DiskUsage, SpaceAccount } from '#system';
 
 /** GET /version. */
@@ -165,6 +166,19 @@ export interface AuthAnswer {
   readonly Status: string;
   readonly IdentityToken: string;
 }
+
+/** How much was found by GET /lade/v1/images/diff; bytes of files. */
+export interface DiffTotals {
+  readonly added: { readonly count: number; readonly bytes: number };
+  readonly removed: { readonly count: number; readonly bytes: number };
+  readonly changed: { readonly count: number; readonly bytesBefore: number; readonly bytesAfter: number };
+}
+
+/** A line of GET /lade/v1/images/diff: the images first, the totals last. */
+export type DiffLine =
+  | ({ readonly kind: 'images' } & Omit<ImageDiff, 'files'>)
+  | { readonly kind: 'files'; readonly files: readonly StackDifference[] }
+  | { readonly kind: 'totals'; readonly totals: DiffTotals };
 
 /** The body of every error. `code` and `hint` are Lade's own additions. */
 export interface ErrorAnswer {

@@ -1,5 +1,6 @@
 import { flagTable, formatRows, visible } from '#console';
 import { defineCommand } from '../command.ts';
+import { IMAGE_DIFF_FLAGS, showImageDiff } from '../image-diff.ts';
 import { containerPath } from '../paths.ts';
 
 interface Change {
@@ -9,14 +10,21 @@ interface Change {
 
 const LETTERS = ['C', 'A', 'D'] as const;
 
+const flags = flagTable({
+  ...IMAGE_DIFF_FLAGS,
+  format: { kind: 'string', help: "Format output: a Go template, or 'json' for two images", hidden: true },
+});
+
+/** Of a container, as docker does it; of two images, as `image diff`. */
 export const command = defineCommand({
   name: 'diff',
-  operands: '[OPTIONS] CONTAINER',
-  summary: "Inspect changes to files or directories on a container's filesystem",
+  operands: '[OPTIONS] CONTAINER | IMAGE IMAGE',
+  summary: "Inspect changes to files or directories on a container's filesystem, or compare two images",
   aliases: ['container diff', 'diff'],
-  flags: flagTable({ format: { kind: 'string', help: 'Format output with a Go template', hidden: true } }),
-  args: [1, 1],
-  async run(cli, { flags, args: [container = ''] }) {
+  flags,
+  args: [1, 2],
+  async run(cli, { flags, args: [container = '', image] }) {
+    if (image !== undefined) return await showImageDiff(cli, { ...flags, before: container, after: image });
     const client = await cli.client();
     const path = containerPath(container, '/changes');
     const changes = (await client.json<readonly Change[] | null>({ method: 'GET', path })) ?? [];
