@@ -83,6 +83,8 @@ const below = ({ manifest }: RemoteManifest, depth: number): readonly Wish[] =>
 
 const CANNOT_SAY: ReadonlySet<string> = new Set(['not-found', 'failed-precondition', 'unsupported']);
 
+const LEFT_OUT: ReadonlySet<string> = new Set(['not-found', 'invalid-argument', 'unsupported']);
+
 /** What refers to a manifest; nothing where the registry cannot say. */
 const referrersOf = async (
   { descriptor }: RemoteManifest,
@@ -93,7 +95,23 @@ const referrersOf = async (
     if (CANNOT_SAY.has(toLadeError(error).kind)) return [];
     throw error;
   });
-  return entries.map((entry) => ({ entry, depth: depth + 1, referrer: true, subject: descriptor.digest }));
+  return entries.map((entry) => ({ entry, depth, referrer: true, subject: descriptor.digest }));
+};
+
+/** A referrer; undefined when its list names something that is gone, unreadable, or about something else. */
+const referrerNode = async (
+  context: Context,
+  wish: Wish,
+  fetch: RemoteFetch,
+): Promise<TreeNode | undefined> => {
+  try {
+    const node = await nodeOf(context, wish, fetch);
+    if (node.manifest.subject?.digest === wish.subject) return node;
+  } catch (error) {
+    if (!LEFT_OUT.has(toLadeError(error).kind)) throw error;
+  }
+  fetch.emit({ kind: 'status', message: `Left out: ${wish.entry.digest}, listed as about ${wish.subject}` });
+  return undefined;
 };
 
 const inParallel = async <T, R>(items: readonly T[], map: (item: T) => Promise<R>): Promise<readonly R[]> => {
@@ -126,9 +144,13 @@ export const fetchTree = async (
       throw libraryErrors.indexTooLarge({ name, limit: MAX_MANIFESTS, bytes: MAX_MANIFEST_BYTES });
     }
     if (wishes.some(({ depth }) => depth > MAX_DEPTH)) throw libraryErrors.indexTooDeep({ name });
-    const found = await inParallel(wishes, (wish) => nodeOf(context, wish, fetch));
-    nodes.push(...found);
-    asked = found.map((node, index) => ({ node, depth: wishes[index]?.depth ?? MAX_DEPTH }));
+    const found = await inParallel(wishes, async (wish) => {
+      const get = wish.referrer ? referrerNode : nodeOf;
+      return { node: await get(context, wish, fetch), depth: wish.depth };
+    });
+    const there = found.flatMap(({ node, depth }) => (node === undefined ? [] : [{ node, depth }]));
+    nodes.push(...there.map(({ node }) => node));
+    asked = there;
   }
   return { top, nodes };
 };

@@ -324,6 +324,20 @@ describe('artifacts', () => {
   });
 });
 
+test('referrers that are gone, no manifests, or about something else are left out', async () => {
+  const { index } = await putIndex();
+  const { artifact } = kit();
+  const good = await artifact({ artifactType: 'application/x-s', content: 'g', subject: index });
+  const stray = await artifact({ artifactType: 'application/x-s', content: 'b' });
+  const gone = { ...good.descriptor, digest: `sha256:${'3'.repeat(64)}` as Descriptor['digest'] };
+  const odd = { ...stray.descriptor, mediaType: 'application/vnd.oci.artifact.manifest.v1+json' };
+  registry.referrers = new Map([[index.digest, [gone, odd, stray.descriptor, good.descriptor]]]);
+  await opened.library.pull({ reference: reference(), allPlatforms: true }, opened.emit);
+  const kinds = opened.store.images.target(index.digest)?.members.filter(({ kind }) => kind === 'artifact');
+  expect(kinds?.map(({ manifest }) => manifest.digest)).toEqual([good.descriptor.digest]);
+  expect(JSON.stringify(opened.progress).match(/Left out/g)).toHaveLength(2);
+});
+
 describe('forms', () => {
   test.each([
     ['oci', 'gzip'],
@@ -346,6 +360,33 @@ describe('forms', () => {
     await index([{ ...on(made.descriptor, host), data }], { tags: ['1'] });
     registry.manifests.delete(`app:${made.descriptor.digest}`);
     expect((await opened.library.pull({ reference: reference() })).id).toBe(made.id);
+  });
+
+  test('so is that of configurations and layers', async () => {
+    const made = await kit().image({ platform: host, layers: [{ small: 'x' }] });
+    const bytes = made.bytes.toString();
+    const withData = bytes.replaceAll(
+      /"digest":"(sha256:[0-9a-f]+)","size":\d+/g,
+      (whole, digest: string) => {
+        const data = registry.blobs.get(digest)?.toString('base64') ?? '';
+        registry.blobs.delete(digest);
+        return `${whole},"data":"${data}"`;
+      },
+    );
+    await kit().putManifest(Buffer.from(withData), MEDIA_TYPES.ociManifest, ['1']);
+    expect((await opened.library.pull({ reference: reference() })).record.unpacked).toBe(true);
+    expect(registry.requests).toEqual([]);
+  });
+
+  test('layers of Linux that lie elsewhere are fetched and unpacked', async () => {
+    await using elsewhere = await startFakeRegistry();
+    const mediaType = 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip';
+    const first = await kit().image({ platform: host, withoutLayers: true });
+    const [{ descriptor, bytes } = { descriptor: first.descriptor, bytes: Buffer.of() }] = first.layers;
+    elsewhere.blobs.set(descriptor.digest, bytes);
+    const urls = [`http://${elsewhere.host}/${descriptor.digest}`];
+    await kit().image({ platform: host, withoutLayers: true, layer: { mediaType, urls }, tags: ['1'] });
+    expect((await opened.library.pull({ reference: reference() })).record.unpacked).toBe(true);
   });
 
   test('content in a descriptor that is not what it says is refused', async () => {

@@ -44,6 +44,8 @@ const layerTypes: Readonly<Record<string, LayerCompression>> = {
   [MEDIA_TYPES.dockerLayer]: 'none',
   [MEDIA_TYPES.dockerLayerGzip]: 'gzip',
   [MEDIA_TYPES.dockerForeignLayer]: 'gzip',
+  'application/vnd.docker.image.rootfs.diff.tar.zstd': 'zstd',
+  'application/vnd.docker.image.rootfs.foreign.diff.tar': 'none',
   'application/vnd.oci.image.layer.nondistributable.v1.tar': 'none',
   'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip': 'gzip',
   'application/vnd.oci.image.layer.nondistributable.v1.tar+zstd': 'zstd',
@@ -51,13 +53,15 @@ const layerTypes: Readonly<Record<string, LayerCompression>> = {
 
 /** Whether a media type says that it is a layer of a root file system, also one that cannot be read here. */
 export const isLayerType = (mediaType: string): boolean =>
-  layerTypes[mediaType] !== undefined ||
+  layerCompression(mediaType) !== undefined ||
   mediaType.startsWith('application/vnd.oci.image.layer.') ||
   mediaType.startsWith('application/vnd.docker.image.rootfs.');
 
 /** How a layer of this media type is compressed; undefined when it is no layer of a root file system. */
-export const layerCompression = (mediaType: string): LayerCompression | undefined => layerTypes[mediaType];
+export const layerCompression = (mediaType: string): LayerCompression | undefined =>
+  Object.hasOwn(layerTypes, mediaType) ? layerTypes[mediaType] : undefined;
 
 /** Layers that may have to be fetched from the URLs of their descriptor, and need not be pushed. */
 export const isForeignLayer = (mediaType: string): boolean =>
-  mediaType === MEDIA_TYPES.dockerForeignLayer || mediaType.includes('.nondistributable.');
+  mediaType.startsWith('application/vnd.docker.image.rootfs.foreign.') ||
+  mediaType.includes('.nondistributable.');
