@@ -125,8 +125,10 @@ export const spoolContext = async ({ stream, root, signal }: SpoolRequest): Prom
     await writeItem(spool, item);
   }
   for (const [name, timeNs] of Array.from(spool.directoryTimes).toReversed()) {
+    // A later entry of the archive may have taken its place.
+    if (spool.kinds.get(name) !== 'directory') continue;
     const seconds = Number(timeNs) / NS_PER_SECOND;
-    await utimes(fsPath(`${root}/${name}`), seconds, seconds);
+    await lutimes(fsPath(`${root}/${name}`), seconds, seconds);
   }
   return { digests: spool.digests };
 };

@@ -97,12 +97,20 @@ const make = async (path: string | Buffer, item: TarItem, options: ExtractOption
   }
 };
 
+const O_PATH = 0o10000000;
+
+/** chmod(2) that follows no link, not even one that somebody in the container puts there meanwhile. */
+const changeMode = async (path: string | Buffer, mode: number): Promise<void> => {
+  await using file = await open(path, O_PATH | constants.O_NOFOLLOW);
+  await chmod(`/proc/self/fd/${file.fd}`, mode);
+};
+
 /** Owner, then mode (a change of owner clears set-user-ID), attributes, time. */
 const dress = async (path: string | Buffer, entry: TarEntry, options: ExtractOptions): Promise<void> => {
   if (entry.kind === 'hardlink') return;
   const { uid, gid } = options.owner ?? entry;
   await lchown(path, uid, gid);
-  if (entry.kind !== 'symlink') await chmod(path, entry.mode & 0o7777);
+  if (entry.kind !== 'symlink') await changeMode(path, entry.mode & 0o7777);
   if (typeof path !== 'string') return;
   for (const [name, value] of entry.xattrs) {
     if (name === 'security.capability' || name.startsWith('user.')) lsetXattr(path, name, value);
@@ -129,7 +137,9 @@ const extractOne = async (
   }
   return async () => {
     using again = openDirectory(options.root, parentPath);
-    await dress(fsPath(again.entry(name)), entry, options);
+    const made = fsPath(again.entry(name));
+    // A later entry of the archive may have taken its place.
+    if ((await present(made))?.isDirectory() === true) await dress(made, entry, options);
   };
 };
 

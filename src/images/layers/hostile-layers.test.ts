@@ -3,11 +3,28 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { lgetXattr } from '#sys';
-import { type TarSource } from '#tar';
-import { unpackEntries } from './testing.ts';
+import { isLadeError } from '#errors';
+import { createTarParser, encodeTarHeader, type TarEntry, type TarSource } from '#tar';
+import { Readable } from 'node:stream';
+import { escapingArchives, makeOutside } from '../../base/tar/testing.ts';
+import { openEntryBudget } from './entry-budget.ts';
+import { layerErrors } from './errors.ts';
+import { listLayers, unpackEntries } from './testing.ts';
 import { sharedStore } from './testing/shared-store.ts';
 import { formsHere } from './testing/forms.ts';
-import { dir, file, root } from './testing/sources.ts';
+import { dir, file, link, root } from './testing/sources.ts';
+
+/** An entry with 60 KB of attributes. */
+const heavyEntry = (): TarEntry => {
+  const found: TarEntry[] = [];
+  const xattrs = new Map([['user.x', Buffer.alloc(60_000)]]);
+  createTarParser({ onEntry: (entry) => found.push(entry) }).feed(
+    encodeTarHeader({ path: 'f', kind: 'file', xattrs }),
+  );
+  const [entry] = found;
+  if (entry === undefined) throw new Error('no entry');
+  return entry;
+};
 
 describe.each(formsHere())('%s: hostile layers', (backend) => {
   const shared = sharedStore(backend);
@@ -76,5 +93,51 @@ describe.each(formsHere())('%s: hostile layers', (backend) => {
     expect(existsSync(join(view.path, 'e'))).toBe(false);
     expect(lgetXattr(join(view.path, 'd'), 'user.fine')?.toString()).toBe('y');
     expect(lgetXattr(join(view.path, 'd'), 'user.overlay.opaque')).toBeUndefined();
+  });
+
+  describe('archives that try to reach what is outside', () => {
+    test.each(Object.keys(escapingArchives('/')))('%s', async (name) => {
+      using outside = makeOutside();
+      const bytes = escapingArchives(outside.path)[name] ?? Buffer.alloc(0);
+      // Above a layer that has links to the outside already, too.
+      const links = [
+        root,
+        link('l', outside.path),
+        link('d', outside.path),
+        link('f', `${outside.path}/secret`),
+      ];
+      for (const below of [[], [await unpackEntries(shared.store, links)]]) {
+        try {
+          const source = { kind: 'stream', stream: Readable.from([bytes]), compression: 'none' } as const;
+          const { diffId } = await shared.store.unpack(source, { below });
+          await listLayers(shared.store, [...below, diffId]);
+        } catch (error) {
+          expect(isLadeError(error, 'corrupt'), String(error)).toBe(true);
+        }
+        expect(outside.touched()).toBe('');
+      }
+    });
+  });
+
+  test('a layer of many attributes is refused before it takes the memory', () => {
+    using budget = openEntryBudget();
+    const entry = heavyEntry();
+    const take = (): void => {
+      for (let i = 0; i < 1_000_000; i++) budget.take(entry);
+    };
+    expect(take).toThrow(expect.objectContaining({ code: layerErrors.tooManyEntries.code }));
+    budget[Symbol.dispose]();
+    expect(() => budget.take(entry)).not.toThrow();
+  });
+
+  test('layers of many files at a time are told to wait', () => {
+    const entry = heavyEntry();
+    using one = openEntryBudget();
+    using two = openEntryBudget();
+    for (let i = 0; i < 17_000; i++) one.take(entry);
+    const take = (): void => {
+      for (let i = 0; i < 17_000; i++) two.take(entry);
+    };
+    expect(take).toThrow(expect.objectContaining({ code: layerErrors.tooMuchAtOnce.code }));
   });
 });
