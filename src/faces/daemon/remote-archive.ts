@@ -18,13 +18,16 @@ const parseSource = (source: string, base?: string): URL => {
   throw daemonErrors.sourceUnreadable({ source, reason: 'only http and https addresses can be imported' });
 };
 
+/** What is cut off complains, and nobody listens any more. */
+const letGo = (body: Readable): void => void body.on('error', () => undefined).destroy();
+
 const follow = async (client: HttpClient, source: string, signal: AbortSignal): Promise<HttpResponse> => {
   let url = parseSource(source);
   for (let steps = 0; steps <= MOST_REDIRECTS; steps += 1) {
     const response = await client.request({ url, signal });
     const location = response.headers['location'];
     if (response.status < 300 || response.status >= 400 || typeof location !== 'string') return response;
-    response.body.destroy();
+    letGo(response.body);
     url = parseSource(location, url.href);
   }
   throw daemonErrors.sourceUnreadable({ source, reason: `more than ${MOST_REDIRECTS} redirects` });
@@ -67,6 +70,7 @@ export const openRemoteArchive = async (
   const client = createHttpClient({ timeouts: TIMEOUTS });
   try {
     const response = await follow(client, source, signal);
+    response.body.once('error', () => undefined);
     const size = sizeOf(source, response);
     const told = (current: number): void => onBytes(current, size);
     const body = Readable.from(bounded(source, response.body, told), { objectMode: false });

@@ -76,3 +76,6 @@ export const foreignUnpacked = async (
  */
 export const archiveBytes = async (chunks: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> =>
   await unpackedBytes(await foreignUnpacked(chunks));
+
+/** Ends a stream that nobody reads any more; some complain of that, which nobody is to hear. */
+export const letGo = (stream: Readable): void => void stream.on('error', () => undefined).destroy();

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { hostPlatform, parsePlatform, type ImageConfig } from '#oci';
 import type { LayerInfo } from '#layers';
 import type { Lease } from '#store';
-import { foreignUnpacked } from './archive-input.ts';
+import { foreignUnpacked, letGo } from './archive-input.ts';
 import { applyChanges } from './changes.ts';
 import { announce, type Context } from './context.ts';
 import { recordImage, tagTarget } from './create-image.ts';
@@ -45,7 +45,7 @@ export const importImage = async (context: Context, request: ImportRequest): Pro
     for (const tag of view.tags) announce(context, 'tag', view.id, tag);
     return view;
   } catch (error) {
-    request.stream.destroy();
+    letGo(request.stream);
     await context.collect().catch(() => undefined);
     throw error;
   }

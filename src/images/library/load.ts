@@ -17,6 +17,7 @@ import {
   type ListedImage,
   type SinceImage,
 } from './archive-images.ts';
+import { letGo } from './archive-input.ts';
 import { layoutPath } from './archive-plan.ts';
 import { announce, type Context } from './context.ts';
 import { describedBy, storedLayers } from './create-image.ts';
@@ -199,7 +200,7 @@ export const loadImages = async (
     const load = { entries, since: described.since, repoDigests, lease, emit, signal };
     return await loadAll(context, load, { described, platforms });
   } catch (error) {
-    stream.destroy();
+    letGo(stream);
     // The caller learns what went wrong first, not what the clearing up met.
     await context.collect().catch(() => undefined);
     throw error;
