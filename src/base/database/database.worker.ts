@@ -10,21 +10,28 @@ const connection = openConnection(path, false);
 const reserve = reserveBytes === undefined ? undefined : openReserve(path, reserveBytes);
 
 /** How often the reserve is looked after. */
-const RESTORE_MS = 2000;
+const RESTORE_MS = 500;
 if (reserve !== undefined) setInterval(() => reserve.restore(), RESTORE_MS).unref();
 
-const failedForSpace = (outcome: TransactionOutcome): boolean =>
-  outcome.kind === 'failed' && isFull(outcome.failure);
+type Transaction = WriteRequest['transactions'][number];
 
-/** Applies a group; what fails for want of space is tried once more with the space of the reserve. */
-const apply = (transactions: WriteRequest['transactions']): readonly TransactionOutcome[] => {
+const removes = (transaction: Transaction | undefined): boolean =>
+  transaction?.some(({ sql }) => /^\s*DELETE\b/i.test(sql)) === true;
+
+/** Applies a group; removals that fail for want of space are tried once more with the space of the reserve. */
+const apply = (transactions: readonly Transaction[]): readonly TransactionOutcome[] => {
   const outcomes = applyGroup(connection, transactions);
-  if (!outcomes.some(failedForSpace) || reserve?.release() !== true) return outcomes;
+  const isRetried = (outcome: TransactionOutcome, index: number): boolean =>
+    outcome.kind === 'failed' && isFull(outcome.failure) && removes(transactions[index]);
+  const retried = outcomes.map(isRetried);
+  if (!retried.includes(true) || reserve?.release() !== true) return outcomes;
   const again = applyGroup(
     connection,
-    transactions.filter((_, index) => outcomes[index] !== undefined && failedForSpace(outcomes[index])),
+    transactions.filter((_, index) => retried[index]),
   ).values();
-  return outcomes.map((outcome) => (failedForSpace(outcome) ? (again.next().value ?? outcome) : outcome));
+  return outcomes.map((outcome, index) =>
+    retried[index] === true ? (again.next().value ?? outcome) : outcome,
+  );
 };
 
 parentPort?.on('message', (message: WriteRequest | 'close') => {

@@ -22,7 +22,7 @@ export interface Reserve {
 const CHUNK = 64 * 1024;
 
 /** So much more than the reserve must be free for it to be taken. */
-const PLENTY = 4;
+const PLENTY = 2;
 
 const write = (path: string, bytes: number): void => {
   const fd = openSync(path, 'w', 0o600);

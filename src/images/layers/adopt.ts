@@ -22,6 +22,8 @@ export interface Core {
   readonly busy: Set<string>;
   /** Layers being put in place, so that two equal ones do not collide. */
   readonly adopting: Map<DiffId, Promise<LayerInfo>>;
+  /** Asked when the disk is full; whether there is room now. */
+  readonly makeRoom: { run: () => Promise<boolean> };
 }
 
 const syncPath = async (path: string): Promise<void> => {

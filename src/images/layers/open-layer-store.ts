@@ -176,6 +176,7 @@ const layerStoreOf = (store: Open): LayerStore => {
     mountReadOnly: (layers) => viewOf(store, layers),
     compare: (request) => compareStacks(request, (diffId) => tarPathOf(store, diffId)),
     remove: (diffId, into) => removeLayer(store, diffId, into),
+    whenFull: (run) => void (core.makeRoom.run = run),
     verifyForms: (diffId) => verifyForms(core, diffId),
     remakeForms: (diffId) => remakeForms(core, stacks, diffId),
     replace: (diffId, source, into) => replaceLayer(core, stacks, { diffId, source, into }),
@@ -204,6 +205,7 @@ export const openLayerStore = async (
     jobs: createLayerJobs(),
     busy: new Set(),
     adopting: new Map(),
+    makeRoom: { run: async () => false },
   };
   await endOldViews(core.files);
   await sweepLeftovers(core);

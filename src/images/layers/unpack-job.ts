@@ -6,6 +6,7 @@ import { createTarParser, type TarEntry } from '#tar';
 import { openEntryBudget, type EntryBudget } from './entry-budget.ts';
 import { layerErrors } from './errors.ts';
 import { makeFormIfAlone, type FormRequest } from './form.ts';
+import { askForRoom, type RoomRequest } from './room-port.ts';
 import { passSource, type WorkerSource } from './source-bytes.ts';
 import type { Compression } from './types.ts';
 
@@ -17,6 +18,8 @@ export interface UnpackRequest {
   readonly form: FormRequest;
   /** Keeps to one thread, because other layers are unpacked at the same time. */
   readonly among?: boolean | undefined;
+  /** Asked when the disk is full. */
+  readonly room?: RoomRequest | undefined;
 }
 
 export interface StoredTar {
@@ -59,13 +62,28 @@ interface Output {
   readonly fd: number;
   readonly digest: TarDigest;
   readonly budget: EntryBudget;
+  readonly room: RoomRequest | undefined;
   size: number;
   synced: number;
 }
 
+const isFull = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ENOSPC';
+
+/** Does something again as long as the disk is full and room can be made. */
+const withRoom = <T>(room: RoomRequest | undefined, work: () => T): T => {
+  for (;;) {
+    try {
+      return work();
+    } catch (error) {
+      if (!isFull(error) || room === undefined || !askForRoom(room)) throw error;
+    }
+  }
+};
+
 const put = (output: Output, chunk: Buffer): void => {
   for (let done = 0; done < chunk.length;)
-    done += writeSync(output.fd, chunk, done, chunk.length - done, null);
+    done += withRoom(output.room, () => writeSync(output.fd, chunk, done, chunk.length - done, null));
   output.size += chunk.length;
   output.digest.written(chunk, output.size);
   if (output.size - output.synced < SYNC_STEP) return;
@@ -104,10 +122,10 @@ export const unpack = async (request: UnpackRequest, cancelled: () => boolean): 
     const here = request.among === true || algorithm !== 'sha256';
     await using digest = here ? digestHere(algorithm) : digestBeside(request.form.tarPath);
     using budget = openEntryBudget();
-    const output: Output = { fd, digest, budget, size: 0, synced: 0 };
+    const output: Output = { fd, digest, budget, room: request.room, size: 0, synced: 0 };
     const entries = await receive(output, request, cancelled);
     const finished = digest.finish(output.size);
-    const dependent = makeFormIfAlone(request.form, entries);
+    const dependent = withRoom(request.room, () => makeFormIfAlone(request.form, entries));
     const hex = await finished;
     const actual = `${algorithm}:${hex}`;
     if (request.expected !== undefined && request.expected !== actual)

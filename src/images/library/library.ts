@@ -8,6 +8,7 @@ import { imageHistory, inspectImage } from './inspect.ts';
 import { listImages } from './list.ts';
 import { loadImages } from './load.ts';
 import { createLookup } from './lookup.ts';
+import { createImageLists } from './manifest-lists.ts';
 import { pruneImages, pruneOutlook } from './prune.ts';
 import { prepareImage } from './prepare.ts';
 import { pullAllTags, pullImage } from './pull.ts';
@@ -28,6 +29,7 @@ const createContext = (dependencies: LibraryDependencies): Context => {
   const { store } = dependencies;
   const makeRoom = createRelief(() => context);
   store.space.whenFull(makeRoom);
+  dependencies.layers.whenFull(makeRoom);
   const layers = roomyLayers(dependencies.layers, makeRoom);
   const collection: CollectOptions['layers'] = {
     list: () => layers.list().map((layer) => layer.diffId),
@@ -79,8 +81,9 @@ export const createLibrary = (dependencies: LibraryDependencies): Library => {
     list: (options) => listImages(context, options),
     inspect: (name, options) => inspectImage(context, name, options),
     history: (name, options) => imageHistory(context, name, options),
-    save: async (names, options) => saveImages(context, names, options),
     diff: (request) => diffImages(context, request),
+    lists: createImageLists(context),
+    save: async (names, options) => saveImages(context, names, options),
     load: (stream, emit = nothing, options) => loadImages(context, stream, emit, options),
     import: (request) => importImage(context, request),
     createImage: (request) => createImage(context, request),
