@@ -6,12 +6,13 @@ import type { Ingest, LayerBlob, Lease } from '#store';
 import type { Context } from './context.ts';
 
 const MEMBER_BYTES = 1024 * 1024;
-const LEVEL = 4;
+/** More memory for the window makes it faster; room for a whole member saves the way to the threads and back. */
+const SETTINGS = { level: 4, memLevel: 9, chunkSize: MEMBER_BYTES };
 /** Members being compressed at once, on the threads of libuv. */
 const IN_FLIGHT = 4;
 
 const compressMember = promisify((bytes: Buffer, done: (error: Error | null, result: Buffer) => void) =>
-  gzip(bytes, { level: LEVEL }, done),
+  gzip(bytes, SETTINGS, done),
 );
 
 /** Slices of a file; a file without bytes is one empty slice. */

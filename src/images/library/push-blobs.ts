@@ -3,7 +3,7 @@ import type { Emit } from '#events';
 import { parseReference, shortId, type Descriptor, type DiffId, type Digest, type Reference } from '#oci';
 import type { ImageReference, Lease } from '#store';
 import type { Context } from './context.ts';
-import type { Limit } from './limit.ts';
+import type { Limit, LimitOptions } from './limit.ts';
 import { layerProgress, type LayerProgress } from './progress.ts';
 import type { LibraryEvent } from './types.ts';
 
@@ -73,6 +73,9 @@ const upload = async (
   });
 };
 
+/** The largest goes first, so that it is not what remains at the end. */
+const inTurn = ({ signal }: Push, { size }: Descriptor): LimitOptions => ({ weight: size, signal });
+
 /** Makes the registry have one layer. */
 export const sendLayer = (
   context: Context,
@@ -80,16 +83,19 @@ export const sendLayer = (
   diffId: DiffId,
   descriptor: Descriptor,
 ): Promise<void> =>
-  push.uploads(async () => {
-    const progress = layerProgress(push.emit, shortId(diffId));
-    if (await push.repository.hasBlob(descriptor.digest, { signal: push.signal })) {
-      progress.state('Layer already exists');
-      return;
-    }
-    const source = await mounted(push, descriptor.digest, sourcesOfLayer(context, push, diffId));
-    if (source === undefined) await upload(context, push, descriptor, progress);
-    progress.state(source === undefined ? 'Pushed' : `Mounted from ${source}`);
-  });
+  push.uploads(
+    async () => {
+      const progress = layerProgress(push.emit, shortId(diffId));
+      if (await push.repository.hasBlob(descriptor.digest, { signal: push.signal })) {
+        progress.state('Layer already exists');
+        return;
+      }
+      const source = await mounted(push, descriptor.digest, sourcesOfLayer(context, push, diffId));
+      if (source === undefined) await upload(context, push, descriptor, progress);
+      progress.state(source === undefined ? 'Pushed' : `Mounted from ${source}`);
+    },
+    inTurn(push, descriptor),
+  );
 
 /** Makes the registry have a small blob, without telling of it. */
 export const sendConfig = async (context: Context, push: Push, descriptor: Descriptor): Promise<void> => {
@@ -100,13 +106,16 @@ export const sendConfig = async (context: Context, push: Push, descriptor: Descr
 
 /** Makes the registry have a blob that is no layer of an image here. */
 export const sendBlob = (context: Context, push: Push, descriptor: Descriptor): Promise<void> =>
-  push.uploads(async () => {
-    const progress = layerProgress(push.emit, shortId(descriptor.digest));
-    if (await push.repository.hasBlob(descriptor.digest, { signal: push.signal })) {
-      progress.state('Layer already exists');
-      return;
-    }
-    const source = await mounted(push, descriptor.digest, sourcesOfTarget(context, push));
-    if (source === undefined) await upload(context, push, descriptor, progress);
-    progress.state(source === undefined ? 'Pushed' : `Mounted from ${source}`);
-  });
+  push.uploads(
+    async () => {
+      const progress = layerProgress(push.emit, shortId(descriptor.digest));
+      if (await push.repository.hasBlob(descriptor.digest, { signal: push.signal })) {
+        progress.state('Layer already exists');
+        return;
+      }
+      const source = await mounted(push, descriptor.digest, sourcesOfTarget(context, push));
+      if (source === undefined) await upload(context, push, descriptor, progress);
+      progress.state(source === undefined ? 'Pushed' : `Mounted from ${source}`);
+    },
+    inTurn(push, descriptor),
+  );
