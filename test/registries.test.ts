@@ -112,6 +112,20 @@ describe('a registry with users', () => {
     expect(Object.keys(stored())).toEqual(['other.example']);
   });
 
+  test('at a terminal, login asks for what is missing, and takes what is stored', async () => {
+    writeFileSync(file, '{}');
+    const env = { ...process.env, LADE_HOST: `unix://${machine.socket}`, DOCKER_CONFIG: config };
+    const atTerminal = (words: string, input: string) =>
+      mustRun('script', ['-qec', `${LADE} login ${words} ${guarded.address}`, '/dev/null'], { env, input });
+    const first = (await atTerminal('', 'ann\npw-ann\n')).stdout;
+    expect(first).toMatch(/Username: [^]*Password: [^]*Login Succeeded/);
+    const second = (await atTerminal('', '')).stdout;
+    expect(second).toContain('Authenticating with existing credentials... [Username: ann]');
+    expect(second).toContain('Login Succeeded');
+    expect((await atTerminal('-u bob', 'pw:bob\n')).stdout).not.toContain('Username');
+    expect(stored()[guarded.address]).toEqual({ auth: Buffer.from('bob:pw:bob').toString('base64') });
+  });
+
   test('the credentials of the longest path are used: pull, push, build and copy', async () => {
     const pair = (user: string) => ({ auth: Buffer.from(user).toString('base64') });
     writeFileSync(

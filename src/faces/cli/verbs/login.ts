@@ -33,18 +33,28 @@ const prove = async (cli: Cli, credentials: RegistryCredentials): Promise<Regist
   return token === undefined ? credentials : { ...credentials, identitytoken: token };
 };
 
-/** What is stored under the key, if the registry still takes it; a refusal is told where somebody can type. */
-const withStored = async (cli: Cli, key: string): Promise<RegistryCredentials | undefined> => {
-  const stored = await openCredentials(cli.configFolder).get(key);
-  if (stored === undefined) return undefined;
+const keep = async (cli: Cli, key: string, credentials: RegistryCredentials): Promise<void> => {
+  const saved = await openCredentials(cli.configFolder).save(key, credentials);
+  if (saved === undefined) return;
+  cli.note(`\nWARNING! Your credentials are stored unencrypted in '${saved}'.`);
+  cli.note('Configure a credential helper to remove this warning.\n');
+};
+
+/** Whether what is stored under the key is still taken; a refusal is told where somebody can type. */
+const storedIsTaken = async (cli: Cli, key: string): Promise<boolean> => {
+  const credentials = openCredentials(cli.configFolder);
+  const stored = await credentials.get(key);
+  if (stored === undefined) return false;
   const name = stored.username === undefined ? '' : ` [Username: ${stored.username}]`;
   cli.note(`Authenticating with existing credentials...${name}`);
   try {
-    return await prove(cli, { ...stored, serveraddress: serverOf(key) });
+    const proved = await prove(cli, { ...stored, serveraddress: serverOf(key) });
+    if (proved.identitytoken !== stored.identitytoken) await credentials.save(key, proved);
+    return true;
   } catch (error) {
     if (!isLadeError(error, 'unauthenticated') || !cli.stdin.isTTY) throw error;
     cli.note(`Login did not succeed, error: ${error.message}`);
-    return undefined;
+    return false;
   }
 };
 
@@ -82,14 +92,9 @@ export const command = defineCommand({
     const key = loginKey(server ?? 'docker.io');
     const password = flags['password-stdin'] ? await fromStdin(cli, flags.username) : flags.password;
     const isBare = flags.username === undefined && password === undefined;
-    const credentials =
-      (isBare ? await withStored(cli, key) : undefined) ??
-      (await asked(cli, key, { username: flags.username, password }));
-    const saved = await openCredentials(cli.configFolder).save(key, credentials);
-    if (saved !== undefined)
-      cli.note(
-        `\nWARNING! Your credentials are stored unencrypted in '${saved}'.\nConfigure a credential helper to remove this warning.\n`,
-      );
+    const isTaken = isBare && (await storedIsTaken(cli, key));
+    const wanted = { username: flags.username, password };
+    if (!isTaken) await keep(cli, key, await asked(cli, key, wanted));
     cli.out('Login Succeeded\n');
     return 0;
   },
