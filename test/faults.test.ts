@@ -21,6 +21,8 @@ let registry: RegistryService;
 
 beforeAll(async () => {
   machine = await startMachine(scratch);
+  // Images that are removed here must really be fetched again.
+  await machine.lade('config', 'set', 'undo.keep', '0');
   registry = await startRegistry(scratch.join('registry'));
   await machine.docker('import', await busyboxArchive(scratch), 'test/busybox');
 });
