@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { open, readdir, rename, rm } from 'node:fs/promises';
+import { open, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { asDiffId, digestOf, type DiffId } from '#oci';
 import type { LayerJobs } from './jobs.ts';
 import type { LayerFiles } from './layer-files.ts';
+import { removeTree } from './remove-tree.ts';
 import type { LayerRecords } from './records.ts';
 import type { StoredTar } from './unpack-job.ts';
 import type { BackendName, LayerInfo, LayerLease } from './types.ts';
@@ -53,7 +54,7 @@ const place = async (
 ): Promise<LayerInfo> => {
   const target = core.files.layer(record.diffId);
   core.busy.add(target);
-  if (existsSync(target)) await rm(target, { recursive: true, force: true });
+  if (existsSync(target)) await removeTree(target);
   await syncStaging(core, staging);
   await rename(staging, target);
   await syncPath(core.files.layers);
@@ -92,7 +93,7 @@ export const withStaging = async <T>(core: Core, use: (staging: string) => Promi
     return await use(staging);
   } finally {
     core.busy.delete(staging);
-    await rm(staging, { recursive: true, force: true });
+    await removeTree(staging);
   }
 };
 

@@ -55,9 +55,16 @@ interface Commit {
   readonly seen: Map<bigint, string>;
 }
 
-/** Labels of the host's security module mean nothing elsewhere. */
+/**
+ * Labels of the host's security module mean nothing elsewhere; what overlay obeys when it is mounted by users must not
+ * come out of a container.
+ */
+const isPortable = (name: string): boolean =>
+  name !== 'security.selinux' && !name.startsWith('user.overlay.') && !name.includes('=');
+
+/** The attributes of a file that go into a layer. */
 const portableXattrs = (path: string): ReadonlyMap<string, Buffer> =>
-  new Map([...xattrsOf(path)].filter(([name]) => name !== 'security.selinux' && !name.includes('=')));
+  new Map([...xattrsOf(path)].filter(([name]) => isPortable(name)));
 
 const headerOf = (commit: Commit, path: string, stats: BigIntStats): TarHeader => {
   const host = `${commit.request.upper}/${path}`;
@@ -106,6 +113,13 @@ const addChange = async (commit: Commit, change: UpperChange): Promise<void> => 
   if (change.opaque) await commit.sink.add({ path: `${path}/.wh..wh..opq`, kind: 'file', mode: 0o600 });
 };
 
+/** A tar has no form for sockets. What one took the place of is gone. */
+const withoutSockets = (changes: readonly UpperChange[]): UpperChange[] =>
+  changes.flatMap((change): UpperChange[] => {
+    if (change.stats?.isSocket() !== true) return [change];
+    return change.kind === 'added' ? [] : [{ ...change, kind: 'deleted', stats: undefined }];
+  });
+
 /** A deletion inside an opaque directory needs no entry of its own. */
 const withoutImplied = (changes: readonly UpperChange[]): UpperChange[] => {
   const opaque = new Set(changes.filter((change) => change.opaque).map((change) => change.path));
@@ -128,7 +142,7 @@ export const commitUpper = async (
   request: CommitRequest,
   cancelled: () => boolean,
 ): Promise<StoredTar | undefined> => {
-  const changes = withoutImplied(scanUpper(scanOf(request, cancelled)));
+  const changes = withoutImplied(withoutSockets(scanUpper(scanOf(request, cancelled))));
   const { upper, rootReference } = request;
   const withRoot = rootReference !== undefined && rootChanged(upper, rootReference);
   if (changes.length === 0 && !withRoot) return undefined;

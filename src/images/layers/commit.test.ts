@@ -4,6 +4,8 @@ import {
   constants,
   linkSync,
   mkdirSync,
+  readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -14,12 +16,14 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { type DiffId } from '#oci';
-import { lgetXattr, lsetXattr, mknod } from '#sys';
+import { errnoOf, lgetXattr, lsetXattr, mknod } from '#sys';
 import { decodeName } from '#tar';
 import { listLayers, listTree, openTestStore, unpackEntries } from './testing.ts';
 import { sharedStore } from './testing/shared-store.ts';
 import { formsHere } from './testing/forms.ts';
 import { dir, file, root, T } from './testing/sources.ts';
+
+const S_IFSOCK = 0o140000;
 
 describe.each(formsHere())('%s: what changed in a snapshot', (backend) => {
   const shared = sharedStore(backend);
@@ -202,5 +206,48 @@ describe.each(formsHere())('%s: what changed in a snapshot', (backend) => {
     expect((await listLayers(shared.store, [...layers, info!.diffId])).slice(1)).toEqual(
       listTree(path).slice(1),
     );
+  });
+
+  test('sockets are shown, and left out of a layer; what they replaced is gone', async () => {
+    const layers = [await base()];
+    const snapshot = await shared.store.createSnapshot({ id: 'c', layers, kind: 'build' });
+    const path = await snapshot.mount();
+    rmSync(join(path, 'etc/keep'));
+    for (const name of ['etc/keep', 'usr/new.sock']) mknod(join(path, name), S_IFSOCK | 0o755);
+    const lines = (await snapshot.changes()).map(({ path: at, kind }) => `${kind[0]} ${at}`);
+    expect(lines).toEqual(['m /etc', 'm /etc/keep', 'm /usr', 'a /usr/new.sock']);
+    const info = await snapshot.commit();
+    const listed = await listLayers(shared.store, [...layers, info!.diffId]);
+    const without = listTree(path).filter((line) => !line.includes(' socket '));
+    expect(listed).toEqual(without);
+  });
+
+  test('what a container does to steer the kernel stays in the container', async () => {
+    const layers = [await base()];
+    const snapshot = await shared.store.createSnapshot({ id: 'c', layers, kind: 'build' });
+    const path = await snapshot.mount();
+    // Devices 0/0 are the kernel's own; attributes are escaped by it (trusted.overlay.overlay.*), or refused.
+    expect(() => mknod(join(path, 'etc/white'), constants.S_IFCHR)).toThrow(/EPERM/);
+    for (const name of [
+      'trusted.overlay.opaque',
+      'trusted.overlay.redirect',
+      'trusted.overlay.overlay.opaque',
+      'user.overlay.opaque',
+    ])
+      try {
+        lsetXattr(join(path, 'etc'), name, Buffer.from(name.endsWith('redirect') ? '/usr' : 'y'));
+      } catch (error) {
+        expect(errnoOf(error)).toMatch(/EPERM|EOPNOTSUPP|ENOTSUP/);
+      }
+    linkSync(join(path, 'etc/hosts'), join(path, 'etc/linked'));
+    expect(readdirSync(join(path, 'etc')).sort()).toEqual(['hosts', 'keep', 'linked']);
+    await snapshot.unmount();
+    await snapshot.mount();
+    expect(readdirSync(join(path, 'etc')).sort()).toEqual(['hosts', 'keep', 'linked']);
+    const info = await snapshot.commit();
+    const tar = readFileSync(shared.store.tarPath(info!.diffId)).toString('latin1');
+    expect(tar).not.toMatch(/overlay/);
+    await using view = await shared.store.mountReadOnly([...layers, info!.diffId]);
+    expect(readdirSync(join(view.path, 'etc')).sort()).toEqual(['hosts', 'keep', 'linked']);
   });
 });

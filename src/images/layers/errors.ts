@@ -34,6 +34,11 @@ export const layerErrors = defineErrors('layers', {
       `there is no memory left for the layer at ${p.path}: other layers with very many files are being unpacked`,
     hint: 'try again when they are done',
   },
+  nestedTooDeeply: {
+    kind: 'unsupported',
+    message: () => 'what was written is nested so deeply that its paths are longer than 4,095 bytes',
+    hint: 'remove the deepest directories inside the container first',
+  },
   cannotKeep: {
     kind: 'unsupported',
     message: (p: { file: string; reason: string }) =>

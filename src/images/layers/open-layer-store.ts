@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { randomUUID } from 'node:crypto';
-import { rename, rm } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DiffId } from '#oci';
 import { infoOf, staged, type Core } from './adopt.ts';
@@ -12,6 +12,7 @@ import { createLayerFiles, STAGING_PREFIX, type LayerFiles } from './layer-files
 import { writeLayerTar } from './layer-writer.ts';
 import { openLayerRecords } from './records.ts';
 import { remakeForms, replaceLayer, verifyForms } from './repair.ts';
+import { removeTree } from './remove-tree.ts';
 import { createSnapshots, type Snapshots } from './snapshots.ts';
 import { createStacks, type Stacks } from './stacks.ts';
 import { endOldViews, sweepLeftovers } from './sweep.ts';
@@ -143,7 +144,7 @@ const removeLayer = async (store: Open, diffId: DiffId, into: string | undefined
     () => true,
     () => false,
   );
-  if (!moved || into === undefined) await rm(moved ? leaving : path, { recursive: true, force: true });
+  if (!moved || into === undefined) await removeTree(moved ? leaving : path);
 };
 
 const tarPathOf = ({ core }: Open, diffId: DiffId): string => {

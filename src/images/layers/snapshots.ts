@@ -1,5 +1,4 @@
 import { chmodSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { chainIds, hexOf, type DiffId } from '#oci';
@@ -9,6 +8,7 @@ import { COMMITTED_FORM, type CommitRequest } from './commit-job.ts';
 import { layerErrors } from './errors.ts';
 import { STAGING_PREFIX, type LayerFiles } from './layer-files.ts';
 import { mountsBelow } from './mount-table.ts';
+import { removeTree } from './remove-tree.ts';
 import { unmount } from './unmount.ts';
 import { mountOverlay } from './overlay.ts';
 import type { SnapshotRecord } from './records.ts';
@@ -156,7 +156,7 @@ const removeSnapshot = async (handle: Handle): Promise<void> => {
   // The files first: on a full disk the database needs the space that they take.
   const leaving = join(dependencies.core.files.snapshots, `${STAGING_PREFIX}${randomUUID()}`);
   if (existsSync(paths.own)) renameSync(paths.own, leaving);
-  await rm(leaving, { recursive: true, force: true });
+  await removeTree(leaving);
   await dependencies.core.records.deleteSnapshot(record.id);
 };
 

@@ -1,8 +1,9 @@
-import { readdir, rm, rmdir } from 'node:fs/promises';
+import { readdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hexOf } from '#oci';
 import type { LayerFiles } from './layer-files.ts';
 import { mountsBelow } from './mount-table.ts';
+import { removeTree } from './remove-tree.ts';
 import { unmount } from './unmount.ts';
 import type { LayerRecords } from './records.ts';
 import { VIEW_PREFIX } from './views.ts';
@@ -21,7 +22,7 @@ const removeUnknown = async (
 ): Promise<void> => {
   for (const name of await readdir(folder)) {
     const path = join(folder, name);
-    if (!known.has(name) && !busy.has(path)) await rm(path, { recursive: true, force: true });
+    if (!known.has(name) && !busy.has(path)) await removeTree(path);
   }
 };
 

@@ -2,6 +2,7 @@ import { lstatSync, readdirSync, type BigIntStats } from 'node:fs';
 import { errnoOf, lgetXattr } from '#sys';
 import { compareNames, decodeName, fsPath } from '#tar';
 import { xattrsOf } from './below.ts';
+import { layerErrors } from './errors.ts';
 import type { Change } from './types.ts';
 
 /** One difference between an upper directory and the layers below it. */
@@ -24,8 +25,19 @@ export interface UpperScan {
   readonly cancelled: () => boolean;
 }
 
-const statOf = (path: string): BigIntStats | undefined =>
-  lstatSync(fsPath(path), { bigint: true, throwIfNoEntry: false });
+/** The kernel takes paths of 4,095 bytes; a program that goes step by step can nest deeper. */
+const refuseDeep = (error: unknown): never => {
+  if (errnoOf(error) === 'ENAMETOOLONG') throw layerErrors.nestedTooDeeply({}, error);
+  throw error;
+};
+
+const statOf = (path: string): BigIntStats | undefined => {
+  try {
+    return lstatSync(fsPath(path), { bigint: true, throwIfNoEntry: false });
+  } catch (error) {
+    return refuseDeep(error);
+  }
+};
 
 /** A directory that vanished meanwhile has none: a container may be running. */
 const namesIn = (path: string): string[] => {
@@ -33,7 +45,7 @@ const namesIn = (path: string): string[] => {
     return readdirSync(fsPath(path), { encoding: 'buffer' }).map(decodeName).sort(compareNames);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
+    return refuseDeep(error);
   }
 };
 
@@ -102,7 +114,6 @@ const scanDirectory = (scan: UpperScan, pair: Pair): UpperChange[] => {
 
 const scanEntry = (scan: UpperScan, pair: Pair): UpperChange[] => {
   const { path, stats, lowerStats } = pair;
-  if (stats.isSocket()) return [];
   if (isWhiteout(stats))
     return lowerStats === undefined ? [] : [{ path, kind: 'deleted', stats: undefined, opaque: false }];
   if (stats.isDirectory()) return scanDirectory(scan, pair);
