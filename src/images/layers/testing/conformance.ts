@@ -5,6 +5,7 @@ import type { DiffId } from '#oci';
 import { openTestStore, tarBytes, type TestStore } from '../testing.ts';
 import type { BackendName } from '../types.ts';
 import { CASES, type CaseLayer } from './cases.ts';
+import { packOwnSystem } from './gnu-tar.ts';
 import { unpackByUmoci, withoutOwnTimes, type Reference } from './reference.ts';
 import { listTree } from './tree-listing.ts';
 
@@ -53,6 +54,20 @@ export const describeConformance = (backend: BackendName, ran: Ran): void => {
   afterAll(() => opened[Symbol.asyncDispose]());
 
   describe('the same as umoci unpack', () => {
+    test('files of this machine, packed by GNU tar', async () => {
+      const tars = [packOwnSystem()];
+      const reference = referenceOf('own system', tars);
+      if (reference.kind === 'refused') throw new Error(reference.reason);
+      for (const lines of await listBoth(opened, tars)) {
+        const [ours, wanted] = withoutOwnTimes(lines.slice(1), {
+          ...reference,
+          lines: reference.lines.slice(1),
+        });
+        expect(ours).toEqual(wanted);
+        expect(ours.length).toBeGreaterThan(100);
+      }
+    });
+
     test.each(Object.keys(CASES))('%s', async (name) => {
       const tars = await tarsOf(CASES[name] ?? []);
       const reference = referenceOf(name, tars);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { listTree } from './tree-listing.ts';
@@ -21,4 +21,19 @@ export const packByGnuTar = (options: readonly string[], fill: (path: string) =>
   } finally {
     rmSync(path, { recursive: true });
   }
+};
+
+/** Files of this machine's own system, packed with their attributes: capabilities, links, set-user-id bits, many names. */
+export const packOwnSystem = (): Buffer => {
+  const wanted = [
+    'usr/bin/ping',
+    'usr/bin/passwd',
+    'etc/alternatives',
+    'etc/ssl',
+    'usr/share/perl5',
+    'usr/share/zoneinfo',
+  ];
+  const present = wanted.filter((path) => existsSync(`/${path}`));
+  const options = ['--xattrs', '--xattrs-include=*', '--format=pax', '--numeric-owner'];
+  return execFileSync('tar', [...options, '-C', '/', '-cf', '-', ...present], { maxBuffer: 1 << 28 });
 };
