@@ -79,6 +79,14 @@ describe.each(['sha256', 'sha512'] as const)('an index of %s, pulled whole', (al
     expect(opened.library.list({ all: true, filters: { dangling: ['true'] } })).toEqual([]);
     expect((await opened.library.prune()).removed).toEqual([]);
     expect(opened.library.resolve(foreign.id).id).toBe(foreign.id);
+    for (const member of [own, foreign]) {
+      expect(opened.library.resolve(`${registry.host}/app@${member.descriptor.digest}`).id).toBe(member.id);
+    }
+    for (const name of [
+      `${registry.host}/ap@${own.descriptor.digest}`,
+      `${registry.host}/app@${attestation.digest}`,
+    ])
+      expect(() => opened.library.resolve(name)).toThrow('No such image');
   });
 
   test('goes whole with its last name', async () => {

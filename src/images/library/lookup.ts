@@ -5,10 +5,12 @@ import {
   parseImageIdOrReference,
   parsePlatform,
   parseReference,
+  repositoryName,
   selectPlatform,
   type ImageConfig,
   type ImageId,
   type ImageName,
+  type Reference,
 } from '#oci';
 import type { ImageRecord, ImageReference, ImageStore } from '#store';
 import { createConfigCache } from './config-cache.ts';
@@ -56,6 +58,25 @@ const byPrefix = (images: Images, prefix: string, name: string): ImageRecord | u
   return id === undefined ? undefined : images.get(id);
 };
 
+/** The image whose manifest has this digest, in an index that some name of the same repository means. */
+const memberNamed = (images: Images, named: Reference): ImageRecord | undefined => {
+  const { digest } = named;
+  if (digest === undefined) return undefined;
+  const repository = repositoryName(named);
+  const targets = images
+    .references()
+    .filter(
+      ({ reference }) => /^[:@]/.test(reference.slice(repository.length)) && reference.startsWith(repository),
+    )
+    .flatMap(({ target }) => (target === undefined ? [] : [target.digest]));
+  const [id] = [...new Set(targets)].flatMap((target) =>
+    (images.target(target)?.members ?? [])
+      .filter((member) => member.manifest.digest === digest)
+      .map((member) => member.image),
+  );
+  return id === undefined ? undefined : images.get(id);
+};
+
 const findRecord = (images: Images, named: ImageName, name: string): Omit<Found, 'named'> => {
   if (named.kind === 'id') {
     const record = images.get(named.id);
@@ -67,7 +88,7 @@ const findRecord = (images: Images, named: ImageName, name: string): Omit<Found,
   const record =
     reference === undefined
       ? idPrefix === undefined
-        ? undefined
+        ? memberNamed(images, named.reference)
         : byPrefix(images, idPrefix, name)
       : images.get(reference.image);
   if (record === undefined) throw libraryErrors.imageNotFound({ name: familiarString(named.reference) });
