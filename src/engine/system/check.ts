@@ -1,4 +1,4 @@
-import { isLadeError, toLadeError } from '#errors';
+import { toLadeError } from '#errors';
 import { algorithmOf, hexOf, shortId, type DiffId, type Digest } from '#oci';
 import { hashFile } from '#work';
 import { findLeftovers } from './leftovers.ts';
@@ -19,6 +19,9 @@ interface File {
   readonly stillThere: () => boolean;
 }
 
+/** What reading says of a bad disk, or of something else in the place of a file; a lack of memory is none of these. */
+const UNREADABLE = /^(EIO|EUCLEAN|EBADMSG|EISDIR|ENOTDIR)\b/;
+
 /** What is wrong with one file; content that was deleted meanwhile is no fault. */
 const examineFile = async (
   { digest, path, stillThere }: File,
@@ -28,8 +31,11 @@ const examineFile = async (
     const hex = await hashFile(path(), { algorithm: algorithmOf(digest), signal });
     return hex === hexOf(digest) || !stillThere() ? undefined : 'damaged';
   } catch (error) {
-    if (!isLadeError(toLadeError(error), 'not-found')) throw error;
-    return stillThere() ? 'missing' : undefined;
+    const failure = toLadeError(error);
+    const missing = failure.kind === 'not-found';
+    if (!missing && !UNREADABLE.test(failure.message)) throw error;
+    if (!stillThere()) return undefined;
+    return missing ? 'missing' : 'damaged';
   }
 };
 

@@ -56,10 +56,17 @@ const place = async (
   core.busy.add(target);
   if (existsSync(target)) await removeTree(target);
   await syncStaging(core, staging);
-  await rename(staging, target);
-  await syncPath(core.files.layers);
-  await core.records.addLayer(record);
-  core.busy.delete(target);
+  try {
+    await rename(staging, target);
+    await syncPath(core.files.layers);
+    await core.records.addLayer(record);
+  } catch (error) {
+    // Without a record it is no layer; where it was staged, it is cleared away.
+    await rename(target, staging).catch(() => undefined);
+    throw error;
+  } finally {
+    core.busy.delete(target);
+  }
   return { diffId: record.diffId, size: record.size };
 };
 

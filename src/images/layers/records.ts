@@ -67,20 +67,33 @@ export const openLayerRecords = (database: Database): LayerRecords => {
     snapshots,
     async addLayer(record) {
       const { diffId, size, dependent } = record;
-      const sql = 'INSERT INTO layers (diff_id, size, form, created_ms) VALUES (?, ?, ?, ?)';
+      const sql = `INSERT INTO layers (diff_id, size, form, created_ms) VALUES (?, ?, ?, ?)
+                   ON CONFLICT (diff_id) DO UPDATE SET size = excluded.size, form = excluded.form`;
       const params = [diffId, size, dependent ? 'dependent' : 'alone', Date.now()];
       await database.write([{ sql, params }]);
       layers.set(diffId, record);
     },
     async deleteLayer(diffId) {
+      const record = layers.get(diffId);
       layers.delete(diffId);
-      await database.write([{ sql: 'DELETE FROM layers WHERE diff_id = ?', params: [diffId] }]);
+      try {
+        await database.write([{ sql: 'DELETE FROM layers WHERE diff_id = ?', params: [diffId] }]);
+      } catch (error) {
+        // The database did not change: the layer is still there.
+        if (record !== undefined) layers.set(diffId, record);
+        throw error;
+      }
     },
     async addSnapshot(record) {
       const { id, kind } = record;
       snapshots.set(id, record);
       const sql = 'INSERT INTO snapshots (id, kind, layers, created_ms) VALUES (?, ?, ?, ?)';
-      await database.write([{ sql, params: [id, kind, record.layers.join(' '), Date.now()] }]);
+      try {
+        await database.write([{ sql, params: [id, kind, record.layers.join(' '), Date.now()] }]);
+      } catch (error) {
+        snapshots.delete(id);
+        throw error;
+      }
     },
     async deleteSnapshot(id) {
       snapshots.delete(id);

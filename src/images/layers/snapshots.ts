@@ -202,6 +202,9 @@ export const createSnapshots = (dependencies: SnapshotDependencies): Snapshots =
         makeDirectories(paths, stacks.lowers(layers));
         await records.addSnapshot(record);
         if (request.ephemeral === true) ephemeral.add(id);
+      } catch (error) {
+        rmSync(paths.own, { recursive: true, force: true });
+        throw error;
       } finally {
         core.busy.delete(paths.own);
       }

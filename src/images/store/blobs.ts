@@ -70,8 +70,8 @@ const publish = async (
       await unlink(path);
       return;
     }
-    await moveDurably(path, target);
     try {
+      await moveDurably(path, target);
       await database.write([insertBlob(info), protection]);
     } catch (error) {
       await unlink(target).catch(() => undefined);
