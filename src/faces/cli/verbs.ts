@@ -167,6 +167,25 @@ const builder: Group = {
   verbs: { build, prune: verb('Remove build cache', () => import('./verbs/builder-prune.ts')) },
 };
 
+const manifestRm = verb('Delete one or more manifest lists', () => import('./verbs/manifest-rm.ts'));
+const manifestLs = verb('List manifest lists', () => import('./verbs/manifest-ls.ts'));
+const manifest: Group = {
+  summary: 'Put indexes together from images here and in registries',
+  verbs: {
+    annotate: verb(
+      'Change the platform of a manifest in a list',
+      () => import('./verbs/manifest-annotate.ts'),
+    ),
+    create: verb('Create a manifest list', () => import('./verbs/manifest-create.ts')),
+    inspect: verb('Display a manifest or a manifest list', () => import('./verbs/manifest-inspect.ts')),
+    ls: manifestLs,
+    list: hidden(manifestLs),
+    push: verb('Push a manifest list with its images', () => import('./verbs/manifest-push.ts')),
+    rm: manifestRm,
+    remove: hidden(manifestRm),
+  },
+};
+
 const system: Group = {
   summary: 'Manage Lade',
   verbs: {
@@ -207,6 +226,7 @@ export const VERBS: Readonly<Record<string, Verb | Group>> = {
   inspect,
   login: verb('Authenticate to a registry', () => import('./verbs/login.ts')),
   logout: verb('Log out from a registry', () => import('./verbs/logout.ts')),
+  manifest,
   network,
   ps,
   registry: {

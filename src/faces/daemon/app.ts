@@ -15,6 +15,7 @@ import { imageDiffRoutes } from './routes/image-diff.ts';
 import { imageRoutes } from './routes/images.ts';
 import { imageTransferRoutes } from './routes/image-transfer.ts';
 import { ladeRoutes } from './routes/lade.ts';
+import { manifestRoutes } from './routes/manifests.ts';
 import { networkRoutes } from './routes/networks.ts';
 import { swarmRoutes } from './routes/swarm.ts';
 import { systemRoutes } from './routes/system.ts';
@@ -60,6 +61,7 @@ export const createDaemonApp = (parts: DaemonParts): Hono => {
     execRoutes,
     imageTransferRoutes,
     imageDiffRoutes,
+    manifestRoutes,
     imageRoutes,
     imageCopyRoutes,
     distributionRoutes,

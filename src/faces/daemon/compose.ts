@@ -49,11 +49,17 @@ const MIGRATIONS = [
 
 const registryClients =
   ({ registryHosts, log }: ComposeOptions) =>
-  (auth?: Credentials | CredentialLookup): RegistryClient =>
+  (
+    auth?: Credentials | CredentialLookup,
+    { insecure }: { readonly insecure?: boolean | undefined } = {},
+  ): RegistryClient =>
     createRegistryClient({
       credentials: async (host, repository) =>
         typeof auth === 'function' ? auth(`${host}/${repository}`) : auth,
-      hosts: async (domain) => (await registryHosts?.settings(domain)) ?? {},
+      hosts: async (domain) => ({
+        ...(await registryHosts?.settings(domain)),
+        ...(insecure === true ? { insecure } : {}),
+      }),
       notice: (message) => log.warn({ registry: true }, message),
       userAgent: `lade/${LADE_VERSION}`,
     });

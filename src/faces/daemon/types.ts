@@ -39,7 +39,10 @@ export interface DaemonParts extends AsyncDisposable {
   /** Brings over the images of a Docker installation. */
   readonly adoptDocker: (request: AdoptRequest, emit: Emit<LibraryEvent>) => Promise<AdoptionReport>;
   /** A client of registries for one call, which disposes it. */
-  readonly registryClient: (auth?: Credentials | CredentialLookup) => RegistryClient;
+  readonly registryClient: (
+    auth?: Credentials | CredentialLookup,
+    options?: { readonly insecure?: boolean | undefined },
+  ) => RegistryClient;
   /** How registries are reached, as configured now. */
   readonly registryHosts: () => HostsConfiguration | undefined;
 }

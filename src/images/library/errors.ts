@@ -127,6 +127,38 @@ export const libraryErrors = defineErrors('library', {
     message: (p: { name: string; value: string }) => `invalid filter '${p.name}=[${p.value}]'`,
     hint: 'see `lade images --help` for the values it takes',
   },
+  listNotFound: {
+    kind: 'not-found',
+    message: (p: { name: string }) => `No such manifest list: ${p.name}`,
+    hint: 'make it first: `lade manifest create LIST IMAGE…`; `lade manifest ls` shows what is there',
+  },
+  listExists: {
+    kind: 'already-exists',
+    message: () => 'refusing to amend an existing manifest list with no --amend flag',
+    hint: (p: { name: string }) => `add --amend, or remove it first: \`lade manifest rm ${p.name}\``,
+  },
+  listInList: {
+    kind: 'invalid-argument',
+    message: (p: { name: string }) => `${p.name} is a manifest list`,
+    hint: 'name the image of each platform, by its digest: `lade manifest inspect` shows them',
+  },
+  manifestNotFound: {
+    kind: 'not-found',
+    message: (p: { name: string }) => `no such manifest: ${p.name}`,
+    hint: 'name an image that is here (`lade images`) or in its registry',
+  },
+  manifestNotInList: {
+    kind: 'not-found',
+    message: (p: { manifest: string; name: string }) =>
+      `manifest for image ${p.manifest} does not exist in ${p.name}`,
+    hint: 'name it as `lade manifest inspect -v LIST` does, or add it by `lade manifest create --amend`',
+  },
+  manifestWithoutPlatform: {
+    kind: 'failed-precondition',
+    message: (p: { name: string }) =>
+      `manifest ${p.name} must have an OS and Architecture to be pushed to a registry`,
+    hint: 'give them by `lade manifest annotate --os … --arch …`',
+  },
   malformedPattern: {
     kind: 'invalid-argument',
     message: () => 'syntax error in pattern',

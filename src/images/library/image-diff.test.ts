@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { StackDifference } from '#layers';
 import type { ContainerConfig, ImageConfig } from '#oci';
 import { diffConfigs } from './config-diff.ts';
 import { makeScratch, openLibrary, rootfsTar, type Opened, type Scratch } from './testing.ts';
@@ -83,7 +84,8 @@ describe('two images', () => {
       config: [],
       layers: { common: 1, removed: [], added: [{ diffId: layer.diffId, size: layer.size }] },
     });
-    const files = (await Array.fromAsync(diff.files)).flat();
+    const files: StackDifference[] = [];
+    for await (const batch of diff.files) files.push(...batch);
     expect(files.map(({ path, before, after }) => [path, before?.size, after?.size])).toEqual([
       ['/kept', 1, undefined],
       ['/text', 3, 5],

@@ -2,6 +2,7 @@ export { createLibrary } from './library.ts';
 export { applyChanges } from './changes.ts';
 export { libraryErrors } from './errors.ts';
 export type { ConfigDifference, DiffRequest, ImageDiff } from './diff-types.ts';
+export type { ImageLists, InspectedList, SeenManifest } from './list-types.ts';
 export type {
   PruneOutlook,
   UndoEntry,

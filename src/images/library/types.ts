@@ -6,6 +6,7 @@ import type { Digest, DiffId, ImageConfig, ImageId } from '#oci';
 import type { Collected, Content, Holder, Holds, ImageRecord, ImageStore, Lease, LeaseOptions } from '#store';
 
 import type { DiffRequest, ImageDiff } from './diff-types.ts';
+import type { ImageLists } from './list-types.ts';
 import type {
   HistoryItem,
   ImageInspect,
@@ -332,6 +333,8 @@ export interface Library {
   history(name: string, options?: ResolveOptions): readonly HistoryItem[];
   /** In what two images differ: configuration, layers, files. */
   diff(request: DiffRequest): Promise<ImageDiff>;
+  /** Indexes put together from images here and in registries. */
+  readonly lists: ImageLists;
   /** A tar that is a Docker archive and an OCI layout. Errors of names come at once, those of content by the stream. */
   save(names: readonly string[], options?: SaveOptions): Promise<Readable>;
   /**

@@ -8,6 +8,7 @@ import { createHolds } from './holds.ts';
 import { createImageRecords } from './images.ts';
 import { createKeyedLock } from './keyed-lock.ts';
 import { createLeases } from './leases.ts';
+import { createManifestLists } from './manifest-lists.ts';
 import { readOwnership, readRefetchable } from './ownership.ts';
 import { quarantineBlob, quarantinePlace, recordFaults, strayBlobs } from './quarantine.ts';
 import { openTrash } from './trash.ts';
@@ -40,6 +41,7 @@ export const openImageStore = async (root: Root): Promise<ImageStore> => {
     leases: createLeases(dependencies),
     holds: createHolds(root.database),
     deletions: createDeletions(root.database),
+    lists: createManifestLists(root.database),
     space: {
       ownership: () => readOwnership(root.database, (lease) => dependencies.live.has(lease)),
       leftovers: () => leftovers(dependencies),

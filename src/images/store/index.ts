@@ -5,6 +5,7 @@ export { storeMigrations } from './migrations.ts';
 export { storeErrors } from './errors.ts';
 export { allocatedBytes } from './allocated-bytes.ts';
 export { UNDO } from './deletions.ts';
+export type { ListEntry, ManifestList, ManifestLists } from './manifest-lists.ts';
 export type {
   CollectOptions,
   Collected,

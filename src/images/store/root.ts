@@ -7,6 +7,7 @@ import { moveDurably, syncDirectory, writeDurably } from './durable.ts';
 import { storeErrors } from './errors.ts';
 import { storeMigrations } from './migrations.ts';
 import { changeMigrations } from './change-migrations.ts';
+import { listMigrations } from './manifest-lists.ts';
 import { spaceMigrations } from './space-migrations.ts';
 import type { Root, RootOptions } from './types.ts';
 
@@ -55,6 +56,7 @@ const allMigrations = (others: readonly Migration[]): readonly Migration[] => [
   ...storeMigrations,
   ...spaceMigrations,
   ...changeMigrations,
+  ...listMigrations,
   ...others.filter((migration) => !storeMigrations.includes(migration)),
 ];
 

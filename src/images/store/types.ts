@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Database, Migration } from '#database';
+import type { ManifestLists } from './manifest-lists.ts';
 import type { Digest, DiffId, ImageId, Platform } from '#oci';
 import type { CollectOptions, Collected, Content, Deletion, Deletions, Space } from './space-types.ts';
 
@@ -346,6 +347,7 @@ export interface ImageStore {
   readonly leases: Leases;
   readonly holds: Holds;
   readonly deletions: Deletions;
+  readonly lists: ManifestLists;
   readonly space: Space;
   /** Deletes blobs and layers that no record, hold or lease refers to. */
   readonly collect: (options?: CollectOptions) => Promise<Collected>;

@@ -167,6 +167,19 @@ export interface AuthAnswer {
   readonly IdentityToken: string;
 }
 
+/** A manifest with its bytes, base64. */
+export interface SeenManifestAnswer {
+  readonly reference: string;
+  /** An OCI descriptor. */
+  readonly descriptor: Readonly<Record<string, unknown>>;
+  readonly raw: string;
+}
+
+/** GET /lade/v1/manifests/inspect. */
+export interface InspectedListAnswer extends SeenManifestAnswer {
+  readonly parts: readonly SeenManifestAnswer[];
+}
+
 /** How much was found by GET /lade/v1/images/diff; bytes of files. */
 export interface DiffTotals {
   readonly added: { readonly count: number; readonly bytes: number };

@@ -232,6 +232,25 @@ export const bodySchemas = {
   ladeSetting: z.strictObject({ value: z.string() }),
   /** POST /lade/v1/images/copy. */
   ladeImageCopy: z.strictObject({ source: z.string(), target: z.string(), platform: text, referrers: flag }),
+  /** POST /lade/v1/manifests/create. */
+  ladeListCreate: z.strictObject({
+    list: z.string(),
+    manifests: z.array(z.string()).check(z.minLength(1)),
+    amend: flag,
+    insecure: flag,
+  }),
+  /** POST /lade/v1/manifests/annotate. */
+  ladeListAnnotate: z.strictObject({
+    list: z.string(),
+    manifest: z.string(),
+    os: text,
+    architecture: text,
+    variant: text,
+    osVersion: text,
+    osFeatures: z.optional(z.array(z.string())),
+  }),
+  /** POST /lade/v1/manifests/push. */
+  ladeListPush: z.strictObject({ list: z.string(), purge: flag, insecure: flag }),
   /** POST /lade/v1/system/adopt: images of a Docker installation, by address or by data folder. */
   ladeAdopt: z.strictObject({ host: text, dataRoot: text, moveNames: flag }),
   /** POST /lade/v1/build: the context lies on the daemon's machine and is read in place. */
