@@ -1,6 +1,7 @@
 import type { RemoteRepository } from '#distribution';
 import type { Emit } from '#events';
 import {
+  asImageId,
   canonicalString,
   familiarString,
   formatPlatform,
@@ -189,6 +190,13 @@ const withRepository = async <T>(
   }
 };
 
+/** As dockerd says it: of an image that is there already, no layer is told of. */
+const onlyNews =
+  (emit: Emit<LibraryEvent>): Emit<LibraryEvent> =>
+  (event) => {
+    if (event.kind !== 'layer' || event.status !== 'Already exists') emit(event);
+  };
+
 const pullOne = async (
   context: Context,
   { reference, request }: Pull,
@@ -196,7 +204,8 @@ const pullOne = async (
 ): Promise<ImageRecord> => {
   const chosen = await fetchImage(context, top, { ...fetch, platform: request.platform });
   if (chosen.kind === 'artifact') return pullArtifact(context, chosen, { top, reference, fetch });
-  await fetchLayers(context, chosen, fetch);
+  const isStored = context.store.images.get(asImageId(chosen.manifest.config.digest)) !== undefined;
+  await fetchLayers(context, chosen, isStored ? { ...fetch, emit: onlyNews(fetch.emit) } : fetch);
   return recordImage(context, chosen, { top, reference });
 };
 
