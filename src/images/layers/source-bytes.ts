@@ -3,13 +3,13 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { createInflater, decompress, packingOf } from '#tar';
 import { layerErrors } from './errors.ts';
-import { ask } from './source-port.ts';
+import { ask, filledPart } from './source-port.ts';
 import type { Compression } from './types.ts';
 
 /** What a worker can read: a file, one that grows, or a stream served over a port. */
 export type WorkerSource =
   | { readonly kind: 'file'; readonly path: string; readonly growth?: MessagePort | undefined }
-  | { readonly kind: 'port'; readonly port: MessagePort };
+  | { readonly kind: 'port'; readonly port: MessagePort; readonly slots?: SharedArrayBuffer | undefined };
 
 /** Read and unpacked at a time. */
 const CHUNK = 256 * 1024;
@@ -45,10 +45,18 @@ async function* fileChunks(path: string, growth?: MessagePort): AsyncGenerator<B
   }
 }
 
-async function* portChunks(port: MessagePort): AsyncGenerator<Buffer, void, undefined> {
+async function* portChunks({
+  port,
+  slots,
+}: Extract<WorkerSource, { kind: 'port' }>): AsyncGenerator<Buffer, void, undefined> {
   for (let position = 0; ;) {
     const answer = await ask(port, position);
     if (answer.kind === 'failed') throw layerErrors.sourceFailed({ reason: answer.message });
+    if (answer.kind === 'filled' && slots !== undefined) {
+      position += answer.length;
+      yield filledPart(slots, answer.half, answer.length);
+      continue;
+    }
     if (answer.kind !== 'chunk') return;
     position += answer.bytes.byteLength;
     yield Buffer.from(answer.bytes.buffer, answer.bytes.byteOffset, answer.bytes.byteLength);
@@ -127,7 +135,7 @@ export const passSource = async (
   compression: Compression,
   take: Passage['take'],
 ): Promise<void> => {
-  const raw = source.kind === 'file' ? fileChunks(source.path, source.growth) : portChunks(source.port);
+  const raw = source.kind === 'file' ? fileChunks(source.path, source.growth) : portChunks(source);
   const passage: Passage = { take, pause: createPause() };
   try {
     const head = await headOf(raw);

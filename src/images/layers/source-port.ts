@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { layerErrors } from './errors.ts';
 import type { GrowingFile } from './types.ts';
@@ -11,6 +10,8 @@ interface Question {
 type Answer =
   | { readonly kind: 'available'; readonly bytes: number }
   | { readonly kind: 'chunk'; readonly bytes: Uint8Array<ArrayBuffer> }
+  /** So many bytes are in one of the two halves of the shared memory. */
+  | { readonly kind: 'filled'; readonly half: number; readonly length: number }
   | { readonly kind: 'end' }
   | { readonly kind: 'failed'; readonly message: string };
 
@@ -50,11 +51,61 @@ export const serveGrowth = (growing: GrowingFile): SourcePort =>
   });
 
 /** Lets a worker take a stream chunk by chunk; each is copied once and then moved. */
-export const serveStream = (stream: Readable): SourcePort => {
-  const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
+export const serveStream = (stream: AsyncIterable<Uint8Array>): SourcePort => {
+  const chunks = stream[Symbol.asyncIterator]();
   return serve(async () => {
     const next = await chunks.next();
     return next.done === true ? { kind: 'end' } : { kind: 'chunk', bytes: new Uint8Array(next.value) };
+  });
+};
+
+/** Bytes of each of two halves; a busy machine takes its time to wake the other thread for each. */
+const HALF = 2 * 1024 * 1024;
+
+export const createSlots = (): SharedArrayBuffer => new SharedArrayBuffer(2 * HALF);
+
+/** What the asking side sees of an answer until it asks again. */
+export const filledPart = (slots: SharedArrayBuffer, half: number, length: number): Buffer =>
+  Buffer.from(slots, half * HALF, length);
+
+/** Copies chunks into a half until it is full or there are no more. */
+const createFill = (stream: AsyncIterable<Uint8Array>, slots: SharedArrayBuffer) => {
+  const chunks = stream[Symbol.asyncIterator]();
+  /** What did not fit into the half before; undefined at the end. */
+  let rest: Uint8Array | undefined = new Uint8Array(0);
+  const more = async (): Promise<Uint8Array | undefined> => {
+    const next = await chunks.next();
+    return next.done === true ? undefined : next.value;
+  };
+  return async (half: number): Promise<number> => {
+    const target = new Uint8Array(slots, half * HALF, HALF);
+    let filled = 0;
+    while (filled < HALF && rest !== undefined) {
+      const piece = rest.subarray(0, HALF - filled);
+      target.set(piece, filled);
+      filled += piece.length;
+      rest = piece.length < rest.length ? rest.subarray(piece.length) : await more();
+    }
+    return filled;
+  };
+};
+
+/**
+ * Lets a worker take a stream through shared memory, so that nothing is allocated for it: one half is filled while the
+ * worker uses the other, which it does until it asks again.
+ */
+export const serveShared = (stream: AsyncIterable<Uint8Array>, slots: SharedArrayBuffer): SourcePort => {
+  const fill = createFill(stream, slots);
+  let half = 0;
+  let filling: Promise<number> | undefined;
+  return serve(async () => {
+    const length = await (filling ?? fill(half));
+    if (length === 0) return { kind: 'end' };
+    const answer: Answer = { kind: 'filled', half, length };
+    half = 1 - half;
+    filling = fill(half);
+    filling.catch(() => undefined);
+    return answer;
   });
 };
 

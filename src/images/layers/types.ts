@@ -41,7 +41,12 @@ export type LayerSource =
       readonly compression: Compression;
       readonly growing?: GrowingFile | undefined;
     }
-  | { readonly kind: 'stream'; readonly stream: Readable; readonly compression: Compression };
+  | {
+      readonly kind: 'stream';
+      /** A chunk is used until the next is asked for, no longer. */
+      readonly stream: AsyncIterable<Uint8Array>;
+      readonly compression: Compression;
+    };
 
 /** Keeps a new layer from garbage collection; a lease of the image store is one. */
 export interface LayerLease {

@@ -57,7 +57,7 @@ const promisedDigest = (path: string): Digest | undefined => {
   return isDigest(text) ? text : undefined;
 };
 
-const readDocument = async (path: string, rest: AsyncIterable<Buffer>, room: number) => {
+const readDocument = async (path: string, rest: AsyncIterable<Uint8Array>, room: number) => {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of rest) {
@@ -67,7 +67,7 @@ const readDocument = async (path: string, rest: AsyncIterable<Buffer>, room: num
         reason: `${path} is neither a layer nor of a document's size`,
       });
     }
-    chunks.push(chunk);
+    chunks.push(Buffer.from(chunk));
   }
   return { kind: 'document', bytes: Buffer.concat(chunks) } as const;
 };
@@ -153,7 +153,7 @@ class Reading {
       promised: Digest | undefined;
       tar: boolean;
       size: number;
-      chunks: AsyncIterable<Buffer>;
+      chunks: AsyncIterable<Uint8Array>;
     },
     known: { readonly diffId: DiffId } | undefined,
   ): Promise<void> {

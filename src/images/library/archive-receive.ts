@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { Readable } from 'node:stream';
 import type { GrowingFile } from '#layers';
 import { asDiffId, type Digest, type DiffId } from '#oci';
 import type { Ingest, Lease } from '#store';
@@ -22,7 +21,7 @@ export interface ReceivedFile {
   /** The layer that it is known to be. */
   readonly diffId: DiffId | undefined;
   readonly size: number;
-  readonly chunks: AsyncIterable<Buffer>;
+  readonly chunks: AsyncIterable<Uint8Array>;
 }
 
 /** On its way into the store. */
@@ -37,11 +36,11 @@ const atOnce = (entry: ArchiveEntry): Received => ({
   entry: Promise.resolve(entry),
 });
 
-/** A stream of the chunks, which tells when they end and remembers what reading them failed with. */
-const watched = (chunks: AsyncIterable<Buffer>, onBytes: (current: number) => void) => {
+/** The chunks; tells when they end and remembers what reading them failed with. */
+const watched = (chunks: AsyncIterable<Uint8Array>, onBytes: (current: number) => void) => {
   const failures: unknown[] = [];
   const end = Promise.withResolvers<void>();
-  async function* pass(): AsyncGenerator<Buffer, void, undefined> {
+  async function* pass(): AsyncGenerator<Uint8Array, void, undefined> {
     let current = 0;
     try {
       for await (const chunk of chunks) {
@@ -56,7 +55,7 @@ const watched = (chunks: AsyncIterable<Buffer>, onBytes: (current: number) => vo
       end.resolve();
     }
   }
-  return { stream: Readable.from(pass(), { objectMode: false }), failures, end: end.promise };
+  return { stream: pass(), failures, end: end.promise };
 };
 
 /** Stores an uncompressed layer; one that is here already is not even read. */
