@@ -66,7 +66,9 @@ export const beginRemoval = (context: Context, { cause, purge }: RemovalOptions)
       collections.push(collected);
       return collected;
     }
-    return { blobs: [], layers: store.images.unneeded([...seen.layers]), freed: async () => 0 };
+    const mounted = new Set(context.layers.snapshots().flatMap((snapshot) => snapshot.layers));
+    const layers = store.images.unneeded([...seen.layers]).filter((diffId) => !mounted.has(diffId));
+    return { blobs: [], layers, freed: async () => 0 };
   };
   return {
     deletion,

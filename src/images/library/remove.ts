@@ -163,6 +163,15 @@ const freeLayers = async (context: Context, record: ImageRecord): Promise<readon
     .toReversed();
 };
 
+/** Whether a target that has other names than these needs the image. */
+const keptByTarget = (context: Context, id: ImageId, leaving: readonly Leaving[] = []): boolean => {
+  const { images } = context.store;
+  const going = new Set(leaving.map(({ reference }) => reference.reference));
+  return images
+    .targetsOf(id)
+    .some((target) => images.referencesTo(target).some(({ reference }) => !going.has(reference)));
+};
+
 interface NamedImage {
   readonly record: ImageRecord;
   readonly reference: ImageReference;
@@ -187,12 +196,12 @@ const removeByName = async (
   const how = { force, prune, quiet: true };
   const leaving = leavingWith(context, reference, shown);
   const last =
-    images.references(record.id).length === leaving.length && images.targetsOf(record.id).length === 0;
+    images.references(record.id).length === leaving.length && !keptByTarget(context, record.id, leaving);
   // The last name goes in one transaction with its image, so that a crash leaves no image without a name.
   if (last && conflictOf(context, record.id, { force, names: false }) === undefined)
     return deleteRecord(context, record, { ...how, leaving });
   const removals = await untagAll(context, leaving);
-  if (images.references(record.id).length > 0 || images.isMember(record.id)) return removals;
+  if (images.references(record.id).length > 0 || keptByTarget(context, record.id)) return removals;
   return [...removals, ...(await deleteRecord(context, record, how))];
 };
 
