@@ -80,6 +80,6 @@ export const imageRow = (image: ImageSummaryAnswer, name: ImageName, truncate: b
   SharedSize: bytesOr(image.SharedSize, image.SharedSize === -1),
   Size: humanSize(image.Size, 3),
   Tag: name.tag,
-  UniqueSize: bytesOr(image.Size - image.SharedSize, image.SharedSize === -1),
+  UniqueSize: bytesOr(image.UniqueSize ?? image.Size - image.SharedSize, image.SharedSize === -1),
   VirtualSize: humanSize(image.VirtualSize ?? image.Size),
 });

@@ -43,7 +43,8 @@ const OF_CONTAINERS = {
 /** GET /images/{name}/json. */
 export const imageInspectView = (image: ImageInspect, speaks: Speaks): ImageInspectAnswer => {
   const legacy = speaks('1.50') ? ALWAYS : { ...OF_CONTAINERS, ...ALWAYS };
-  const { Id, RepoTags, RepoDigests, Parent, Comment, Created, Config, ...rest } = image;
+  const { Id, RepoTags, RepoDigests, Parent, Comment, Created, Config, ...more } = image;
+  const { DockerVersion, Author, ...rest } = more;
   return {
     Id,
     RepoTags,
@@ -52,8 +53,10 @@ export const imageInspectView = (image: ImageInspect, speaks: Speaks): ImageInsp
     Comment,
     ...(Created === undefined ? {} : { Created }),
     ...(speaks('1.45') ? {} : { Container: '', ContainerConfig: legacy }),
-    ...rest,
+    DockerVersion,
+    Author,
     Config: { ...legacy, ...Config },
+    ...rest,
     ...(speaks('1.44') ? {} : { VirtualSize: image.Size }),
   };
 };

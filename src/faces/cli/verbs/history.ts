@@ -61,6 +61,7 @@ export const command = defineCommand({
     const history = await client.json<readonly HistoryAnswer[]>({
       method: 'GET',
       path: imagePath(image, '/history'),
+      query: { platform: flags.platform },
     });
     const rows = history.map((item) => toRow(item, { human: flags.human, truncate: !flags['no-trunc'] }));
     const named = flags.format ?? 'table';

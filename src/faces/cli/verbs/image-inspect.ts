@@ -11,5 +11,9 @@ export const command = defineCommand({
     platform: { kind: 'string', help: 'Inspect a specific platform of the multi-platform image' },
   }),
   args: [1, NO_LIMIT],
-  run: (cli, { flags, args }) => inspectObjects(cli, args, { kinds: [IMAGE_KIND], format: flags.format }),
+  run: (cli, { flags, args }) =>
+    inspectObjects(cli, args, {
+      kinds: [{ ...IMAGE_KIND, query: { platform: flags.platform } }],
+      format: flags.format,
+    }),
 });
