@@ -18,6 +18,8 @@ export interface Gate extends AsyncDisposable {
   readonly downloads: readonly Download[];
   /** Counts from nothing again. */
   forget(): void;
+  /** From now on every blob has another first byte. */
+  lie(): void;
   /** Bytes of uploads that came, cut ones included. */
   uploaded(): number;
   /** Cuts the next upload that is larger than this after so many bytes. */
@@ -37,6 +39,7 @@ export const startGate = async (upstream: string): Promise<Gate> => {
   const downloads: Download[] = [];
   let uploaded = 0;
   let cutAfter: number | undefined;
+  let lies = false;
   let limit: { readonly digest: string; readonly bytes: number } | undefined;
   let arrived = Promise.withResolvers<void>();
   let opened = Promise.withResolvers<void>();
@@ -55,6 +58,7 @@ export const startGate = async (upstream: string): Promise<Gate> => {
         await Promise.race([opened.promise, closed]);
       }
       if (response.destroyed) return;
+      if (lies && download?.bytes === 0 && download.start === 0) chunk[0] = (chunk[0] ?? 0) ^ 1;
       if (!response.write(chunk)) await Promise.race([once(response, 'drain'), closed]);
       if (download !== undefined) download.bytes += chunk.length;
     }
@@ -89,6 +93,7 @@ export const startGate = async (upstream: string): Promise<Gate> => {
   return {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     downloads,
+    lie: () => void (lies = true),
     uploaded: () => uploaded,
     cutUpload: (bytes) => void (cutAfter = bytes),
     forget: () => void downloads.splice(0),
