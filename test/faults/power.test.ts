@@ -68,7 +68,11 @@ const startFindings = async (
     call: (call) => callDaemon(machine.socket, call),
     must: (call) => mustCall(machine.socket, call),
   };
-  return await retryFindings(after, recording.attempt);
+  try {
+    return await retryFindings(after, recording.attempt);
+  } catch (error) {
+    return [{ kind: 'flaw', text: `${String(error)}\n${machine.daemon.stderr()}` }];
+  }
 };
 
 const problem = await straceProblem();

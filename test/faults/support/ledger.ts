@@ -15,6 +15,8 @@ export interface Tally {
 export interface Ledger {
   /** Counts a point; each finding is remembered with the place that shows how to meet it again. */
   point(place: string, findings: readonly Finding[]): void;
+  /** Remembers findings that belong to several points. */
+  note(place: string, findings: readonly Finding[]): void;
   /** Counts a cut that was replayed. */
   replay(place: string, findings: readonly Finding[]): void;
   /** Writes the count to the file named by LADE_FAULTS_RESULT; returns all findings as text. */
@@ -32,6 +34,7 @@ export const openLedger = (operation: string, fault: string): Ledger => {
     texts.push(...findings.map(({ kind, text }) => `${operation}, ${place}: ${kind}: ${text}`));
   };
   return {
+    note,
     point(place, findings) {
       points += 1;
       note(place, findings);

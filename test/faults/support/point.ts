@@ -4,7 +4,7 @@ import type { Answer } from './api.ts';
 import type { Attempt } from './operations.ts';
 import type { Site } from './site.ts';
 import { attach, injectionArgs, type Injection } from './strace.ts';
-import { invariants, outcome, type Finding } from './verify.ts';
+import { idOf, invariants, outcome, savedFindings, type Finding } from './verify.ts';
 
 export interface PointResult {
   /** Whether the fault came before the answer; a point that missed counts for nothing. */
@@ -74,8 +74,60 @@ export const injectedPoint = async (
   return { met: killing ? ended : answer?.ok !== true, findings: [...died, ...findings] };
 };
 
-/** Runs an attempt that meets a fault of its own making. */
-export const plainPoint = async (site: Site, attempt: Attempt): Promise<PointResult> => {
+/** What all of them make, and what may wait for a second try of any of them. */
+const together = (attempts: readonly Attempt[]): Attempt => ({
+  run: () => Promise.reject(new Error('one by one')),
+  makes: new Map(attempts.flatMap(({ makes }) => [...makes])),
+  removes: [],
+  deletes: [],
+  resumable: new Set(attempts.flatMap(({ resumable }) => [...resumable])),
+});
+
+const secondTry = async (site: Site, attempt: Attempt): Promise<readonly Finding[]> => {
+  const { ok, status, body } = await attempt.run(site.call);
+  const findings: Finding[] = [];
+  if (!ok) findings.push({ kind: 'flaw', text: `the retry fails: ${status} ${body.toString().slice(-500)}` });
+  for (const [tag, id] of attempt.makes) {
+    if ((await idOf(site, tag)) !== id) findings.push({ kind: 'flaw', text: `${tag} is not ${id}` });
+    site.committed.set(tag, id ?? '');
+    if (findings.length === 0) findings.push(...(await savedFindings(site, tag)));
+  }
+  return findings;
+};
+
+/**
+ * Runs attempts that meet faults of their own making, all at once, because they wait rather than work; `heal` ends the
+ * faults, and each is run again. Findings by attempt; those of no attempt come last.
+ */
+export const plainPoints = async (
+  site: Site,
+  attempts: readonly Attempt[],
+  heal: () => void,
+): Promise<readonly (readonly Finding[])[]> => {
+  await Promise.allSettled(attempts.map((attempt) => attempt.run(site.call)));
+  heal();
+  const died: readonly Finding[] = hasEnded(site)
+    ? [{ kind: 'flaw', text: `the daemon ended:\n${site.machine.daemon.stderr()}` }]
+    : [];
+  if (died.length > 0) await site.machine.restart('SIGKILL');
+  const all = together(attempts);
+  const between = await settled(() => invariants(site, all));
+  const findings: (readonly Finding[])[] = [];
+  for (const attempt of attempts) findings.push(await secondTry(site, attempt));
+  const after = await settled(() => invariants(site, { ...all, resumable: new Set() }));
+  return [...findings, [...died, ...between, ...after]];
+};
+
+/** Runs an attempt on a disk without room, which `heal` gives back before it is run again. */
+export const fullDiskPoint = async (
+  site: Site,
+  attempt: Attempt,
+  heal: () => void,
+): Promise<readonly Finding[]> => {
   const answer = await attempt.run(site.call).catch(() => undefined);
-  return { met: answer?.ok !== true, findings: await finish(site, attempt, answer) };
+  heal();
+  if (!hasEnded(site)) return await finish(site, attempt, answer);
+  const died: Finding = { kind: 'flaw', text: `the daemon ended:\n${site.machine.daemon.stderr()}` };
+  await site.machine.restart('SIGKILL');
+  return [died, ...(await finish(site, attempt, answer))];
 };

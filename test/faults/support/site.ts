@@ -12,10 +12,10 @@ export interface Site extends AsyncDisposable {
   readonly committed: Map<string, string>;
   /** A stopped container to commit. */
   readonly container: string;
-  call(call: Call): Promise<Answer>;
-  must(call: Call): Promise<Buffer>;
+  readonly call: (call: Call) => Promise<Answer>;
+  readonly must: (call: Call) => Promise<Buffer>;
   /** Number of the next point, for names. */
-  next(): number;
+  readonly next: () => number;
 }
 
 const KEPT = ['keep/one:1', 'keep/two:1'] as const;
