@@ -6,6 +6,7 @@ import {
   hostPlatform,
   isAttestation,
   isContainerImage,
+  isLayerType,
   parseImageConfig,
   parsePlatform,
   matchPlatform,
@@ -142,6 +143,9 @@ export const pulledImage = (
   const infos = config.rootfs.diffIds.map((diffId) => layers.info(diffId));
   const unpacked = infos.every((info) => info !== undefined);
   const links = [linkOf(top.descriptor), linkOf(descriptor)];
+  const stored = manifest.layers
+    .map((layer, index) => ({ ...linkOf(layer), diffId: config.rootfs.diffIds[index] }))
+    .filter(({ digest }) => store.blobs.stat(digest) !== undefined);
   return {
     id: asImageId(manifest.config.digest),
     ...describedBy(config),
@@ -151,9 +155,10 @@ export const pulledImage = (
     })),
     unpacked,
     manifests: links.filter((link, index) => index === 0 || link.digest !== top.descriptor.digest),
-    blobs: manifest.layers
-      .map((layer) => layer.digest)
-      .filter((digest) => store.blobs.stat(digest) !== undefined),
+    blobs: stored.map(({ digest }) => digest),
+    layerBlobs: stored.flatMap(({ diffId, ...link }) =>
+      diffId === undefined || !isLayerType(link.mediaType) ? [] : [{ ...link, diffId }],
+    ),
   };
 };
 

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
   hostPlatform,
-  isLayerType,
   matchPlatform,
   selectPlatform,
   type Descriptor,
@@ -116,14 +115,6 @@ const wholeNodes = async (
   return whole;
 };
 
-const linkLayers = async (context: Context, { config, manifest }: RemoteImage): Promise<void> => {
-  for (const [index, { digest, size, mediaType }] of manifest.layers.entries()) {
-    const diffId = config.rootfs.diffIds[index];
-    if (diffId !== undefined && isLayerType(mediaType))
-      await context.store.images.linkLayerBlob(diffId, { digest, size, mediaType });
-  }
-};
-
 /** Without its manifest, of which not all content is here. */
 const recordAlone = async (
   context: Context,
@@ -137,6 +128,7 @@ const recordAlone = async (
     layers: storedLayers(context, image.config.rootfs.diffIds),
     manifests: [],
     blobs: [],
+    layerBlobs: [],
     tags,
     repoDigests: load.repoDigests,
   });
@@ -164,7 +156,7 @@ export const loadLayout = async (
   const { digest, mediaType } = top.descriptor;
   const own = { manifest: { digest, mediaType }, kind: 'artifact', image } as const;
   const rest = members.filter((member) => member.manifest.digest !== digest);
-  const record = await context.store.images.putTarget({
+  return context.store.images.putTarget({
     digest,
     mediaType,
     image: image.id,
@@ -173,6 +165,4 @@ export const loadLayout = async (
     members: main === undefined ? [own, ...rest] : members,
     blobs: others.map((blob) => blob.digest),
   });
-  for (const node of nodes) if (node.image !== undefined) await linkLayers(context, node.image);
-  return record;
 };

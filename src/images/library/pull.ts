@@ -73,16 +73,6 @@ const targetOf = (top: RemoteManifest, reference: Reference, image: NewImage) =>
   ...namesOf(reference, top),
 });
 
-/** Remembers which blobs are which layers, for pushes and archives. */
-const linkLayers = async (context: Context, { config, manifest }: RemoteImage): Promise<void> => {
-  const { store } = context;
-  for (const [index, { digest, size, mediaType }] of manifest.layers.entries()) {
-    const diffId = config.rootfs.diffIds[index];
-    if (diffId === undefined || store.blobs.stat(digest) === undefined) continue;
-    await store.images.linkLayerBlob(diffId, { digest, size, mediaType });
-  }
-};
-
 const recordImage = async (
   context: Context,
   image: RemoteImage,
@@ -90,12 +80,10 @@ const recordImage = async (
 ): Promise<ImageRecord> => {
   const record = pulledImage(context, image, top);
   const manifest = { digest: image.descriptor.digest, mediaType: image.descriptor.mediaType };
-  const stored = await context.store.images.putTarget({
+  return context.store.images.putTarget({
     ...targetOf(top, reference, record),
     members: [{ manifest, kind: 'image', image: record, platform: record.platform }],
   });
-  await linkLayers(context, image);
-  return stored;
 };
 
 const pullArtifact = async (
@@ -158,7 +146,6 @@ const pullTree = async (
     members: main === undefined ? withArtifact(members, { manifest: own, kind: 'artifact', image }) : members,
     blobs: others.map((blob) => blob.digest),
   });
-  for (const node of tree.nodes) if (node.image !== undefined) await linkLayers(context, node.image);
   return stored;
 };
 

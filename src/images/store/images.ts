@@ -76,6 +76,17 @@ const keepBlob = (image: ImageId, digest: Digest): Statement => ({
   expectChanges: 1,
 });
 
+const linkStatement = ({
+  diffId,
+  digest,
+  mediaType,
+}: ManifestLink & { readonly diffId: DiffId }): Statement => ({
+  sql: `INSERT INTO layer_blobs (diff_id, digest, media_type) SELECT ?, digest, ? FROM blobs WHERE digest = ?
+        ON CONFLICT (diff_id, digest) DO UPDATE SET media_type = excluded.media_type`,
+  params: [diffId, mediaType, digest],
+  expectChanges: 1,
+});
+
 const blobsOf = (image: NewImage): ReadonlySet<Digest> =>
   new Set([image.id, ...(image.manifests ?? []).map((link) => link.digest), ...(image.blobs ?? [])]);
 
@@ -113,6 +124,7 @@ const putStatements = (image: NewImage, member = false): readonly Statement[] =>
     params: [image.id, link.digest, link.mediaType],
   })),
   ...[...blobsOf(image)].map((digest) => keepBlob(image.id, digest)),
+  ...(image.layerBlobs ?? []).map(linkStatement),
   ...nameStatements(image, { image: image.id, target: image.target }),
 ];
 
@@ -286,9 +298,7 @@ export const createImageRecords = (database: Database, lock: KeyedLock): ImageRe
       ]);
     },
     async linkLayerBlob(diffId, blob) {
-      const sql = `INSERT INTO layer_blobs (diff_id, digest, media_type) SELECT ?, digest, ? FROM blobs WHERE digest = ?
-                   ON CONFLICT (diff_id, digest) DO UPDATE SET media_type = excluded.media_type`;
-      await database.write([{ sql, params: [diffId, blob.mediaType, blob.digest], expectChanges: 1 }]);
+      await database.write([linkStatement({ ...blob, diffId })]);
     },
   };
 };

@@ -179,6 +179,8 @@ export interface NewImage {
   readonly manifests?: readonly ManifestLink[] | undefined;
   /** Blobs it keeps beside its configuration and manifests: layers as transferred. */
   readonly blobs?: readonly Digest[] | undefined;
+  /** Which of them are layers, compressed: what `layerBlobs` answers from now on. */
+  readonly layerBlobs?: readonly (ManifestLink & { readonly diffId: DiffId })[] | undefined;
   /** Canonical `name:tag`s that now mean this image. */
   readonly tags?: readonly string[] | undefined;
   /** Canonical `name@digest`s. */
