@@ -28,6 +28,8 @@ const PACKAGES = {
     ['procps', 'ps', 'inspects test processes'],
     ['curl', 'curl', 'asks the running applications'],
     ['xz-utils', 'xz', 'unpacks Debian packages'],
+    ['openssl', 'openssl', 'makes the certificates of test registries'],
+    ['bsdutils', 'script', 'is the terminal that a login asks at'],
   ],
 };
 
