@@ -83,7 +83,7 @@ async function* readBlob(
 ): AsyncGenerator<readonly [chunk: Buffer, offset: number]> {
   const blob = await source.blob(digest, { start, size, urls, signal });
   let offset = blob.partial ? start : 0;
-  for await (const chunk of blob.stream as AsyncIterable<Buffer>) {
+  for await (const chunk of blob.chunks) {
     const fresh = chunk.subarray(Math.min(Math.max(start - offset, 0), chunk.length));
     const at = offset + chunk.length - fresh.length;
     offset += chunk.length;

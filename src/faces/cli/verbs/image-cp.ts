@@ -36,6 +36,11 @@ export const command = defineCommand({
         problem: 'conflicting options: --all-platforms and --platform',
         command: 'lade image cp',
       });
+    if (flags.platform === undefined && !flags['all-platforms'])
+      throw cliErrors.argumentInvalid({
+        problem: '--all-platforms=false leaves open what to copy',
+        advice: 'name one platform with --platform, such as linux/amd64',
+      });
     let reference = '';
     await transfer(
       cli,
