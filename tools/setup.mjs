@@ -38,6 +38,7 @@ const COMMANDS = {
   setup: { packages: ['engine'] },
   quickstart: { packages: ['engine', 'image'], run: ['tools/quickstart.ts'] },
   test: { packages: ['engine', 'image', 'test'], run: ['tools/test.ts'] },
+  faults: { packages: ['engine', 'test'], run: ['tools/test.ts', '--faults'] },
   check: { packages: [], run: ['tools/test.ts', '--quick'] },
   bench: { packages: ['engine', 'image', 'test'], run: ['test/bench/main.ts'] },
   build: { packages: [], run: ['tools/build.ts'] },

@@ -1,11 +1,13 @@
 /**
  * `npm test`: format, lint, types, house, dead code, documentation, unit and end-to-end tests, then one line
- * `N passed, N failed, N skipped`. With `--quick` (`npm run check`) the end-to-end tests are left out.
+ * `N passed, N failed, N skipped`. With `--quick` (`npm run check`) the end-to-end tests are left out; with `--faults`
+ * (`npm run faults`) only the fault suite runs, with more points, chosen by chance.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { faultLines } from './fault-count.ts';
 import type { TestCount } from './test-reporter.ts';
 
 interface Stage {
@@ -17,7 +19,12 @@ interface Stage {
 
 const project = join(import.meta.dirname, '..');
 const quick = process.argv.includes('--quick');
+const faults = process.argv.includes('--faults');
+/** `LADE_FAULTS_SEED=n npm run faults` meets the same points again. */
+const seed = process.env['LADE_FAULTS_SEED'] ?? String(Math.floor(Math.random() * 1e9));
 const scratch = mkdtempSync(join(tmpdir(), 'lade-tests-'));
+
+const faultFile = join(scratch, 'faults.jsonl');
 
 const vitest = (...paths: string[]): Stage['command'] => [
   'vitest',
@@ -42,6 +49,15 @@ const END_TO_END: readonly Stage[] = [
   { name: 'end-to-end tests', command: vitest('--project', 'end-to-end'), tests: true },
 ];
 
+const FAULTS: readonly Stage[] = [
+  { name: 'build', command: ['node', 'tools/build.ts', '--if-stale'] },
+  {
+    name: `fault suite (seed ${seed})`,
+    command: vitest('--project', 'end-to-end', 'test/faults/'),
+    tests: true,
+  },
+];
+
 const NOTHING: TestCount = { passed: 0, failed: 0, skipped: [] };
 
 const runStage = (stage: Stage): TestCount => {
@@ -53,7 +69,16 @@ const runStage = (stage: Stage): TestCount => {
   const { status } = spawnSync(program, args, {
     cwd: project,
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, LADE_TEST_RESULT: file, FORCE_COLOR: '0', NO_COLOR: '1' },
+    env: {
+      ...process.env,
+      ...(faults
+        ? { LADE_FAULTS_SEED: seed, LADE_FAULTS_SCALE: process.env['LADE_FAULTS_SCALE'] ?? '5' }
+        : {}),
+      LADE_TEST_RESULT: file,
+      LADE_FAULTS_RESULT: faultFile,
+      FORCE_COLOR: '0',
+      NO_COLOR: '1',
+    },
   });
   console.log(
     `== ${stage.name}: exit ${status} after ${((performance.now() - started) / 1000).toFixed(1)} s`,
@@ -65,7 +90,9 @@ const runStage = (stage: Stage): TestCount => {
   return status !== 0 && counted.failed === 0 ? { ...counted, failed: 1 } : counted;
 };
 
-const counts = [...CHECKS, ...(quick ? [] : END_TO_END)].map(runStage);
+const stages = faults ? FAULTS : [...CHECKS, ...(quick ? [] : END_TO_END)];
+const counts = stages.map(runStage);
+const faultCount = faultLines(faultFile);
 rmSync(scratch, { recursive: true });
 
 const skipped = counts.flatMap((count) => count.skipped);
@@ -73,5 +100,6 @@ for (const { name, why } of skipped) console.log(`skipped: ${name}: ${why ?? 'NO
 const unexplained = skipped.filter(({ why }) => why === undefined || why === '').length;
 const failed = counts.reduce((sum, count) => sum + count.failed, unexplained);
 const passed = counts.reduce((sum, count) => sum + count.passed, 0);
+for (const line of faultCount) console.log(line);
 console.log(`\n${passed} passed, ${failed} failed, ${skipped.length} skipped`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
