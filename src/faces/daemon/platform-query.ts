@@ -19,7 +19,7 @@ const platformOf = (text: string): string => {
 };
 
 /** The platforms of a call, however they were written; undefined when it names none. */
-export const platformsOf = (c: Context): readonly string[] | undefined => {
-  const given = (c.req.queries('platform') ?? []).filter((text) => text !== '');
+export const platformsOf = (c: Context, parameter = 'platform'): readonly string[] | undefined => {
+  const given = (c.req.queries(parameter) ?? []).filter((text) => text !== '');
   return given.length === 0 ? undefined : given.map(platformOf);
 };

@@ -127,6 +127,12 @@ export const libraryErrors = defineErrors('library', {
     message: (p: { name: string; value: string }) => `invalid filter '${p.name}=[${p.value}]'`,
     hint: 'see `lade images --help` for the values it takes',
   },
+  mainPlatform: {
+    kind: 'conflict',
+    message: (p: { name: string }) =>
+      `conflict: unable to delete this platform of ${p.name} (cannot be forced) - it is what the name means`,
+    hint: 'remove the name, or let it mean another platform first: pull it with --platform',
+  },
   listNotFound: {
     kind: 'not-found',
     message: (p: { name: string }) => `No such manifest list: ${p.name}`,

@@ -129,6 +129,23 @@ describe('manifests', () => {
   });
 });
 
+describe('removal of one platform', () => {
+  test('leaves the index and its other platforms; the image that the name means stays', async () => {
+    const { own, foreign } = await publish();
+    await pull('whole:1', true);
+    const name = `${registry.host}/whole:1`;
+    const platforms = [formatPlatform(other)];
+    const removed = await opened.library.remove(name, { platforms, purge: true });
+    expect(removed[0]).toEqual({ deleted: foreign.id });
+    expect(opened.library.resolve(name).id).toBe(own.id);
+    expect(() => opened.library.resolve(name, { platform: formatPlatform(other) })).toThrow('does not match');
+    expect(opened.store.blobs.stat(foreign.id)).toBeUndefined();
+    await expect(
+      opened.library.remove(name, { platforms: [formatPlatform(host)], force: true }),
+    ).rejects.toThrow('it is what the name means');
+  });
+});
+
 describe('filters that Debian’s dockerd does not know', () => {
   const at = async (name: string, created: string | undefined): Promise<void> => {
     const view = await opened.library.import({ stream: rootfsTar({ name }) });

@@ -184,7 +184,7 @@ interface NamedImage {
 const removeByName = async (
   context: Context,
   target: NamedImage,
-  options: Required<RemoveOptions>,
+  options: Required<Omit<RemoveOptions, 'platforms'>>,
 ): Promise<readonly Removal[]> => {
   const { record, reference, name, shown } = target;
   const { images, holds } = context.store;
@@ -208,7 +208,7 @@ const removeByName = async (
 const removeById = async (
   context: Context,
   record: ImageRecord,
-  options: Required<RemoveOptions>,
+  options: Required<Omit<RemoveOptions, 'platforms'>>,
 ): Promise<readonly Removal[]> => {
   const references = context.store.images.references(record.id);
   const force = options.force === true;
@@ -224,12 +224,31 @@ const removeById = async (
 const isOwnId = (record: ImageRecord, name: string): boolean =>
   record.id.startsWith(name) || record.id.slice(record.id.indexOf(':') + 1).startsWith(name);
 
+/**
+ * The images for these platforms of an index, which keeps its names and everything else. The image that the name itself
+ * means stays.
+ */
+const removePlatforms = async (
+  context: Context,
+  name: string,
+  { platforms = [], force = false }: RemoveOptions,
+): Promise<readonly Removal[]> => {
+  const { record: main } = context.lookup.find(name);
+  const records = platforms.map((platform) => context.lookup.resolve(name, { platform }).record);
+  if (records.some(({ id }) => id === main.id)) throw libraryErrors.mainPlatform({ name });
+  const removals: Removal[] = [];
+  for (const record of new Set(records))
+    removals.push(...(await deleteRecord(context, record, { force, prune: false, quiet: false })));
+  return removals;
+};
+
 /** `docker rmi`: removes a name, and the image with the last of them; by ID, the image. */
 export const removeImage = async (
   context: Context,
   name: string,
   options: RemoveOptions = {},
 ): Promise<readonly Removal[]> => {
+  if ((options.platforms ?? []).length > 0) return removePlatforms(context, name, options);
   const { record } = context.lookup.find(name);
   const named = parseImageIdOrReference(name);
   const given = { force: options.force ?? false, prune: options.prune ?? true };

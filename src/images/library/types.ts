@@ -142,6 +142,8 @@ export interface RemoveOptions {
   readonly force?: boolean | undefined;
   /** Also parents that nothing names; true unless given. */
   readonly prune?: boolean | undefined;
+  /** `os/arch[/variant]`: only the images for these of an index, not its name. */
+  readonly platforms?: readonly string[] | undefined;
 }
 
 export type Removal = { readonly untagged: string } | { readonly deleted: string };

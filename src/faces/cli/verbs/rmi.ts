@@ -14,7 +14,10 @@ export const command = defineCommand({
     force: { kind: 'bool', short: 'f', help: 'Force removal of the image' },
     purge: { kind: 'bool', help: 'Free the space at once: cannot be undone' },
     'no-prune': { kind: 'bool', help: 'Do not delete untagged parents' },
-    platform: { kind: 'list', help: 'Accepted for compatibility', hidden: true },
+    platform: {
+      kind: 'list',
+      help: 'Remove only the image for this platform of an index, such as linux/arm64',
+    },
   }),
   args: [1, NO_LIMIT],
   async run(cli, { flags, args }) {
@@ -22,7 +25,12 @@ export const command = defineCommand({
     let code = 0;
     for (const name of args) {
       try {
-        const query = { force: flags.force, noprune: flags['no-prune'], purge: flags.purge };
+        const query = {
+          force: flags.force,
+          noprune: flags['no-prune'],
+          purge: flags.purge,
+          platforms: flags.platform,
+        };
         const path = imagePath(name);
         const removed = await client.json<readonly ImageDeleteAnswer[]>({ method: 'DELETE', path, query });
         for (const { Untagged, Deleted } of removed)

@@ -37,6 +37,7 @@ const remove = async (c: Context, { library }: DaemonParts): Promise<Response> =
     force: flag(c, 'force'),
     prune: !flag(c, 'noprune'),
     purge: flag(c, 'purge'),
+    platforms: platformsOf(c, 'platforms'),
   });
   return c.json(removed.map(removalAnswer));
 };
