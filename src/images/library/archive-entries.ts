@@ -13,7 +13,7 @@ import { libraryErrors } from './errors.ts';
 const MAX_DOCUMENT = 8 * 1024 * 1024;
 const MAX_DOCUMENTS = 64 * 1024 * 1024;
 /** Layers that are still being made durable while the next ones come. */
-const MOST_PENDING = 4;
+const MOST_PENDING = 6;
 
 /** What a path of an archive turned out to be. */
 export type ArchiveEntry =
@@ -51,7 +51,7 @@ export interface ReadArchive extends Omit<Receiving, 'onLayer'> {
 const cleanPath = (path: string): string => posix.normalize(`/${path}`).slice(1);
 
 /** The digest that a path in an OCI layout promises. */
-const promisedDigest = (path: string): Digest | undefined => {
+export const promisedDigest = (path: string): Digest | undefined => {
   const [, algorithm, hex] = /^blobs\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
   const text = `${algorithm}:${hex}`;
   return isDigest(text) ? text : undefined;

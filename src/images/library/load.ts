@@ -10,7 +10,7 @@ import {
   type Platform,
 } from '#oci';
 import type { ImageRecord, Lease } from '#store';
-import { readArchive, type ArchiveEntries, type Foreknown } from './archive-entries.ts';
+import { promisedDigest, readArchive, type ArchiveEntries, type Foreknown } from './archive-entries.ts';
 import {
   describedImages,
   type DescribedImages,
@@ -25,6 +25,7 @@ import { libraryErrors } from './errors.ts';
 import { choose, loadLayout, unwantedPaths } from './load-layout.ts';
 import { placeLayers } from './load-layers.ts';
 import { shownReference } from './lookup.ts';
+import { protectingOnce } from './once-lease.ts';
 import { layerProgress } from './progress.ts';
 import type { ImageView, LibraryEvent, LoadOptions } from './types.ts';
 
@@ -130,9 +131,23 @@ const planned = (described: DescribedImages, platforms: readonly Platform[] | un
   return { unwanted, layers };
 };
 
+/** Protects what is going to come in one write, instead of one after the other. */
+const protectPlanned = ({ layers }: ReturnType<typeof planned>, lease: Lease): void => {
+  for (const [path, diffId] of layers) {
+    const digest = promisedDigest(path);
+    const protecting = [
+      lease.protect('layer', diffId),
+      ...(digest === undefined ? [] : [lease.protect('blob', digest)]),
+    ];
+    // Whoever needs it protected asks again, and is told then.
+    for (const one of protecting) one.catch(() => undefined);
+  }
+};
+
 const createForeknowledge = (
   platforms: readonly Platform[] | undefined,
   hints: LoadOptions['knownLayer'],
+  lease: Lease,
 ): Foreknowledge => {
   let plan: ReturnType<typeof planned> | undefined;
   const planOf = (before: ArchiveEntries): ReturnType<typeof planned> => {
@@ -150,7 +165,10 @@ const createForeknowledge = (
     });
     if (hinted !== undefined) return { kind: 'layer', diffId: hinted };
     if (before.get('index.json') === undefined) return undefined;
-    plan ??= planOf(before);
+    if (plan === undefined) {
+      plan = planOf(before);
+      protectPlanned(plan, lease);
+    }
     if (plan.unwanted.has(path)) return { kind: 'unwanted' };
     const diffId = plan.layers.get(path);
     return diffId === undefined ? undefined : { kind: 'layer', diffId: asDiffId(diffId) };
@@ -168,7 +186,7 @@ const read = async (
     const progress = layerProgress(emit, hex.slice(0, 12));
     return (current) => progress.count('Loading layer', current, size);
   };
-  const foreknown = createForeknowledge(platforms?.map(parsePlatform), options.knownLayer);
+  const foreknown = createForeknowledge(platforms?.map(parsePlatform), options.knownLayer, lease);
   return readArchive(context, stream, { lease, signal, onLayer, foreknown });
 };
 
@@ -193,7 +211,7 @@ export const loadImages = async (
   const { signal } = options;
   const platforms = options.platforms?.map(parsePlatform);
   try {
-    await using lease = await context.store.leases.create({ label: 'load' });
+    await using lease = protectingOnce(await context.store.leases.create({ label: 'load' }));
     const entries = await read(context, stream, { ...options, lease, emit });
     const described = renamed(describedImages(entries), options.names);
     const { repoDigests = [] } = options.names ?? {};
