@@ -62,21 +62,30 @@ export const bodyOf = (upload: UploadSource, part: Part, state: SourceState): Re
 export interface StallWatch extends Disposable {
   /** Aborted with HTTP_TIMED_OUT when nothing moved for that long, or as the caller's signal is. */
   readonly signal: AbortSignal;
-  /** Something moved. */
+  /** Something moved, or is to move from now on. */
   moved(): void;
+  /** Everything was taken: what comes now is for the client's own timeouts to judge. */
+  rest(): void;
 }
 
-/** Watches one request; what comes after the last byte is for the client's own timeouts to judge. */
+/** Watches the sending of one request, from the first `moved` on. */
 export const watchForStall = (host: string, idleMs: number, signal: AbortSignal | undefined): StallWatch => {
   const controller = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
   const giveUp = (): void =>
     controller.abort(
       httpErrors.timedOut({ target: host, reason: `it took no bytes of an upload for ${idleMs / 1000} s` }),
     );
-  const timer = setTimeout(giveUp, idleMs);
+  const rest = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+  };
   return {
     signal: signal === undefined ? controller.signal : AbortSignal.any([signal, controller.signal]),
-    moved: () => void timer.refresh(),
-    [Symbol.dispose]: () => clearTimeout(timer),
+    moved: () => {
+      timer = timer?.refresh() ?? setTimeout(giveUp, idleMs);
+    },
+    rest,
+    [Symbol.dispose]: rest,
   };
 };

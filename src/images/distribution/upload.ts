@@ -109,7 +109,7 @@ const send = async (place: Place, upload: BlobUpload, request: Sending): Promise
   const onProgress = (sent: number): void => {
     watch.moved();
     upload.onProgress?.(sent);
-    if (sent === part.end) watch[Symbol.dispose]();
+    if (sent === part.end) watch.rest();
   };
   try {
     return await place.session.send({
@@ -119,7 +119,10 @@ const send = async (place: Place, upload: BlobUpload, request: Sending): Promise
         'content-length': String(part.end - part.start),
         ...headers,
       },
-      body: () => bodyOf({ ...upload, onProgress }, part, state),
+      body: () => {
+        watch.moved();
+        return bodyOf({ ...upload, onProgress }, part, state);
+      },
       repository: place.path,
       scopes: [pushScope(place.path)],
       attempts: 1,
