@@ -46,12 +46,6 @@ export interface RemoteArtifact {
   readonly manifest: ImageManifest;
 }
 
-export interface Found {
-  /** What the reference resolved to: an index, or the manifest itself. */
-  readonly top: RemoteManifest;
-  readonly chosen: RemoteImage | RemoteArtifact;
-}
-
 export interface FetchRequest extends RemoteFetch {
   readonly platform?: string | undefined;
 }

@@ -1,11 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import {
-  hostPlatform,
-  matchPlatform,
-  selectPlatform,
-  type Descriptor,
-  type Platform,
-} from '#oci';
+import { hostPlatform, matchPlatform, selectPlatform, type Descriptor, type Platform } from '#oci';
 import type { ImageRecord } from '#store';
 import { documentOf, type LayoutTop } from './archive-layout.ts';
 import { layoutPath } from './archive-plan.ts';
