@@ -10,7 +10,7 @@ import { writeGathered } from './write-gathered.ts';
 export const RESUME_MS = 24 * 60 * 60 * 1000;
 
 const PARALLEL = 4;
-const UNPACKED_AT_ONCE = 4;
+const UNPACKED_AT_ONCE = 3;
 
 export interface DownloadRequest {
   readonly descriptor: Descriptor;
