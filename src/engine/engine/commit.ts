@@ -3,7 +3,7 @@ import type { LayerInfo } from '#layers';
 import { applyChanges } from '#library';
 import type { Container } from './container.ts';
 import { emitContainer, snapshotOf, type EngineContext } from './context.ts';
-import { commandOf, mergeConfig } from './merge-config.ts';
+import { mergeConfig } from './merge-config.ts';
 import { isLive } from './record.ts';
 import { ignoredPaths } from './root-access.ts';
 import { pause, unpause } from './stop.ts';
@@ -69,7 +69,7 @@ const configOf = (
   const merged = options.config === undefined ? own : toImageConfig(mergeConfig(options.config, own));
   const entry: HistoryEntry = {
     created,
-    createdBy: commandOf(record.config).join(' '),
+    createdBy: (record.config.Cmd ?? []).join(' '),
     author: options.author,
     comment: options.message,
     emptyLayer: layer === undefined,
