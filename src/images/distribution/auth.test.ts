@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { HttpClient } from '#http';
 import { parseDigest, parseReference } from '#oci';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createAuthorizer } from './authorizer.ts';
 import { parseChallenges } from './challenge.ts';
@@ -31,6 +32,28 @@ describe('challenges', () => {
     for (const bad of ['', '=', '"', 'Bearer realm="not a url"', ',,,'])
       expect(parseChallenges(bad)).toEqual([]);
   });
+});
+
+test('no challenge makes the reader fail or loop', () => {
+  const part = fc.constantFrom(
+    'Bearer',
+    'Basic',
+    ' ',
+    ',',
+    '=',
+    '"',
+    'realm',
+    'https://x/t',
+    '\\',
+    'a',
+    '\t',
+  );
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 60 }), (parts) => {
+      for (const found of parseChallenges(parts.join(''))) expect(['basic', 'bearer']).toContain(found.kind);
+    }),
+    { numRuns: 3000 },
+  );
 });
 
 describe('a registry with a token server', () => {

@@ -1,9 +1,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openRegistryHosts, type RegistryHosts } from './index.ts';
-import { parseMirror } from './hosts-file.ts';
+import { parseHostsFile, parseMirror } from './hosts-file.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -126,6 +127,30 @@ proxies: { http: "proxy:3128", https: "http://u:p@proxy:3128", except: [.local, 
     await expect(hosts.settings('b.example')).rejects.toThrow(join(folder, 'no.crt'));
     expect((await hosts.settings('..')).ca).toEqual([]);
   });
+});
+
+test('any text is a configuration, or a fault with a line', async () => {
+  const words =
+    'registries mirrors insecure proxies http docker.io true null 1 * &a *a https://m.example 10.0.0.0/8';
+  const signs = ['[', ']', '{', '}', ':', ': ', '- ', ',', '\n', '  ', '"', '#', '? ', '|'];
+  const word = fc.constantFrom(...words.split(' '), ...signs);
+  const text = fc.oneof(
+    fc.string(),
+    fc.array(word, { maxLength: 30 }).map((words) => words.join('')),
+  );
+  await fc.assert(
+    fc.asyncProperty(text, async (content) => {
+      try {
+        await parseHostsFile('/etc/x.yaml', content);
+      } catch (error) {
+        expect(error).toMatchObject({
+          code: 'DISTRIBUTION_HOSTS_FILE_INVALID',
+          message: expect.stringMatching(/^\/etc\/x\.yaml:\d+: /),
+        });
+      }
+    }),
+    { numRuns: 2000 },
+  );
 });
 
 describe('flags', () => {
