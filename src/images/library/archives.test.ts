@@ -198,6 +198,21 @@ describe('indexes', () => {
     expect(both).not.toContain(`blobs/sha256/${made.amd.digest.slice(7)}`);
   });
 
+  test('--platform takes the image for it, and not another one that would run there', async () => {
+    const layout = new Layout();
+    const v7 = layout.image({ os: 'linux', architecture: 'arm', variant: 'v7' }, await filesTar('v7'));
+    const arm = layout.image(ARM, await filesTar('arm64'));
+    const archive = await buffer(layout.tar([named(layout.index([v7, arm]), SHOP)]));
+    await using opened = await openLibrary(root('platform-d'));
+    const platforms = { platforms: ['linux/arm64'] };
+    await opened.library.load(Readable.from([archive]), undefined, platforms);
+    expect(targetOf(opened, SHOP)?.members.map(({ manifest }) => manifest.digest)).toEqual([arm.digest]);
+    await opened.library.load(Readable.from([archive]));
+    const paths = await listing(await buffer(await opened.library.save(['shop:1'], platforms)));
+    expect(paths).toContain(`blobs/sha256/${arm.digest.slice(7)}`);
+    expect(paths).not.toContain(`blobs/sha256/${v7.digest.slice(7)}`);
+  });
+
   test('an index of which only one platform is in the archive, as dockerd with the containerd store saves it', async () => {
     const { layout, amd, arm, index } = await wholeLayout();
     const armConfig = JSON.parse(layout.files.get(`blobs/sha256/${arm.digest.slice(7)}`)!.toString()) as {

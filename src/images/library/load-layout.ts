@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { hostPlatform, matchPlatform, selectPlatform, type Descriptor, type Platform } from '#oci';
+import { hostPlatform, selectPlatform, type Descriptor, type Platform } from '#oci';
 import type { ImageRecord } from '#store';
 import { documentOf, type LayoutTop } from './archive-layout.ts';
 import { layoutPath } from './archive-plan.ts';
@@ -16,33 +16,39 @@ export interface Chosen {
   readonly nodes: readonly TreeNode[];
 }
 
-const isWanted = (image: RemoteImage, platforms: readonly Platform[] | undefined): boolean =>
-  platforms?.some((platform) => matchPlatform(image.config, platform)) ?? true;
+/** Of these images the best for each platform that is asked for; all where none is. */
+const imagesFor = (
+  images: readonly RemoteImage[],
+  platforms: readonly Platform[] | undefined,
+): ReadonlySet<RemoteImage> => {
+  if (platforms === undefined) return new Set(images);
+  const offered = images.map((image) => ({ image, platform: image.config }));
+  const best = platforms.map((platform) => selectPlatform(offered, platform)?.image);
+  return new Set(best.filter((image) => image !== undefined));
+};
+
+const allImages = ({ nodes }: LayoutTop): readonly RemoteImage[] =>
+  nodes.map((node) => node.image).filter((image) => image !== undefined);
 
 /** Undefined when the archive has no image for any platform that is asked for. */
-export const choose = (
-  { nodes }: LayoutTop,
-  platforms: readonly Platform[] | undefined,
-): Chosen | undefined => {
-  const wanted = nodes.filter((node) => node.image === undefined || isWanted(node.image, platforms));
-  const images = wanted.map((node) => node.image).filter((image) => image !== undefined);
-  const offered = images.map((image) => ({ image, platform: image.config }));
-  const main = selectPlatform(offered, platforms?.[0] ?? hostPlatform())?.image ?? images[0];
-  return platforms !== undefined && main === undefined ? undefined : { main, nodes: wanted };
+export const choose = (layout: LayoutTop, platforms: readonly Platform[] | undefined): Chosen | undefined => {
+  const images = imagesFor(allImages(layout), platforms);
+  const nodes = layout.nodes.filter(({ image }) => image === undefined || images.has(image));
+  const offered = [...images].map((image) => ({ image, platform: image.config }));
+  const main = selectPlatform(offered, platforms?.[0] ?? hostPlatform())?.image ?? offered[0]?.image;
+  return platforms !== undefined && main === undefined ? undefined : { main, nodes };
 };
 
 /** The layers of images that nobody asked for, by path. */
 export const unwantedPaths = (
-  { nodes }: LayoutTop,
+  layout: LayoutTop,
   platforms: readonly Platform[] | undefined,
 ): ReadonlySet<string> => {
-  const layers = (wanted: boolean): readonly string[] =>
-    nodes.flatMap(({ image }) =>
-      image !== undefined && isWanted(image, platforms) === wanted
-        ? image.manifest.layers.map((layer) => layoutPath(layer.digest))
-        : [],
-    );
-  return new Set(layers(false)).difference(new Set(layers(true)));
+  const images = allImages(layout);
+  const wanted = imagesFor(images, platforms);
+  const paths = (chosen: readonly RemoteImage[]): ReadonlySet<string> =>
+    new Set(chosen.flatMap((image) => image.manifest.layers.map((layer) => layoutPath(layer.digest))));
+  return paths(images.filter((image) => !wanted.has(image))).difference(paths([...wanted]));
 };
 
 /** Lays a layer that came uncompressed down as a blob too. */

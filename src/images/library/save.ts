@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import {
   formatPlatform,
-  matchPlatform,
+  selectPlatform,
   parsePlatform,
   parseReference,
   repositoryName,
@@ -81,7 +81,7 @@ const wantedImages = (
 ): readonly ImageRecord[] => {
   const offered = imagesOf(context, selected).filter((image) => image.kind === 'image');
   const wanted = platforms.map((platform) => {
-    const found = offered.find((image) => matchPlatform(image.platform, platform));
+    const found = selectPlatform(offered, platform);
     if (found !== undefined) return found;
     throw libraryErrors.wrongPlatform({
       name: selected.name,
