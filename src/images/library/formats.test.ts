@@ -90,12 +90,17 @@ describe.each(['sha256', 'sha512'] as const)('an index of %s, pulled whole', (al
   });
 
   test('goes whole with its last name', async () => {
-    await putIndex(algorithm);
+    const { own, foreign } = await putIndex(algorithm);
     await opened.library.pull({ reference: reference(), allPlatforms: true });
     await opened.library.tag(reference(), 'copy:1');
     await opened.library.remove(reference());
     expect(opened.store.images.list()).toHaveLength(2);
-    await opened.library.remove('copy:1');
+    const removed = await opened.library.remove('copy:1');
+    expect(removed).toEqual(expect.arrayContaining([{ deleted: own.id }, { deleted: foreign.id }]));
+    expect(opened.events.filter(({ action }) => action === 'delete').map(({ id }) => id)).toEqual([
+      own.id,
+      foreign.id,
+    ]);
     await opened.library.collect();
     expect(opened.store.images.list()).toEqual([]);
     expect(opened.store.blobs.list()).toEqual([]);

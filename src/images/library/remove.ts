@@ -138,6 +138,7 @@ const deleteRecord = async (
     throw conflictError(record.id, conflict);
   }
   const leaving = how.leaving ?? images.references(record.id).map((reference) => leavingAs(reference));
+  const beside = membersBeside(context, record.id);
   const untag = leaving.map(({ reference }) => reference.reference);
   await images.remove(record.id, { evenIfHeld: how.force, untag });
   const untagged = leaving.map((name) => tellUntagged(context, name));
@@ -146,10 +147,28 @@ const deleteRecord = async (
     ...untagged,
     { deleted: record.id },
     ...(await freeLayers(context, record)),
+    ...tellGone(context, beside),
   ];
   const parent = how.prune && record.parent !== undefined ? images.get(record.parent) : undefined;
   if (parent === undefined) return removals;
   return [...removals, ...(await deleteRecord(context, parent, { force: false, prune: true, quiet: true }))];
+};
+
+/** Images that are here only because an index with this one is. */
+const membersBeside = ({ store: { images } }: Context, id: ImageId): readonly ImageId[] => {
+  const members = images.targetsOf(id).flatMap((target) => images.target(target)?.members ?? []);
+  const others = members.flatMap(({ image }) => (image === undefined || image === id ? [] : [image]));
+  return [...new Set(others)].filter((other) => images.isMember(other));
+};
+
+/** Tells of those that went with their index; a container keeps its own. */
+const tellGone = (context: Context, ids: readonly ImageId[]): readonly Removal[] => {
+  const gone = ids.filter(
+    (id) =>
+      !keptByTarget(context, id) && context.store.holds.holdersOf(id).every(({ kind }) => kind === 'undo'),
+  );
+  for (const id of gone) announce(context, 'delete', id);
+  return gone.map((id) => ({ deleted: id }));
 };
 
 /** Frees content, and names the layers of this image that went, top first. */
