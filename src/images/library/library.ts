@@ -67,7 +67,7 @@ export const createLibrary = (dependencies: LibraryDependencies): Library => {
     pushAllTags: (request, emit = nothing, told) => pushAllTags(context, request, emit, told),
     tag: (source, target) => tagImage(context, source, target),
     remove: (name, { purge = false, ...options } = {}) =>
-      removeImage(beginRemoval(context, { cause: `rmi ${name}`, purge }).context, name, options),
+      removeImage(beginRemoval(context, { cause: `rmi ${name}`, purge }).context(), name, options),
     prune: (request) => pruneImages(context, request),
     pruneOutlook: (request) => pruneOutlook(context, request),
     deletions: () => listDeletions(context),

@@ -23,21 +23,27 @@ const repositoryOf = ({ reference }: ImageReference): string =>
 const unusedIn = (context: Context, { without }: PruneRequest): ((record: ImageRecord) => boolean) => {
   const { images, holds } = context.store;
   const hidden = images.members();
+  const parents = new Set(images.list().map(({ parent }) => parent));
   return (record) =>
     !hidden.has(record.id) &&
-    images.children(record.id).length === 0 &&
+    !parents.has(record.id) &&
     holds.holdersOf(record.id).every((holder) => without?.has(holder.id) === true);
 };
 
-const tagsOf = (context: Context, record: ImageRecord): readonly ImageReference[] =>
-  context.store.images.references(record.id).filter((reference) => reference.kind === 'tag');
+type Tags = ReadonlyMap<ImageId, readonly ImageReference[]>;
+
+const readTags = ({ store }: Context): Tags =>
+  Map.groupBy(
+    store.images.references().filter((reference) => reference.kind === 'tag'),
+    ({ image }) => image,
+  );
 
 /** Tags that are not among the newest `keep` of their repository; newest means created last. */
-const tagsBeyond = (context: Context, keep: number): ReadonlySet<string> => {
+const tagsBeyond = (context: Context, tagged: Tags, keep: number): ReadonlySet<string> => {
   if (!Number.isInteger(keep) || keep < 0) throw libraryErrors.invalidKeepLast({ value: String(keep) });
   const rows = context.store.images
     .list()
-    .flatMap((record) => tagsOf(context, record).map((tag) => ({ record, tag })))
+    .flatMap((record) => (tagged.get(record.id) ?? []).map((tag) => ({ record, tag })))
     .toSorted(
       (a, b) =>
         createdAt(b.record) - createdAt(a.record) || (b.record.taggedAt ?? 0) - (a.record.taggedAt ?? 0),
@@ -52,10 +58,11 @@ export const planPrune = (context: Context, request: PruneRequest = {}): PrunePl
   assertKnownFilters(filters, KNOWN);
   const all = request.all ?? booleanFilter(filters, 'dangling') === false;
   const until = untilFilter(filters, Date.now()) ?? Infinity;
-  const beyond = request.keepLast === undefined ? undefined : tagsBeyond(context, request.keepLast);
+  const tagged = readTags(context);
+  const beyond = request.keepLast === undefined ? undefined : tagsBeyond(context, tagged, request.keepLast);
   const unused = unusedIn(context, request);
   const namesToGo = (record: ImageRecord): readonly string[] | undefined => {
-    const tags = tagsOf(context, record).map((tag) => tag.reference);
+    const tags = (tagged.get(record.id) ?? []).map((tag) => tag.reference);
     if (tags.length === 0) return [];
     if (beyond === undefined) return all ? (tags.length > 1 ? tags : []) : undefined;
     const names = tags.filter((tag) => beyond.has(tag));
@@ -76,21 +83,42 @@ export const planPrune = (context: Context, request: PruneRequest = {}): PrunePl
 interface Outlook {
   readonly images: Map<ImageId, ImageRecord>;
   readonly references: Map<string, ImageReference>;
+  /** The same by image. */
+  readonly names: ReadonlyMap<ImageId, Set<ImageReference>>;
+  /** How many images are left that were made from one. */
+  readonly children: Map<ImageId, number>;
 }
 
-const referencesIn = ({ references }: Outlook, id: ImageId): readonly ImageReference[] =>
-  [...references.values()].filter((reference) => reference.image === id);
+const openOutlook = ({ images }: Context['store']): Outlook => {
+  const records = images.list();
+  const references = images.references();
+  const names = Map.groupBy(references, ({ image }) => image);
+  const children = new Map<ImageId, number>();
+  for (const { parent } of records)
+    if (parent !== undefined) children.set(parent, (children.get(parent) ?? 0) + 1);
+  return {
+    images: new Map(records.map((record) => [record.id, record])),
+    references: new Map(references.map((reference) => [reference.reference, reference])),
+    names: new Map([...names].map(([id, own]) => [id, new Set(own)])),
+    children,
+  };
+};
+
+const namesIn = ({ names }: Outlook, id: ImageId): readonly ImageReference[] => [...(names.get(id) ?? [])];
+
+const forgetName = ({ references, names }: Outlook, reference: ImageReference): void => {
+  references.delete(reference.reference);
+  names.get(reference.image)?.delete(reference);
+};
 
 /** A name goes, and with the last tag of its repository the digests there. */
 const dropName = (outlook: Outlook, name: string): void => {
   const gone = outlook.references.get(name);
   if (gone === undefined) return;
-  outlook.references.delete(name);
-  const same = referencesIn(outlook, gone.image).filter(
-    (other) => repositoryOf(other) === repositoryOf(gone),
-  );
+  forgetName(outlook, gone);
+  const same = namesIn(outlook, gone.image).filter((other) => repositoryOf(other) === repositoryOf(gone));
   if (same.some((other) => other.kind === 'tag')) return;
-  for (const { reference } of same) outlook.references.delete(reference);
+  for (const reference of same) forgetName(outlook, reference);
 };
 
 /** An image goes with all its names, and then parents that have no name, no other child and no user. */
@@ -98,10 +126,12 @@ const dropImage = (outlook: Outlook, id: ImageId, inUse: (id: ImageId) => boolea
   const record = outlook.images.get(id);
   if (record === undefined) return;
   outlook.images.delete(id);
-  for (const { reference } of referencesIn(outlook, id)) outlook.references.delete(reference);
+  for (const reference of namesIn(outlook, id)) forgetName(outlook, reference);
   const { parent } = record;
-  if (parent === undefined || inUse(parent) || referencesIn(outlook, parent).length > 0) return;
-  if ([...outlook.images.values()].some((other) => other.parent === parent)) return;
+  if (parent === undefined) return;
+  const left = (outlook.children.get(parent) ?? 1) - 1;
+  outlook.children.set(parent, left);
+  if (left > 0 || inUse(parent) || namesIn(outlook, parent).length > 0) return;
   dropImage(outlook, parent, inUse);
 };
 
@@ -124,18 +154,14 @@ export const outlookOf = (
   plan: PrunePlan,
   without: ReadonlySet<string> = new Set(),
 ): { readonly images: ReadonlySet<ImageId>; readonly indexes: ReadonlySet<string> } => {
-  const { images, holds } = context.store;
-  const records = images.list();
-  const outlook: Outlook = {
-    images: new Map(records.map((record) => [record.id, record])),
-    references: new Map(images.references().map((reference) => [reference.reference, reference])),
-  };
+  const { holds } = context.store;
+  const outlook = openOutlook(context.store);
+  const before = [...outlook.images.keys()];
   const inUse = (id: ImageId): boolean => holds.holdersOf(id).some((holder) => !without.has(holder.id));
   for (const { record, names } of plan.steps) {
     for (const name of names) dropName(outlook, name);
-    if (names.length === 0 || referencesIn(outlook, record.id).length === 0)
-      dropImage(outlook, record.id, inUse);
+    if (names.length === 0 || namesIn(outlook, record.id).length === 0) dropImage(outlook, record.id, inUse);
   }
   const indexes = dropIndexes(context, outlook);
-  return { images: new Set(records.map(({ id }) => id).filter((id) => !outlook.images.has(id))), indexes };
+  return { images: new Set(before.filter((id) => !outlook.images.has(id))), indexes };
 };

@@ -24,6 +24,20 @@ const removeStep = async (
   return removals;
 };
 
+const AT_ONCE = 32;
+
+/** Steps that may be carried out beside each other, so that they share commits: those whose images have no parent. */
+const together = (steps: PrunePlan['steps']): readonly PrunePlan['steps'][] => {
+  const groups: PrunePlan['steps'][number][][] = [];
+  for (const step of steps) {
+    const last = groups.at(-1);
+    const alone = step.record.parent !== undefined || last?.[0]?.record.parent !== undefined;
+    if (last === undefined || alone || last.length >= AT_ONCE) groups.push([step]);
+    else last.push(step);
+  }
+  return groups;
+};
+
 /** Gives up everything that could be undone; bytes that became free. */
 const purgeDeletions = async (context: Context): Promise<number> => {
   const ids = context.store.deletions.list().map(({ id }) => id);
@@ -39,7 +53,10 @@ export const pruneImages = async (context: Context, request: PruneRequest = {}):
   const removal = beginRemoval(context, { cause: request.cause ?? 'image prune', purge });
   const removed: Removal[] = [];
   let freed = purge ? await purgeDeletions(context) : 0;
-  for (const step of plan.steps) removed.push(...(await removeStep(removal.context, step)));
+  for (const steps of together(plan.steps)) {
+    const removals = await Promise.all(steps.map((step) => removeStep(removal.context(), step)));
+    removed.push(...removals.flat());
+  }
   freed += await (await context.collect({ resumable: true })).freed();
   freed += await removal.freed();
   announce(context, 'prune', '');

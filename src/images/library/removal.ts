@@ -11,8 +11,11 @@ export interface RemovalOptions {
 
 /** One removal, of one image or of many, that is undone as a whole. */
 export interface Removing {
-  /** In it, what is removed goes into the deletion, and `collect` looks only at what was removed here. */
-  readonly context: Context;
+  /**
+   * For one image at a time: what is removed in it goes into the deletion, and `collect` looks only at what lost a name
+   * in it since the last time.
+   */
+  context(): Context;
   readonly deletion: Deletion | undefined;
   /** Bytes that the file system got back, once it has. */
   freed(): Promise<number>;
@@ -25,20 +28,24 @@ interface Seen {
   readonly layers: Set<Content['layers'][number]>;
 }
 
+const nothingSeen = (): Seen => ({ blobs: new Set(), layers: new Set() });
+
 const contentOf = ({ blobs, layers }: Seen): Content => ({ blobs: [...blobs], layers: [...layers] });
 
 const deletingImages = (
   images: ImageStore['images'],
   deletion: Deletion | undefined,
-  seen: Seen,
+  noted: readonly Seen[],
 ): ImageStore['images'] => ({
   ...images,
   untag: (reference) => images.untag(reference, { deletion }),
   async remove(id, options = {}) {
     const { blobs, layers } = images.content(id);
     await images.remove(id, { ...options, deletion });
-    for (const digest of blobs) seen.blobs.add(digest);
-    for (const diffId of layers) seen.layers.add(diffId);
+    for (const seen of noted) {
+      for (const digest of blobs) seen.blobs.add(digest);
+      for (const diffId of layers) seen.layers.add(diffId);
+    }
   },
 });
 
@@ -58,30 +65,33 @@ export const beginRemoval = (context: Context, { cause, purge }: RemovalOptions)
   const { store } = context;
   const keepMs = purge ? 0 : (context.keepDeletedMs?.() ?? 0);
   const deletion = keepMs > 0 ? store.deletions.begin({ cause, keepMs }) : undefined;
-  const seen: Seen = { blobs: new Set(), layers: new Set() };
+  const all = nothingSeen();
   const collections: Collected[] = [];
-  const collect: Context['collect'] = async () => {
+  const collect = async (fresh: Seen): Promise<Collected> => {
+    const content = contentOf(fresh);
+    fresh.blobs.clear();
+    fresh.layers.clear();
     if (deletion === undefined) {
-      const collected = await context.collect({ only: contentOf(seen) });
+      const collected = await context.collect({ only: content });
       collections.push(collected);
       return collected;
     }
     const mounted = new Set(context.layers.snapshots().flatMap((snapshot) => snapshot.layers));
-    const layers = store.images.unneeded([...seen.layers]).filter((diffId) => !mounted.has(diffId));
+    const layers = store.images.unneeded(content.layers).filter((diffId) => !mounted.has(diffId));
     return { blobs: [], layers, freed: async () => 0 };
   };
   return {
     deletion,
-    context: {
-      ...context,
-      collect,
-      store: { ...store, images: deletingImages(store.images, deletion, seen) },
+    context() {
+      const fresh = nothingSeen();
+      const images = deletingImages(store.images, deletion, [all, fresh]);
+      return { ...context, collect: () => collect(fresh), store: { ...store, images } };
     },
     async freed() {
       let total = 0;
       for (const collected of collections) total += await collected.freed();
       return total;
     },
-    held: async () => (deletion === undefined ? 0 : await heldBytes(context, contentOf(seen))),
+    held: async () => (deletion === undefined ? 0 : await heldBytes(context, contentOf(all))),
   };
 };

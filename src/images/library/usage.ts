@@ -16,6 +16,10 @@ export const libraryUsage = (context: Context): LibraryUsage => {
   const users = layerUsers(records);
   const layers = context.layers.list();
   const stored = blobs.list();
+  const tags = Map.groupBy(
+    images.references().filter((reference) => reference.kind === 'tag'),
+    (reference) => reference.image,
+  );
   const owners = context.store.space.ownership();
   const isUndone = (keeping: Keeping | undefined): boolean =>
     keeping?.images.length === 0 && keeping.holders.every((holder) => holder === UNDO);
@@ -28,10 +32,7 @@ export const libraryUsage = (context: Context): LibraryUsage => {
       const shared = sharedSize(record, users);
       return {
         id: record.id,
-        tags: images
-          .references(record.id)
-          .filter((reference) => reference.kind === 'tag')
-          .map((reference) => shownReference(reference.reference)),
+        tags: (tags.get(record.id) ?? []).map((reference) => shownReference(reference.reference)),
         created: record.created,
         size: record.size,
         shared,
