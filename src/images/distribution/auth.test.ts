@@ -180,6 +180,33 @@ describe('odd token servers', () => {
     ]);
   });
 
+  test('a token server without GET gets the password in a form', async () => {
+    const forms: string[] = [];
+    await using tokens = await startScript((request, response) => {
+      if (request.method === 'GET') return void response.writeHead(405).end();
+      return void text(request).then((form) => {
+        forms.push(form);
+        response.end('{"access_token":"T"}');
+      });
+    });
+    await using registry = await guarded(
+      () => `Bearer realm="http://${tokens.host}/token",service="s"`,
+      () => 'Bearer T',
+    );
+    await using client = createRegistryClient({
+      credentials: async () => ({ kind: 'basic', username: 'ann', password: 'p w' }),
+    });
+    expect(await client.repository(parseReference(`${registry.host}/a/b`)).tags()).toEqual(['t']);
+    expect(Object.fromEntries(new URLSearchParams(forms[0]))).toEqual({
+      grant_type: 'password',
+      username: 'ann',
+      password: 'p w',
+      service: 's',
+      client_id: 'lade',
+      scope: 'repository:a/b:pull',
+    });
+  });
+
   test('a token server that is busy is asked again', async () => {
     let calls = 0;
     await using tokens = await startScript((_request, response) => {

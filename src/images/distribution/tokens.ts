@@ -2,6 +2,7 @@ import { collect, type HttpClient, type HttpRequest, type HttpResponse } from '#
 import * as z from 'zod/mini';
 import { answerError } from './api-errors.ts';
 import type { Challenge } from './challenge.ts';
+import { drain } from './endpoint.ts';
 import { distributionErrors } from './errors.ts';
 import { retrying } from './retry.ts';
 import type { Cancellable, Credentials, RetryPolicy } from './types.ts';
@@ -48,16 +49,30 @@ const getRequest = ({ challenge, scopes, credentials, offline, signal }: TokenWi
   return { url, signal, headers: { authorization: basicHeader(credentials.username, credentials.password) } };
 };
 
-const refreshRequest = ({ challenge, scopes, signal }: TokenWish, refreshToken: string): HttpRequest => {
+/** The OAuth2 form of a request; `grant` says by what. */
+const formRequest = (
+  { challenge, scopes, offline, signal }: TokenWish,
+  grant: Readonly<Record<string, string>>,
+): HttpRequest => {
   const form = new URLSearchParams({
-    grant_type: 'refresh_token',
+    ...grant,
     service: challenge.service ?? '',
     client_id: CLIENT_ID,
     scope: scopes.join(' '),
-    refresh_token: refreshToken,
+    ...(offline === true ? { access_type: 'offline' } : {}),
   });
   const headers = { 'content-type': 'application/x-www-form-urlencoded' };
   return { method: 'POST', url: challenge.realm, headers, body: form.toString(), signal };
+};
+
+/** Ways to ask, in the order they are tried: a token server that knows no GET gets a form. */
+const requestsFor = (wish: TokenWish): readonly HttpRequest[] => {
+  const { credentials } = wish;
+  if (credentials?.kind === 'identity-token')
+    return [formRequest(wish, { grant_type: 'refresh_token', refresh_token: credentials.token })];
+  if (credentials?.kind !== 'basic') return [getRequest(wish)];
+  const { username, password } = credentials;
+  return [getRequest(wish), formRequest(wish, { grant_type: 'password', username, password })];
 };
 
 const readToken = async (response: HttpResponse, host: string): Promise<Token> => {
@@ -80,11 +95,15 @@ const readToken = async (response: HttpResponse, host: string): Promise<Token> =
  * @throws DISTRIBUTION_UNAUTHORIZED when it does not accept the credentials
  */
 export const fetchToken = async (http: HttpClient, host: string, wish: TokenWish): Promise<Token> => {
-  const { credentials } = wish;
-  const request =
-    credentials?.kind === 'identity-token' ? refreshRequest(wish, credentials.token) : getRequest(wish);
-  const send = (): Promise<HttpResponse> => http.request(request);
-  const response = await retrying(send, { policy: wish.retry, failures: false, signal: wish.signal });
-  if (response.status === 200) return readToken(response, host);
-  throw await answerError(response, { host, name: host, kind: 'ping' });
+  const requests = requestsFor(wish);
+  for (const [index, request] of requests.entries()) {
+    const send = (): Promise<HttpResponse> => http.request(request);
+    const response = await retrying(send, { policy: wish.retry, failures: false, signal: wish.signal });
+    if (response.status === 200) return readToken(response, host);
+    const isLast = index === requests.length - 1;
+    if (isLast || ![404, 405].includes(response.status))
+      throw await answerError(response, { host, name: host, kind: 'ping' });
+    drain(response);
+  }
+  throw distributionErrors.unreadableAnswer({ host, reason: 'there is no token in it' });
 };
