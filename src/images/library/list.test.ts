@@ -129,6 +129,23 @@ describe('manifests', () => {
   });
 });
 
+test('an image that lost its names to a container is listed when the container is gone', async () => {
+  await publish();
+  await opened[Symbol.asyncDispose]();
+  opened = await openLibrary(join(scratch.path, 'root'), {
+    isRunning: () => true,
+    keepDeletedMs: () => 60_000,
+  });
+  const view = await pull('app:1');
+  await opened.library.hold(view.id, { kind: 'container', id: 'c' });
+  await opened.library.remove(`${registry.host}/app:1`, { force: true });
+  expect(opened.library.list().map(({ Id }) => Id)).toEqual([view.id]);
+  await opened.library.release({ kind: 'container', id: 'c' });
+  expect(opened.library.list().map(({ Id }) => Id)).toEqual([view.id]);
+  await opened.library.remove(view.id, { purge: true });
+  expect(opened.library.list()).toEqual([]);
+});
+
 describe('removal of one platform', () => {
   test('leaves the index and its other platforms; the image that the name means stays', async () => {
     const { own, foreign } = await publish();

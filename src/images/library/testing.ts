@@ -36,7 +36,7 @@ export interface Opened extends AsyncDisposable {
 /** A library on a root of its own, with real layers and a real registry client. */
 export const openLibrary = async (
   path: string,
-  options: Partial<Pick<LibraryDependencies, 'isRunning' | 'registryClientFor'>> = {},
+  options: Partial<Pick<LibraryDependencies, 'isRunning' | 'registryClientFor' | 'keepDeletedMs'>> = {},
 ): Promise<Opened> => {
   const stack = new AsyncDisposableStack();
   const root = stack.use(await openRoot({ path, migrations: layersMigrations }));

@@ -38,10 +38,15 @@ export const targetsOf = (database: Database, id: ImageId): readonly Digest[] =>
 const HIDDEN = `
   NOT EXISTS (SELECT 1 FROM image_references AS r WHERE r.image = m.image)
   AND (EXISTS (SELECT 1 FROM image_references AS r WHERE r.target = m.target)
-    OR EXISTS (SELECT 1 FROM holds WHERE kind = 'blob' AND key = m.target)
+    OR EXISTS (SELECT 1 FROM images WHERE images.id = m.image AND images.member = 1)
+      AND EXISTS (SELECT 1 FROM holds WHERE kind = 'blob' AND key = m.target)
+      AND EXISTS (SELECT 1 FROM images WHERE id = m.image AND member = 1)
       AND NOT EXISTS (SELECT 1 FROM holds WHERE kind = 'image' AND key = m.image AND holder_kind <> 'undo'))`;
 
-/** Images that are kept by a target alone, one that is named, or one that can be brought back unless others hold them. */
+/**
+ * Images that are kept by a target alone: one that is named; or one that can be brought back, where they came for
+ * nothing else and nobody holds them.
+ */
 export const hiddenMembers = (database: Database): ReadonlySet<ImageId> => {
   const rows = database.all<Row & { image: ImageId }>(
     `SELECT DISTINCT image FROM target_members AS m WHERE image IS NOT NULL AND ${HIDDEN}`,
