@@ -61,21 +61,27 @@ async function* unpackBy(
   }
 }
 
-/** The same bytes, unpacked where only a program can; gzip and zstd are left as they are. */
+/** The bytes of an archive, unpacked where only a program can; those packed by gzip or zstd are left as they are. */
 export const foreignUnpacked = async (
   chunks: AsyncIterable<Uint8Array>,
-): Promise<AsyncIterable<Uint8Array>> => {
+): Promise<{ readonly bytes: AsyncIterable<Uint8Array>; readonly packed: boolean }> => {
   const { head, all } = await peek(chunks);
   const packing = packingOf(head);
-  return packing === 'bzip2' || packing === 'xz' ? unpackBy(packing, all()) : all();
+  const foreign = packing === 'bzip2' || packing === 'xz';
+  return {
+    bytes: foreign ? unpackBy(packing, all()) : all(),
+    packed: packing === 'gzip' || packing === 'zstd',
+  };
 };
 
 /**
  * The bytes of an archive that may be packed by gzip, zstd, bzip2 or xz; the last two where their programs are
  * installed.
  */
-export const archiveBytes = async (chunks: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> =>
-  await unpackedBytes(await foreignUnpacked(chunks));
+export const archiveBytes = async (chunks: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> => {
+  const { bytes, packed } = await foreignUnpacked(chunks);
+  return packed ? await unpackedBytes(bytes) : bytes;
+};
 
 /** Ends a stream that nobody reads any more; some complain of that, which nobody is to hear. */
 export const letGo = (stream: Readable): void => void stream.on('error', () => undefined).destroy();

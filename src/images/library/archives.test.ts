@@ -102,7 +102,7 @@ const named = (descriptor: Described, name: string): object => ({
 });
 
 const filesTar = (text: string): Promise<Buffer> =>
-  buffer(rootfsTar({ 'etc/what': text, big: noise(2 << 20, text.length) }));
+  buffer(rootfsTar({ 'etc/what': text, big: noise(1_200_000, text.length) }));
 
 const AMD = { os: 'linux', architecture: 'amd64' };
 const ARM = { os: 'linux', architecture: 'arm64' };

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { hostPlatform, parsePlatform, type ImageConfig } from '#oci';
 import type { LayerInfo } from '#layers';
 import type { Lease } from '#store';
@@ -23,8 +22,8 @@ const configOf = (request: ImportRequest, layer: LayerInfo): ImageConfig => {
 };
 
 const storeLayer = async (context: Context, request: ImportRequest, lease: Lease): Promise<LayerInfo> => {
-  const stream = Readable.from(await foreignUnpacked(request.stream), { objectMode: false });
-  const source = { kind: 'stream', stream, compression: 'auto' } as const;
+  const { bytes, packed } = await foreignUnpacked(request.stream);
+  const source = { kind: 'stream', stream: bytes, compression: packed ? 'auto' : 'none' } as const;
   const layer = await context.layers.unpack(source, { lease, signal: request.signal });
   // There is nothing below that it could refer to: a link to a file that it does not hold is found here.
   await context.layers.prepare([layer.diffId]);
