@@ -3,7 +3,8 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { createInflater, decompress, packingOf } from '#tar';
 import { layerErrors } from './errors.ts';
-import { ask, filledPart } from './source-port.ts';
+import { filledPart } from './slots.ts';
+import { ask } from './source-port.ts';
 import type { Compression } from './types.ts';
 
 /** What a worker can read: a file, one that grows, or a stream served over a port. */

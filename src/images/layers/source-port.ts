@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { layerErrors } from './errors.ts';
+import { HALF, giveSlots, takeSlots } from './slots.ts';
 import type { GrowingFile } from './types.ts';
 
 /** A worker asks over a port, one answer for each question. */
@@ -59,15 +60,6 @@ export const serveStream = (stream: AsyncIterable<Uint8Array>): SourcePort => {
   });
 };
 
-/** Bytes of each of two halves; a busy machine takes its time to wake the other thread for each. */
-const HALF = 2 * 1024 * 1024;
-
-export const createSlots = (): SharedArrayBuffer => new SharedArrayBuffer(2 * HALF);
-
-/** What the asking side sees of an answer until it asks again. */
-export const filledPart = (slots: SharedArrayBuffer, half: number, length: number): Buffer =>
-  Buffer.from(slots, half * HALF, length);
-
 /** Copies chunks into a half until it is full or there are no more. */
 const createFill = (stream: AsyncIterable<Uint8Array>, slots: SharedArrayBuffer) => {
   const chunks = stream[Symbol.asyncIterator]();
@@ -90,23 +82,43 @@ const createFill = (stream: AsyncIterable<Uint8Array>, slots: SharedArrayBuffer)
   };
 };
 
+/** A stream served through shared memory. */
+export interface SharedSourcePort extends SourcePort {
+  readonly slots: SharedArrayBuffer;
+}
+
 /**
  * Lets a worker take a stream through shared memory, so that nothing is allocated for it: one half is filled while the
  * worker uses the other, which it does until it asks again.
  */
-export const serveShared = (stream: AsyncIterable<Uint8Array>, slots: SharedArrayBuffer): SourcePort => {
+export const serveShared = (stream: AsyncIterable<Uint8Array>): SharedSourcePort => {
+  const slots = takeSlots();
   const fill = createFill(stream, slots);
   let half = 0;
+  let ended = false;
   let filling: Promise<number> | undefined;
-  return serve(async () => {
+  const port = serve(async () => {
     const length = await (filling ?? fill(half));
-    if (length === 0) return { kind: 'end' };
+    ended = length === 0;
+    if (ended) return { kind: 'end' };
     const answer: Answer = { kind: 'filled', half, length };
     half = 1 - half;
     filling = fill(half);
     filling.catch(() => undefined);
     return answer;
   });
+  return {
+    port: port.port,
+    slots,
+    get failure() {
+      return port.failure;
+    },
+    [Symbol.dispose]() {
+      port[Symbol.dispose]();
+      // Where it was given up, a half may still be filled or read.
+      if (ended) giveSlots(slots);
+    },
+  };
 };
 
 /** Asks in the worker; a `cancelled` error when the other side is gone. */

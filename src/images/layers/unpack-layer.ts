@@ -2,17 +2,20 @@ import { join } from 'node:path';
 import { staged, type Core } from './adopt.ts';
 import { formName } from './backend.ts';
 import { serveRoom } from './room-port.ts';
-import { createSlots, serveGrowth, serveShared, serveStream, type SourcePort } from './source-port.ts';
+import { serveGrowth, serveShared, serveStream, type SourcePort } from './source-port.ts';
 import type { WorkerSource } from './source-bytes.ts';
 import type { StoredTar } from './unpack-job.ts';
 import type { LayerInfo, LayerSource, UnpackOptions } from './types.ts';
 
 const servedSource = (source: LayerSource): { readonly served: WorkerSource; readonly port?: SourcePort } => {
   if (source.kind === 'stream') {
-    // What is unpacked keeps chunks for a while, and needs them to be its own.
-    const slots = source.compression === 'none' ? createSlots() : undefined;
-    const port = slots === undefined ? serveStream(source.stream) : serveShared(source.stream, slots);
-    return { served: { kind: 'port', port: port.port, slots }, port };
+    // What unpacks gzip and zstd keeps chunks for a while, and needs them to be its own.
+    if (source.compression !== 'none') {
+      const port = serveStream(source.stream);
+      return { served: { kind: 'port', port: port.port }, port };
+    }
+    const port = serveShared(source.stream);
+    return { served: { kind: 'port', port: port.port, slots: port.slots }, port };
   }
   const { path, growing } = source;
   if (growing === undefined) return { served: { kind: 'file', path } };
