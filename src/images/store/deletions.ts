@@ -129,8 +129,9 @@ const restoreRows = async (
     return by === undefined || by === image ? [] : [{ reference, image, by }];
   });
   const images = ordered.filter(({ place }) => place === 'images').map(({ image }) => image);
+  const restored = new Set(images);
   const known = (image: ImageId): boolean =>
-    images.includes(image) || database.get('SELECT 1 FROM images WHERE id = ?', image) !== undefined;
+    restored.has(image) || database.get('SELECT 1 FROM images WHERE id = ?', image) !== undefined;
   const lost = names.filter(({ image }) => !known(image)).map(({ reference }) => reference);
   if (images.length === 0 && names.length > 0 && taken.length + lost.length >= names.length)
     throw taken[0] === undefined

@@ -40,12 +40,12 @@ const OWNERS = (kind: 'blob' | 'layer'): string => `
     CASE WHEN image IN undone THEN NULL ELSE image END AS image,
     CASE WHEN image IN undone THEN '${UNDO}' END AS holder
   FROM ${kind === 'blob' ? 'image_blobs' : 'image_layers'}
-  UNION SELECT key, NULL, 'lease ' || lease FROM lease_items WHERE kind = '${kind}'
-  UNION SELECT key, NULL, holder_kind FROM holds WHERE kind = '${kind}'
+  UNION ALL SELECT key, NULL, 'lease ' || lease FROM lease_items WHERE kind = '${kind}'
+  UNION ALL SELECT key, NULL, holder_kind FROM holds WHERE kind = '${kind}'
   ${
     kind === 'layer'
       ? ''
-      : `UNION SELECT digest, NULL, CASE WHEN target IN (${UNDONE_TARGETS}) THEN '${UNDO}' ELSE 'index ' || target END FROM target_blobs`
+      : `UNION ALL SELECT digest, NULL, CASE WHEN target IN (${UNDONE_TARGETS}) THEN '${UNDO}' ELSE 'index ' || target END FROM target_blobs`
   }`;
 
 const LEASE = 'lease ';
@@ -64,8 +64,8 @@ const readOwners = <T extends string>(
     [...Map.groupBy(rows, (row) => row.key as T)].map(([key, owners]) => [
       key,
       {
-        images: owners.flatMap(({ image }) => (image === null ? [] : [image])),
-        holders: owners.flatMap(({ holder }) => (holder === null ? [] : [holderName(holder)])),
+        images: [...new Set(owners.flatMap(({ image }) => (image === null ? [] : [image])))],
+        holders: [...new Set(owners.flatMap(({ holder }) => (holder === null ? [] : [holderName(holder)])))],
       },
     ]),
   );
