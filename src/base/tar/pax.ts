@@ -8,6 +8,12 @@ const SPACE = 0x20;
 const EQUALS = 0x3d;
 const NEWLINE = 0x0a;
 
+const USED = new Set(['path', 'linkpath', 'size', 'uid', 'gid', 'uname', 'gname', 'mtime']);
+
+/** Records of other keys, such as comments, are not kept: there may be very many. */
+const isUsed = (key: string): boolean =>
+  USED.has(key) || key.startsWith('SCHILY.xattr.') || key.startsWith('GNU.sparse.');
+
 const bad = (offset: number): Error =>
   tarErrors.damaged({ offset, reason: 'an extended header is not made of records' });
 
@@ -32,10 +38,11 @@ export const parsePax = (data: Buffer, offset: number): Map<string, Buffer> => {
     const equals = data.indexOf(EQUALS, space);
     if (end === -1 || equals === -1 || equals >= end) throw bad(offset + at);
     const key = decodeName(data.subarray(space + 1, equals));
+    at = end;
+    if (!isUsed(key)) continue;
     const value = Buffer.from(data.subarray(equals + 1, end - 1));
     if (key === 'GNU.sparse.offset' || key === 'GNU.sparse.numbytes') map.push(value.toString('latin1'));
     else records.set(key, value);
-    at = end;
   }
   if (map.length > 0) records.set('GNU.sparse.map', Buffer.from(map.join(',')));
   return records;

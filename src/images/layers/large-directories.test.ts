@@ -11,7 +11,7 @@ import { dir, file, gone, hard, root, T } from './testing/sources.ts';
 const COUNT = 65_000;
 const nameOf = (i: number): string => `${(i * 7919) % COUNT}-${'n'.repeat(i % 40)}`;
 
-describe.each(formsHere())('%s: large directories', (backend) => {
+describe.each(formsHere())('%s: large directories', { timeout: 300_000 }, (backend) => {
   const shared = sharedStore(backend);
 
   test('65,000 names, of which the next layer takes some and adds some', async () => {

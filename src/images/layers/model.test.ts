@@ -88,7 +88,7 @@ describe.each(formsHere())('%s', (backend) => {
     return listMerged(view.path);
   };
 
-  test('any layers give what applying them one after another gives', async () => {
+  test('any layers give what applying them one after another gives', { timeout: 300_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(layer, { minLength: 1, maxLength: 4 }), async (layers) => {
         expect(await outcome(() => merged(layers))).toEqual(await outcome(() => applyToModel(layers)));

@@ -136,7 +136,7 @@ const unpackByGnuTar = (tar: Buffer): readonly string[] => {
 const shown = (lines: readonly string[]): readonly string[] =>
   lines.map((line) => line.replace(/(\/ directory \S+ \S+) \S+/, '$1'));
 
-describe.each(formsHere())('%s: the tar codec', (backend) => {
+describe.each(formsHere())('%s: the tar codec', { timeout: 300_000 }, (backend) => {
   const shared = sharedStore(backend);
   const unpack = async (tar: Buffer): Promise<readonly string[]> => {
     const source = {

@@ -68,7 +68,7 @@ export const describeConformance = (backend: BackendName, ran: Ran): void => {
       }
     });
 
-    test.each(Object.keys(CASES))('%s', async (name) => {
+    test.each(Object.keys(CASES))('%s', { timeout: 300_000 }, async (name) => {
       const tars = await tarsOf(CASES[name] ?? []);
       const reference = referenceOf(name, tars);
       if (reference.kind === 'refused') {
