@@ -7,6 +7,7 @@ export interface PullOptions extends TransferOptions {
   readonly platform?: string | undefined;
   readonly allTags?: boolean;
   readonly allPlatforms?: boolean;
+  readonly referrers?: boolean;
 }
 
 /** Pulls one image (or every tag of a repository) and shows progress. */
@@ -23,6 +24,7 @@ export const pullImage = async (cli: Cli, reference: string, options: PullOption
         tag: version === '' ? undefined : version,
         platform: options.platform,
         allPlatforms: options.allPlatforms === true ? '1' : undefined,
+        referrers: options.referrers === true ? '1' : undefined,
       },
       headers: await authHeader(cli, reference),
     },

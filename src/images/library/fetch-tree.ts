@@ -3,6 +3,7 @@ import {
   familiarString,
   isAttestation,
   isContainerImage,
+  isIndexType,
   ociErrors,
   shortId,
   type Descriptor,
@@ -122,11 +123,20 @@ const inParallel = async <T, R>(items: readonly T[], map: (item: T) => Promise<R
   return results;
 };
 
-/** Fetches all manifests of an index, of indexes in it, and of what refers to any of them; breadth first. */
+/** Of the entries of indexes, one manifest and the indexes that may lead to it. */
+const onlyThis =
+  (digest: Digest | undefined) =>
+  ({ entry }: Wish): boolean =>
+    digest === undefined || entry.digest === digest || isIndexType(entry.mediaType);
+
+/**
+ * Fetches all manifests of an index, of indexes in it, and of what refers to any of them; breadth first. With `only`,
+ * one manifest of them and what refers to it and to the index.
+ */
 export const fetchTree = async (
   context: Context,
   top: RemoteManifest,
-  fetch: RemoteFetch,
+  { only, ...fetch }: RemoteFetch & { readonly only?: Digest | undefined },
 ): Promise<RemoteTree> => {
   const name = familiarString(fetch.repository.reference);
   const seen = new Set<Digest>([top.descriptor.digest]);
@@ -138,7 +148,8 @@ export const fetchTree = async (
   let asked: readonly { readonly node: RemoteManifest; readonly depth: number }[] = [{ node: top, depth: 0 }];
   while (asked.length > 0) {
     const referring = await inParallel(asked, ({ node, depth }) => referrersOf(node, depth, fetch));
-    const wishes = fresh([...asked.flatMap(({ node, depth }) => below(node, depth)), ...referring.flat()]);
+    const entries = asked.flatMap(({ node, depth }) => below(node, depth)).filter(onlyThis(only));
+    const wishes = fresh([...entries, ...referring.flat()]);
     bytes += wishes.reduce((sum, { entry }) => sum + entry.size, 0);
     if (seen.size > MAX_MANIFESTS || bytes > MAX_MANIFEST_BYTES) {
       throw libraryErrors.indexTooLarge({ name, limit: MAX_MANIFESTS, bytes: MAX_MANIFEST_BYTES });

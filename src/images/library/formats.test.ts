@@ -489,6 +489,42 @@ describe('pushing', () => {
     expect(target.manifests.get('1')).toEqual(await opened.store.blobs.read(index.digest));
   });
 
+  test('one platform goes with what is about it, when that was pulled, too', async () => {
+    await using target = await startTakingRegistry();
+    const { own, foreign, index } = await putIndex();
+    const { artifact } = kit();
+    const signature = await artifact({
+      artifactType: 'application/x-s',
+      content: 's',
+      subject: own.descriptor,
+    });
+    const about = await artifact({
+      artifactType: 'application/x-s',
+      content: 'a',
+      subject: signature.descriptor,
+    });
+    const whole = await artifact({ artifactType: 'application/x-s', content: 'w', subject: index });
+    const stray = await artifact({
+      artifactType: 'application/x-s',
+      content: 'f',
+      subject: foreign.descriptor,
+    });
+    registry.referrers = new Map([
+      [own.descriptor.digest, [signature.descriptor]],
+      [signature.descriptor.digest, [about.descriptor]],
+      [index.digest, [whole.descriptor]],
+      [foreign.descriptor.digest, [stray.descriptor]],
+    ]);
+    await opened.library.pull({ reference: reference(), referrers: true });
+    expect(opened.store.blobs.stat(whole.descriptor.digest)).toBeDefined();
+    for (const { digest } of [foreign.descriptor, stray.descriptor])
+      expect(opened.store.blobs.stat(digest)).toBeUndefined();
+    await opened.library.tag(reference(), `${target.host}/app:1`);
+    await opened.library.push({ reference: `${target.host}/app:1` });
+    expect(target.order).toEqual(['1', signature.descriptor.digest, about.descriptor.digest]);
+    expect(target.manifests.get('1')).toEqual(own.bytes);
+  });
+
   test('layers that lie elsewhere go to a registry that asks for them', async () => {
     await using target = await startTakingRegistry();
     const layer = { mediaType: MEDIA_TYPES.dockerForeignLayer, urls: ['http://127.0.0.1:1/none'] };

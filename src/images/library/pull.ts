@@ -116,7 +116,9 @@ const pullTree = async (
   { top, fetch }: { readonly top: RemoteManifest; readonly fetch: RemoteFetch },
 ): Promise<ImageRecord> => {
   const { reference, request } = pull;
-  const tree = await fetchTree(context, top, fetch);
+  const one = request.allPlatforms !== true;
+  const chosen = one ? await fetchImage(context, top, { ...fetch, platform: request.platform }) : undefined;
+  const tree = await fetchTree(context, top, { ...fetch, only: chosen?.descriptor.digest });
   const main = mainImage(tree, request.platform);
   if (main === undefined && request.platform !== undefined) {
     const offered = tree.nodes.flatMap(({ image }) =>
@@ -204,7 +206,7 @@ const pullFrom = async (context: Context, pull: Pull, repository: RemoteReposito
   const before = context.store.images.byReference(storedReference(reference));
   const top = await fetchTop(context, fetch);
   const stored =
-    request.allPlatforms === true
+    request.allPlatforms === true || request.referrers === true
       ? await pullTree(context, pull, { top, fetch })
       : await pullOne(context, pull, { top, fetch });
   emit({ kind: 'status', message: `Digest: ${top.descriptor.digest}` });

@@ -75,6 +75,23 @@ export const sendManifest = async (
   }
 };
 
+/** Pushes what is stored about a manifest that the registry has now, and about that in turn. */
+export const sendReferrers = async (
+  context: Context,
+  push: Push,
+  { referrers }: Pick<StoredTree, 'referrers'>,
+  about: Digest,
+): Promise<void> => {
+  const sent = new Set<Digest>([about]);
+  for (const node of referrers) {
+    const { subject } = node.manifest;
+    if (subject === undefined || !sent.has(subject.digest)) continue;
+    await sendBlobs(context, push, blobsOf(context, [node]));
+    await sendManifest(context, push, { node });
+    sent.add(node.descriptor.digest);
+  }
+};
+
 /**
  * Pushes a target as it is, byte for byte: blobs first, then manifests, each after those it names; the top under the
  * tag; then what refers to any of them.

@@ -22,7 +22,7 @@ import { giveManifest, isWhole, keepWith, manifestsOf, type StoredManifest } fro
 import { createLimit } from './limit.ts';
 import { layerProgress } from './progress.ts';
 import { sendConfig, sendLayer, type Push } from './push-blobs.ts';
-import { sendManifest, sendTree } from './push-tree.ts';
+import { sendManifest, sendReferrers, sendTree } from './push-tree.ts';
 import { refetchLayers } from './refetch.ts';
 import { liesElsewhere, readTree, type StoredTree } from './stored-tree.ts';
 import type { LibraryEvent, PushRequest, Pushed } from './types.ts';
@@ -152,6 +152,14 @@ const fetchAgain = async (
   if (record.unpacked && !had) await refetchLayers(context, record, { lease, signal });
 };
 
+/** One image, and what is stored about it. */
+const sendOne = async (context: Context, push: ImagePush, { target }: Meant): Promise<Descriptor> => {
+  const descriptor = await sendImage(context, push);
+  const stored = target === undefined ? undefined : await readTree(context, target);
+  if (stored !== undefined) await sendReferrers(context, push, stored, descriptor.digest);
+  return descriptor;
+};
+
 const pushUnder = async (context: Context, push: ImagePush, meant: Meant): Promise<Descriptor> => {
   const { emit, record, reference } = push;
   emit({ kind: 'status', message: `The push refers to repository [${repositoryName(reference)}]` });
@@ -159,7 +167,7 @@ const pushUnder = async (context: Context, push: ImagePush, meant: Meant): Promi
   const tree = await wholeTree(context, push, meant);
   const descriptor =
     tree === undefined
-      ? await sendImage(context, push)
+      ? await sendOne(context, push, meant)
       : await sendTree(context, { ...push, target: tree.top.descriptor.digest }, tree);
   const named = canonicalString(withDigest(reference, descriptor.digest));
   const { digest, mediaType } = descriptor;

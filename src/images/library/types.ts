@@ -121,6 +121,8 @@ export interface PullRequest extends Cancellable {
    * them, so that it can be pushed or saved as it is. Only the image that the name means is unpacked.
    */
   readonly allPlatforms?: boolean | undefined;
+  /** Also what refers to the image: signatures, bills of materials. */
+  readonly referrers?: boolean | undefined;
   readonly auth?: Credentials | undefined;
 }
 

@@ -19,6 +19,7 @@ export const command = defineCommand({
     'disable-content-trust': { kind: 'bool', on: true, help: 'Accepted for compatibility', hidden: true },
     platform: { kind: 'string', help: 'Set platform if server is multi-platform capable' },
     quiet: { kind: 'bool', short: 'q', help: 'Suppress verbose output' },
+    referrers: { kind: 'bool', help: 'Download what refers to the image: signatures, bills of materials' },
   }),
   args: [1, 1],
   async run(cli, { flags, args: [reference = ''] }) {
@@ -34,6 +35,7 @@ export const command = defineCommand({
       platform: wantedPlatform(cli, flags.platform),
       allTags: flags['all-tags'],
       allPlatforms: flags['all-platforms'],
+      referrers: flags.referrers,
       quiet: flags.quiet,
     });
     const version =

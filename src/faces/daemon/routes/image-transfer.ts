@@ -20,6 +20,7 @@ const pull = (c: Context, { library }: DaemonParts, name: string): Promise<Respo
       reference,
       platform: platformsOf(c)?.[0],
       allPlatforms: flag(c, 'allPlatforms'),
+      referrers: flag(c, 'referrers'),
       auth: authOf(c),
       signal: requestSignal(c),
     };
