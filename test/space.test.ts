@@ -368,6 +368,39 @@ describe('the budget', () => {
   });
 });
 
+test('collection beside pulls, removals and kills loses nothing that has a name', async () => {
+  await using machine = await freshMachine('beside');
+  const names = ['one', 'two'].map((name) => `${registry.address}/beside/${name}:1`);
+  for (const [index, name] of names.entries()) {
+    await machine.docker('import', tar(index === 0 ? 'one' : 'two'), name);
+    await machine.docker('push', name);
+  }
+  await machine.lade('config', 'set', 'gc.budget', '1kB');
+  for (let round = 0; round < 4; round += 1) {
+    await machine.docker('rmi', ...names);
+    const pulls = names.flatMap((name) => [
+      machine.tryDocker(['pull', name]),
+      machine.tryDocker(['pull', name]),
+    ]);
+    await machine.tryLade(['system', 'prune', '-f', '--purge']);
+    if (round % 2 === 1) await machine.restart('SIGKILL');
+    await Promise.all(pulls);
+    for (const name of names) await machine.docker('pull', name);
+    expect((await machine.lade('system', 'check')).stdout).toContain('no faults');
+  }
+  await machine.lade('config', 'unset', 'gc.budget');
+  const [first = ''] = names;
+  await machine.docker('rmi', first);
+  await machine.restart('SIGKILL');
+  const undoing = machine.tryLade(['undo']);
+  await machine.restart('SIGKILL');
+  await undoing;
+  const listed = (await machine.docker('images', '-q', first)).stdout;
+  if (listed === '') await machine.lade('undo');
+  expect((await machine.docker('images', '-q', first)).stdout).not.toBe('');
+  expect((await machine.lade('system', 'check')).stdout).toContain('no faults');
+});
+
 describe('system check', () => {
   interface Report {
     readonly findings: readonly {
