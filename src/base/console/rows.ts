@@ -3,7 +3,10 @@ import { compileTemplate } from './template.ts';
 import { WHOLE_ROW } from './template-functions.ts';
 import { visible } from './visible.ts';
 
-/** One line of a list: what `{{.Name}}` finds. Functions are called: `{{.Label "x"}}`. */
+/**
+ * One line of a list: what `{{.Name}}` finds. Functions are called: `{{.Label "x"}}`. A getter runs only where the
+ * format may want its field.
+ */
 export type Row = Readonly<Record<string, unknown>>;
 
 export interface RowsOptions {
@@ -23,8 +26,14 @@ const safe = (value: unknown): unknown => {
   return value;
 };
 
-const safeRow = (row: Row): Row =>
-  Object.fromEntries(Object.entries(row).map(([key, value]) => [key, safe(value)]));
+/** Anything but plain `{{.Name}}`s and words around them may want the whole row. */
+const PLAIN = /^(?:[^{}]|\{\{\s*\.[A-Za-z]\w*\s*\}\})*$/;
+
+/** The fields that a format may ask for. */
+const fieldsFor = (format: string): ((row: Row) => readonly string[]) => {
+  const plain = format !== 'json' && PLAIN.test(format);
+  return (row) => (plain ? Object.keys(row).filter((key) => format.includes(key)) : Object.keys(row));
+};
 
 /** Docker's heading of `{{.Label "com.example.some-name"}}`: `some name`. */
 const labelHeading = (name: unknown): string =>
@@ -48,9 +57,11 @@ export const formatRows = (rows: readonly Row[], options: RowsOptions): string =
   const template = compileTemplate(templateOf(options.format));
   const table = options.format.startsWith('table');
   const hide = table || (options.terminal && !options.format.includes('json'));
-  const lines = rows.map(
-    (row) => `${template({ ...(hide ? safeRow(row) : row), [WHOLE_ROW]: true }, { missing: 'error' })}\n`,
-  );
+  const fields = fieldsFor(options.format);
+  const lines = rows.map((row) => {
+    const wanted = fields(row).map((key) => [key, hide ? safe(row[key]) : row[key]] as const);
+    return `${template({ ...Object.fromEntries(wanted), [WHOLE_ROW]: true }, { missing: 'error' })}\n`;
+  });
   if (!table) return lines.join('');
   const heading = template({ ...options.headings, Label: labelHeading }, { heading: true });
   return alignColumns(`${heading}\n${lines.join('')}`);

@@ -128,3 +128,26 @@ test('the nearest word', () => {
   expect(nearest('pss', ['images', 'ps'])).toBe('ps');
   expect(nearest('quux', ['images', 'ps'])).toBeUndefined();
 });
+
+describe('rows', () => {
+  const rows = (format: string): { readonly text: string; readonly ran: number } => {
+    let ran = 0;
+    const row = {
+      Name: 'a',
+      get Slow() {
+        ran += 1;
+        return 'b';
+      },
+    };
+    return { text: formatRows([row], { format, headings: {}, terminal: false }), ran };
+  };
+
+  test('a getter runs only where the format may want its field', () => {
+    expect(rows('{{.Name}} x {{ .Name }}')).toEqual({ text: 'a x a\n', ran: 0 });
+    expect(rows('{{.Slow}}').text).toBe('b\n');
+    expect(rows('{{json .}}').text).toBe('{"Name":"a","Slow":"b"}\n');
+    expect(rows('{{if .Name}}{{.Slow}}{{end}}').text).toBe('b\n');
+    expect(rows('json').text).toBe('{"Name":"a","Slow":"b"}\n');
+    expect(() => rows('{{.Nothing}}')).toThrow('Nothing');
+  });
+});

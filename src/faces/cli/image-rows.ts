@@ -72,7 +72,10 @@ const bytesOr = (value: number, unknown: boolean): string => (unknown ? 'N/A' : 
 /** An image as `images` shows it; the keys are those of docker's `{{json .}}`. */
 export const imageRow = (image: ImageSummaryAnswer, name: ImageName, truncate: boolean): Row => ({
   Containers: image.Containers === -1 ? 'N/A' : String(image.Containers),
-  CreatedAt: goTime(image.Created),
+  // The first name of a time zone takes as long as the rest of a list.
+  get CreatedAt() {
+    return goTime(image.Created);
+  },
   CreatedSince: `${humanDuration(Date.now() - image.Created * 1000)} ago`,
   Digest: name.digest,
   ID: truncate ? shortId(image.Id) : image.Id,
