@@ -117,6 +117,8 @@ const messageOf = (parts: Parts, fault: Fault): string => {
   if (fault.kind === 'file') return `${fault.detail ?? ''} is known to nobody`;
   const { kind, digest } = fault;
   if (kind === 'image') return `image ${shortId(digest)} ${fault.detail ?? ''}`;
+  if (kind === 'index' && fault.state === 'damaged')
+    return `mountable index of layer ${digest} is not what its tar gives: damaged, or made by another version${usersOf(parts, digest)}`;
   const what = kind === 'index' ? 'mountable index of layer' : kind;
   return `${what} ${digest} ${WORDS[fault.state]}${usersOf(parts, digest)}`;
 };
