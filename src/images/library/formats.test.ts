@@ -120,6 +120,8 @@ describe.each(['sha256', 'sha512'] as const)('an index of %s, pulled whole', (al
     const sizes = view.config.rootfs.diffIds.map((diffId) => opened.layers.info(diffId)?.size);
     expect(view.record.layerSizes).toEqual(sizes);
     registry = await startFakeRegistry();
+    await opened.library.prune({ all: true });
+    expect(opened.store.images.list()).toEqual([]);
   });
 });
 

@@ -37,9 +37,15 @@ const INSERT_IMAGE = `
     parent = coalesce(parent, excluded.parent),
     size = CASE WHEN excluded.unpacked > unpacked THEN excluded.size ELSE size END,
     unpacked = max(unpacked, excluded.unpacked),
-    member = min(member, excluded.member)`;
+    member = CASE WHEN ? THEN min(member, excluded.member) ELSE member END`;
 
-const insertImage = (image: NewImage, member: boolean): readonly Statement[] => {
+/**
+ * `alone`: recorded by itself, which says nothing about a record that is there; `main`: the image that names mean;
+ * `member`: one that goes with its target.
+ */
+type Role = 'alone' | 'main' | 'member';
+
+const insertImage = (image: NewImage, role: Role): readonly Statement[] => {
   const { platform, unpacked = true } = image;
   const size = image.size ?? image.layers.reduce((sum, layer) => sum + layer.size, 0);
   const conflict = unpacked ? 'DO UPDATE SET size = excluded.size' : 'DO NOTHING';
@@ -58,7 +64,8 @@ const insertImage = (image: NewImage, member: boolean): readonly Statement[] => 
         size,
         Date.now(),
         unpacked ? 1 : 0,
-        member ? 1 : 0,
+        role === 'member' ? 1 : 0,
+        role === 'alone' ? 0 : 1,
       ],
     },
     ...image.layers.map((layer, position) => ({
@@ -117,8 +124,8 @@ const nameStatements = (
   ...repoDigests.map((reference) => refer(reference, 'digest', meaning)),
 ];
 
-const putStatements = (image: NewImage, member = false): readonly Statement[] => [
-  ...insertImage(image, member),
+const putStatements = (image: NewImage, role: Role = 'alone'): readonly Statement[] => [
+  ...insertImage(image, role),
   ...(image.manifests ?? []).map((link) => ({
     sql: 'INSERT OR IGNORE INTO image_manifests (image, digest, media_type) VALUES (?, ?, ?)',
     params: [image.id, link.digest, link.mediaType],
@@ -132,7 +139,7 @@ const imagesOf = (target: NewTarget): readonly NewImage[] =>
   target.members.map((member) => member.image).filter((image) => image !== undefined);
 
 const putTargetStatements = (target: NewTarget): readonly Statement[] => [
-  ...imagesOf(target).flatMap((image) => putStatements(image, image.id !== target.image)),
+  ...imagesOf(target).flatMap((image) => putStatements(image, image.id === target.image ? 'main' : 'member')),
   ...targetStatements(target),
   ...nameStatements(target, { image: target.image, target }),
 ];

@@ -114,6 +114,19 @@ describe('a named index', () => {
     expect(store.blobs.list()).toHaveLength(3);
   });
 
+  test('takes along an image that was unpacked meanwhile', async () => {
+    const { own, other } = await putIndex();
+    await using again = await store.leases.create({ label: 'unpack' });
+    await again.protect('image', other);
+    lease = again;
+    await store.images.put({ ...(await imageOf('arm64', true)), id: other });
+    expect(store.images.get(other)?.unpacked).toBe(true);
+    await again[Symbol.asyncDispose]();
+    await store.images.remove(own);
+    await store.collect();
+    expect(store.images.list()).toEqual([]);
+  });
+
   test('loses a platform that is removed by its ID', async () => {
     const { index, other } = await putIndex();
     await store.images.remove(other);
