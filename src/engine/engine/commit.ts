@@ -1,6 +1,7 @@
 import type { ContainerConfig as ImageContainerConfig, HistoryEntry, ImageConfig, JsonSet } from '#oci';
-import type { LayerInfo } from '#layers';
+import type { LayerInfo, LayerLease } from '#layers';
 import { applyChanges } from '#library';
+import type { Lease } from '#store';
 import type { Container } from './container.ts';
 import { emitContainer, snapshotOf, type EngineContext } from './context.ts';
 import { mergeConfig } from './merge-config.ts';
@@ -48,14 +49,18 @@ const pausedWhile = async <T>(
   }
 };
 
+/** Reads the container's files while the lease is still being made, which the layer waits for before it is recorded. */
 const commitLayer = async (
   context: EngineContext,
   container: Container,
-  pauseIt: boolean,
-): Promise<LayerInfo | undefined> =>
-  pausedWhile(context, container, pauseIt, () =>
-    snapshotOf(context, container).commit({ ignore: ignoredPaths(container.record) }),
+  { pause: pauseIt, leasing }: { readonly pause: boolean; readonly leasing: Promise<Lease> },
+): Promise<LayerInfo | undefined> => {
+  const lease: LayerLease = { protect: async () => void (await leasing) };
+  const ignore = ignoredPaths(container.record);
+  return pausedWhile(context, container, pauseIt, () =>
+    snapshotOf(context, container).commit({ ignore, lease }),
   );
+};
 
 const configOf = (
   base: ImageConfig,
@@ -85,23 +90,20 @@ const configOf = (
   };
 };
 
-/** Makes an image of what a container changed; its layer is stored once and never compressed here. */
-export const commit = async (
+const commitUnder = async (
   context: EngineContext,
   container: Container,
-  options: CommitOptions = {},
+  { leasing, ...options }: CommitOptions & { readonly leasing: Promise<Lease> },
 ): Promise<{ readonly imageId: string }> => {
-  applyChanges({}, options.changes ?? []);
   const { record } = container;
-  await using lease = await context.library.lease({ label: `commit of ${record.name}`, everything: true });
   const base = await context.library.resolve(record.imageId);
-  const layer = await commitLayer(context, container, options.pause ?? true);
+  const layer = await commitLayer(context, container, { pause: options.pause ?? true, leasing });
   const { reference = '' } = options;
   const image = await context.library.createImage({
     config: configOf(base.config, container, layer, options),
     tags: reference === '' ? [] : [reference],
     parent: record.imageId,
-    lease,
+    lease: await leasing,
   });
   emitContainer(context, container, 'commit', {
     comment: options.message ?? '',
@@ -109,4 +111,21 @@ export const commit = async (
     imageRef: reference,
   });
   return { imageId: image.id };
+};
+
+/** Makes an image of what a container changed; its layer is stored once and never compressed here. */
+export const commit = async (
+  context: EngineContext,
+  container: Container,
+  options: CommitOptions = {},
+): Promise<{ readonly imageId: string }> => {
+  applyChanges({}, options.changes ?? []);
+  const label = `commit of ${container.record.name}`;
+  const leasing = context.library.lease({ label, everything: true });
+  leasing.catch(() => undefined);
+  try {
+    return await commitUnder(context, container, { ...options, leasing });
+  } finally {
+    await (await leasing)[Symbol.asyncDispose]();
+  }
 };
