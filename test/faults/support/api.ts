@@ -23,7 +23,17 @@ const bytesOf = async (stream: AsyncIterable<unknown>): Promise<Buffer> => {
 const streamsError = (body: Buffer): boolean =>
   body.length < 100_000 && /^\{"(error|errorDetail|kind":"error)"/m.test(body.toString());
 
-/** One call to a daemon; rejects when the connection ends before the answer does. */
+/** Nothing in this suite takes so long, however busy the machine is. */
+const SILENCE_MS = 60_000;
+
+/** A daemon that says nothing any more. */
+export class SilentError extends Error {
+  constructor(path: string) {
+    super(`no answer for ${SILENCE_MS / 1000} s to ${path}`);
+  }
+}
+
+/** One call to a daemon; rejects when the connection ends before the answer does, or nothing comes for a minute. */
 export const callDaemon = async (socketPath: string, call: Call): Promise<Answer> => {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const outgoing = request(
@@ -42,6 +52,7 @@ export const callDaemon = async (socketPath: string, call: Call): Promise<Answer
       );
     },
   );
+  outgoing.setTimeout(SILENCE_MS, () => outgoing.destroy(new SilentError(call.path)));
   outgoing.on('error', reject);
   outgoing.end(call.body);
   return promise;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { once } from 'node:events';
-import type { Answer } from './api.ts';
+import { SilentError, type Answer } from './api.ts';
 import type { Attempt } from './operations.ts';
 import type { Site } from './site.ts';
 import { attach, injectionArgs, type Injection } from './strace.ts';
@@ -83,6 +83,11 @@ const together = (attempts: readonly Attempt[]): Attempt => ({
   resumable: new Set(attempts.flatMap(({ resumable }) => [...resumable])),
 });
 
+const silence = (run: PromiseSettledResult<Answer> | undefined): readonly Finding[] =>
+  run?.status === 'rejected' && run.reason instanceof SilentError
+    ? [{ kind: 'flaw', text: run.reason.message }]
+    : [];
+
 const secondTry = async (site: Site, attempt: Attempt): Promise<readonly Finding[]> => {
   const { ok, status, body } = await attempt.run(site.call);
   const findings: Finding[] = [];
@@ -104,7 +109,7 @@ export const plainPoints = async (
   attempts: readonly Attempt[],
   heal: () => void,
 ): Promise<readonly (readonly Finding[])[]> => {
-  await Promise.allSettled(attempts.map((attempt) => attempt.run(site.call)));
+  const runs = await Promise.allSettled(attempts.map((attempt) => attempt.run(site.call)));
   heal();
   const died: readonly Finding[] = hasEnded(site)
     ? [{ kind: 'flaw', text: `the daemon ended:\n${site.machine.daemon.stderr()}` }]
@@ -113,7 +118,8 @@ export const plainPoints = async (
   const all = together(attempts);
   const between = await settled(() => invariants(site, all));
   const findings: (readonly Finding[])[] = [];
-  for (const attempt of attempts) findings.push(await secondTry(site, attempt));
+  for (const [index, attempt] of attempts.entries())
+    findings.push([...silence(runs[index]), ...(await secondTry(site, attempt))]);
   const after = await settled(() => invariants(site, { ...all, resumable: new Set() }));
   return [...findings, [...died, ...between, ...after]];
 };
