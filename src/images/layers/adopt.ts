@@ -43,7 +43,7 @@ export const syncStaging = async (core: Core, staging: string): Promise<void> =>
     await run('sync', ['-f', staging]);
     return;
   }
-  for (const name of await readdir(staging)) await syncPath(join(staging, name));
+  await Promise.all((await readdir(staging)).map((name) => syncPath(join(staging, name))));
   await syncPath(staging);
 };
 
