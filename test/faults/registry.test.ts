@@ -22,7 +22,7 @@ const runs = Object.entries(CONTENTS).flatMap(([content, choose]) =>
   [true, false].map((once) => ({ content, choose, once, how: once ? 'once' : 'always' })),
 );
 
-describe('a registry that misbehaves', { concurrent: true }, () => {
+describe('a registry that misbehaves', () => {
   test.each(runs)('$how for the $content', { timeout: 240_000 }, async ({ content, choose, once, how }) => {
     const ledger = openLedger('pull', `registry, ${content}`);
     await using site = await startSite(scratch.child(`${content.replace(' ', '-')}-${how}`));
