@@ -19,13 +19,14 @@ const limitBytes = async (root: string, limit: SpaceLimit): Promise<number> => {
 };
 
 const contentBytes = ({ store, layers }: Parts): number =>
-  store.blobs.list().reduce((sum, { size }) => sum + size, 0) +
-  layers.list().reduce((sum, { size }) => sum + size, 0);
+  store.blobs.bytes() + layers.list().reduce((sum, { size }) => sum + size, 0);
+
+const cacheMountBytes = ({ root }: Parts): Promise<number> => allocatedBytes(join(root, 'build-cache'));
 
 /** How much of the budget is taken, by the sizes that records give: all blobs and layers, and the cache mounts of builds. */
 export const budgetUse = async (parts: Parts, limit: SpaceLimit): Promise<BudgetUse> => ({
   limit: await limitBytes(parts.root, limit),
-  used: contentBytes(parts) + (await allocatedBytes(join(parts.root, 'build-cache'))),
+  used: contentBytes(parts) + (await cacheMountBytes(parts)),
 });
 
 interface Candidate {
@@ -82,11 +83,8 @@ const oldestCache = async ({ store, buildCache }: Parts): Promise<Candidate | un
 /** What goes next, the cheapest loss first; undefined when nothing is left that may go. */
 async function* lettingGo(parts: Parts): AsyncGenerator<LetGo, void, undefined> {
   const { store, library } = parts;
-  while (store.deletions.list().length > 0) {
-    const oldest = store.deletions.list().at(-1);
-    const bytes = await library.letGoDeleted('oldest');
-    yield { kind: 'undo', what: oldest?.cause ?? '', bytes };
-  }
+  for (let oldest = store.deletions.oldest(); oldest !== undefined; oldest = store.deletions.oldest())
+    yield { kind: 'undo', what: oldest.cause, bytes: await library.letGoDeleted('oldest') };
   while (store.space.refetchable().length > 0) {
     const bytes = await library.letGoRefetchable(BATCH);
     if (bytes === 0) break;
@@ -115,14 +113,17 @@ export const enforceBudget = async (
   limit: SpaceLimit,
   options: { readonly signal?: AbortSignal | undefined; readonly tell: (gone: LetGo) => void },
 ): Promise<BudgetUse> => {
-  let use = await budgetUse(parts, limit);
-  if (use.used <= use.limit) return use;
+  let mounts = await cacheMountBytes(parts);
+  const most = await limitBytes(parts.root, limit);
+  const use = (): BudgetUse => ({ limit: most, used: contentBytes(parts) + mounts });
+  if (use().used <= most) return use();
   for await (const gone of lettingGo(parts)) {
     options.tell(gone);
     options.signal?.throwIfAborted();
     await setImmediate();
-    use = await budgetUse(parts, limit);
-    if (use.used <= use.limit) break;
+    // Only prunes of the cache make these smaller, and looking at each of their files takes long.
+    if (gone.kind === 'build-cache') mounts = await cacheMountBytes(parts);
+    if (use().used <= most) break;
   }
-  return use;
+  return use();
 };

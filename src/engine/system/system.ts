@@ -17,7 +17,7 @@ const gatherUsage = async (parts: SystemParts): Promise<DiskUsage> => {
     containers,
     volumes,
     buildCache: buildCache ?? { records: 0, bytes: 0 },
-    deletions: parts.store.deletions.list().length,
+    deletions: parts.store.deletions.count(),
     budget: limit === undefined ? undefined : await budgetUse(parts, limit),
   });
 };

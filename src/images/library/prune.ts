@@ -6,6 +6,7 @@ import { outlookOf, planPrune, type PrunePlan } from './prune-plan.ts';
 import { beginRemoval } from './removal.ts';
 import { removeImage } from './remove.ts';
 import { shownReference } from './lookup.ts';
+import { letGoDeleted } from './undo.ts';
 import type { Pruned, PruneOutlook, PruneRequest, Removal } from './types.ts';
 
 /** Removes the names of one step, or the image by its ID. Something that is used by now stays. */
@@ -38,21 +39,13 @@ const together = (steps: PrunePlan['steps']): readonly PrunePlan['steps'][] => {
   return groups;
 };
 
-/** Gives up everything that could be undone; bytes that became free. */
-const purgeDeletions = async (context: Context): Promise<number> => {
-  const ids = context.store.deletions.list().map(({ id }) => id);
-  if (ids.length === 0) return 0;
-  const only = await context.store.deletions.letGo(ids);
-  return await (await context.collect({ only })).freed();
-};
-
 /** `docker image prune`: untagged images that nothing holds or was made from; with `all`, tagged ones as well. */
 export const pruneImages = async (context: Context, request: PruneRequest = {}): Promise<Pruned> => {
   const purge = request.purge === true;
   const plan = planPrune(context, request);
   const removal = beginRemoval(context, { cause: request.cause ?? 'image prune', purge });
   const removed: Removal[] = [];
-  let freed = purge ? await purgeDeletions(context) : 0;
+  let freed = purge ? await letGoDeleted(context, 'all') : 0;
   for (const steps of together(plan.steps)) {
     const removals = await Promise.all(steps.map((step) => removeStep(removal.context(), step)));
     removed.push(...removals.flat());

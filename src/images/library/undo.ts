@@ -101,12 +101,12 @@ export const letGoDeleted = async (
   which: 'expired' | 'all' | 'oldest',
 ): Promise<number> => {
   const { deletions } = context.store;
-  const ids = deletions.list().map(({ id }) => id);
-  if (which !== 'expired' && ids.length === 0) return 0;
+  const oldest = deletions.oldest();
+  if (oldest === undefined) return 0;
   const only =
-    which === 'expired'
-      ? await deletions.expire(Date.now())
-      : await deletions.letGo(which === 'all' ? ids : ids.slice(-1));
+    which === 'oldest'
+      ? await deletions.letGo([oldest.id])
+      : await deletions.expire(which === 'all' ? Number.MAX_SAFE_INTEGER : Date.now());
   if (only.blobs.length + only.layers.length === 0) return 0;
   return await (await context.collect({ only })).freed();
 };

@@ -191,5 +191,7 @@ export const createBlobStore = (dependencies: BlobDependencies): BlobStore => {
       database
         .all<BlobRow>('SELECT digest, size FROM blobs ORDER BY digest')
         .map(({ digest, size }) => ({ digest, size })),
+    bytes: () =>
+      database.get<Row & { bytes: number }>('SELECT coalesce(sum(size), 0) AS bytes FROM blobs')?.bytes ?? 0,
   };
 };

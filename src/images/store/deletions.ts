@@ -90,13 +90,17 @@ const rowsOf = (database: Database, id: string): readonly DeletedRow[] =>
     )
     .map(({ position, image, place, content }) => ({ position, image, place, content }));
 
+const valueOf = ({ id, cause, created_at, expires_at }: DeletionRow): Deletion => ({
+  id,
+  cause,
+  createdAt: created_at,
+  expiresAt: expires_at,
+});
+
 const keptOf = (database: Database, row: DeletionRow): KeptDeletion => {
   const rows = rowsOf(database, row.id);
   return {
-    id: row.id,
-    cause: row.cause,
-    createdAt: row.created_at,
-    expiresAt: row.expires_at,
+    ...valueOf(row),
     images: rows.filter(({ place }) => place === 'images').map(({ image }) => image),
     references: rows.flatMap((deleted) => {
       const reference = referenceOf(deleted);
@@ -180,6 +184,13 @@ export const createDeletions = (database: Database): Deletions => {
       return { id: randomBytes(6).toString('hex'), cause, createdAt, expiresAt: createdAt + keepMs };
     },
     list: () => read('true').map((row) => keptOf(database, row)),
+    count: () => database.get<Row & { n: number }>('SELECT count(*) AS n FROM deletions')?.n ?? 0,
+    oldest() {
+      const row = database.get<DeletionRow>(
+        `SELECT id, cause, created_at, expires_at FROM deletions ORDER BY created_at, id DESC LIMIT 1`,
+      );
+      return row === undefined ? undefined : valueOf(row);
+    },
     nextExpiry: () =>
       database.get<Row & { at: number | null }>('SELECT min(expires_at) AS at FROM deletions')?.at ??
       undefined,

@@ -41,6 +41,9 @@ export interface Deletions {
   begin(options: { readonly cause: string; readonly keepMs: number }): Deletion;
   /** Newest first. */
   list(): readonly KeptDeletion[];
+  count(): number;
+  /** The one that goes first when room is needed. */
+  oldest(): Deletion | undefined;
   /** When the next one expires, in milliseconds since the epoch. */
   nextExpiry(): number | undefined;
   /** Brings everything back, or one image; `conflict` when every name was taken, `not-found` when there is nothing. */

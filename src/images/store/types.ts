@@ -119,6 +119,8 @@ export interface BlobStore {
   /** Begins or resumes; `conflict` while the same ref is being written. */
   ingest(options: IngestOptions): Promise<Ingest>;
   list(): readonly BlobInfo[];
+  /** The sizes of all, added up. */
+  bytes(): number;
   /** Puts verified content in the place of a recorded blob's file, which is damaged or gone. `corrupt` if it is other content. */
   replace(digest: Digest, content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>;
 }
