@@ -106,6 +106,32 @@ describe('answers', () => {
 });
 
 describe('requests', () => {
+  test('an answer that comes while a stream is being sent is read, and the rest is not sent', async () => {
+    await using raw = await startRawServer(() => undefined);
+    const path = `${raw.path}3`;
+    // Node's server cuts the connection after the answer when it was asked to, whatever is still on its way.
+    const asked: unknown[] = [];
+    const server = createHttpServer((request, response) => {
+      asked.push(request.headers.connection);
+      response.once('finish', () => request.resume());
+      request.once('data', () => {
+        request.pause();
+        response.writeHead(400).end('{"message":"this is no archive"}');
+      });
+    });
+    server.listen(path);
+    await once(server, 'listening');
+    let sent = 0;
+    const parts = async function* (): AsyncGenerator<Buffer> {
+      for (; sent < 10_000; sent += 1) yield Buffer.alloc(64 * 1024);
+    };
+    const call = clientOf(path).json({ method: 'POST', path: '/a', stream: Readable.from(parts()) });
+    expect(await failure(call)).toMatchObject({ kind: 'invalid-argument', message: 'this is no archive' });
+    expect(sent).toBeLessThan(10_000);
+    expect(asked).toEqual([undefined]);
+    server.close();
+  });
+
   test('Node’s own server understands them', async () => {
     await using raw = await startRawServer(() => undefined);
     const path = `${raw.path}2`;

@@ -55,7 +55,11 @@ const pump = async (socket: Socket, source: AsyncIterable<Uint8Array>): Promise<
 const send = (socket: Socket, request: ClientRequest, connection: Readonly<Record<string, string>>): void => {
   if (request.stream !== undefined) {
     const type = request.contentType ?? 'application/octet-stream';
-    socket.write(headText(request, { ...connection, 'Transfer-Encoding': 'chunked', 'Content-Type': type }));
+    // Not `close`: a daemon that answers before it has everything would cut what is still being written, and the
+    // failed write would hide its answer. Whoever has read the answer ends the connection.
+    const { Connection: wanted, ...others } = connection;
+    const kept = wanted === 'close' ? others : connection;
+    socket.write(headText(request, { ...kept, 'Transfer-Encoding': 'chunked', 'Content-Type': type }));
     void pump(socket, request.stream as AsyncIterable<Uint8Array>);
     return;
   }
