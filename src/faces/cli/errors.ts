@@ -51,6 +51,12 @@ export const cliErrors = defineErrors('cli', {
       `cannot read ${p.path}: ${p.problem}`,
     hint: 'check the path and that you may read it',
   },
+  fileUnwritable: {
+    kind: 'invalid-argument',
+    message: (p: { readonly path: string; readonly problem: string }) =>
+      `cannot write ${p.path}: ${p.problem}`,
+    hint: 'name a file in a folder that is there and that you may write to',
+  },
   notFound: {
     kind: 'not-found',
     message: (p: { readonly what: string; readonly name: string }) => `No such ${p.what}: ${p.name}`,

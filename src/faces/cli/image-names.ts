@@ -1,3 +1,5 @@
+import { cliErrors } from './errors.ts';
+
 export interface NameParts {
   readonly name: string;
   readonly tag: string;
@@ -12,6 +14,26 @@ export const splitReference = (reference: string): NameParts => {
   const colon = tagged.lastIndexOf(':');
   if (colon === -1 || colon < tagged.lastIndexOf('/')) return { name: tagged, tag: '', digest };
   return { name: tagged.slice(0, colon), tag: tagged.slice(colon + 1), digest };
+};
+
+/**
+ * Splits the name that something is to get: `name[:tag]`.
+ *
+ * @throws CLI_ARGUMENT_INVALID when it ends with a digest, which nobody can choose, or with a colon
+ */
+export const splitTarget = (reference: string): NameParts => {
+  const parts = splitReference(reference);
+  if (reference.includes('@'))
+    throw cliErrors.argumentInvalid({
+      problem: `"${reference}" has a digest, which comes from the content and cannot be chosen`,
+      advice: 'name it NAME[:TAG]',
+    });
+  if (reference.endsWith(':'))
+    throw cliErrors.argumentInvalid({
+      problem: `invalid reference format: "${reference}" has an empty tag`,
+      advice: 'leave the colon out for the tag latest, or write a tag after it',
+    });
+  return parts;
 };
 
 /** The name as docker's lists show it: without `docker.io/` and `library/`. */

@@ -1,6 +1,6 @@
 import { flagTable } from '#console';
 import { defineCommand } from '../command.ts';
-import { splitReference } from '../image-names.ts';
+import { splitTarget } from '../image-names.ts';
 
 export const command = defineCommand({
   name: 'commit',
@@ -20,7 +20,7 @@ export const command = defineCommand({
   args: [1, 2],
   async run(cli, { flags, args: [container = '', reference = ''] }) {
     const client = await cli.client();
-    const { name, tag } = splitReference(reference);
+    const { name, tag } = splitTarget(reference);
     const answer = await client.json<{ readonly Id: string }>({
       method: 'POST',
       path: '/commit',

@@ -1,7 +1,7 @@
 import { flagTable } from '#console';
 import { defineCommand } from '../command.ts';
 import { wantedPlatform } from '../default-platform.ts';
-import { splitReference } from '../image-names.ts';
+import { splitTarget } from '../image-names.ts';
 import { openInput } from '../input-file.ts';
 import { transfer } from '../transfer.ts';
 
@@ -19,7 +19,7 @@ export const command = defineCommand({
   }),
   args: [1, 2],
   async run(cli, { flags, args: [source = '', reference = ''] }) {
-    const { name, tag } = splitReference(reference);
+    const { name, tag } = splitTarget(reference);
     const stream = isUrl(source) ? undefined : await openInput(cli, source);
     await transfer(cli, {
       method: 'POST',

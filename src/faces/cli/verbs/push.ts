@@ -1,6 +1,6 @@
 import { flagTable } from '#console';
 import { defineCommand } from '../command.ts';
-import { canonicalName, familiarName, splitReference } from '../image-names.ts';
+import { canonicalName, familiarName, splitTarget } from '../image-names.ts';
 import { imagePath } from '../paths.ts';
 import { authHeader } from '../registry-auth.ts';
 import { transfer } from '../transfer.ts';
@@ -18,7 +18,7 @@ export const command = defineCommand({
   }),
   args: [1, 1],
   async run(cli, { flags, args: [reference = ''] }) {
-    const { name, tag } = splitReference(reference);
+    const { name, tag } = splitTarget(reference);
     const version = flags['all-tags'] ? undefined : tag || 'latest';
     if (tag === '' && version !== undefined && !flags.quiet) cli.out('Using default tag: latest\n');
     await transfer(

@@ -1,5 +1,5 @@
 import { defineCommand } from '../command.ts';
-import { splitReference } from '../image-names.ts';
+import { splitTarget } from '../image-names.ts';
 import { imagePath } from '../paths.ts';
 
 export const command = defineCommand({
@@ -11,7 +11,7 @@ export const command = defineCommand({
   args: [2, 2],
   async run(cli, { args: [source = '', target = ''] }) {
     const client = await cli.client();
-    const { name, tag } = splitReference(target);
+    const { name, tag } = splitTarget(target);
     await client.json({
       method: 'POST',
       path: imagePath(source, '/tag'),
