@@ -90,10 +90,13 @@ const listedImages = (entries: ArchiveEntries, bytes: Buffer): readonly ListedIm
 const merged = (tops: readonly LayoutTop[], listed: readonly ListedImage[]) => {
   const isIn = ({ nodes }: LayoutTop, { id }: ListedImage): boolean =>
     nodes.some(({ image }) => image?.manifest.config.digest === id);
+  const known = new Set(tops.flatMap(({ tags }) => tags));
   return {
     tops: tops.map((top) => {
       const named = listed.filter((item) => isIn(top, item) && top === tops.find((one) => isIn(one, item)));
-      return { ...top, tags: [...new Set([...top.tags, ...named.flatMap((item) => item.tags)])] };
+      // An index and one of its images may be there under names of their own.
+      const more = named.flatMap((item) => item.tags).filter((tag) => !known.has(tag));
+      return { ...top, tags: [...new Set([...top.tags, ...more])] };
     }),
     listed: listed.filter((item) => !tops.some((top) => isIn(top, item))),
   };

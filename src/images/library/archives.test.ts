@@ -167,6 +167,22 @@ describe('indexes', () => {
     expect(sha(await buffer(await second.library.save(['shop:1'])))).toBe(sha(saved));
   });
 
+  test('and one of their images under a name of its own: each has its names, once', async () => {
+    const made = await wholeLayout();
+    const names = [named(made.index, SHOP), named(made.arm, 'docker.io/library/arm:1')];
+    await using first = await openLibrary(root('index-c'));
+    await first.library.load(made.layout.tar(names));
+    const saved = await buffer(await first.library.save(['shop:1', 'arm:1']));
+    await using second = await openLibrary(root('index-d'));
+    const views = await second.library.load(Readable.from([saved]), second.emit);
+    expect(views.map((view) => [view.config.architecture, view.tags])).toEqual([
+      [process.arch === 'arm64' ? 'arm64' : 'amd64', ['shop:1']],
+      ['arm64', ['arm:1']],
+    ]);
+    const told = second.progress.flatMap((event) => (event.kind === 'loaded' ? [event.message] : []));
+    expect(told).toEqual(['Loaded image: shop:1', 'Loaded image: arm:1']);
+  });
+
   test('--platform takes one or several of them, in and out', async () => {
     const made = await wholeLayout();
     const archive = await buffer(made.layout.tar([named(made.index, SHOP)]));
