@@ -62,6 +62,23 @@ describe('the unique size', () => {
     expect(stored()).toBe(0);
   });
 
+  test('of an index has what its platforms have in common: nobody else shares it', async () => {
+    const kit = createImageKit(fakeSink(registry, 'common'));
+    const layers = [{ base: 'x'.repeat(9000) }];
+    const [own, foreign] = [
+      await kit.image({ platform: host, layers: [...layers, { a: '1' }] }),
+      await kit.image({ platform: other, layers: [...layers, { a: '2' }] }),
+    ];
+    await kit.index([on(own.descriptor, host), on(foreign.descriptor, other)], { tags: ['1'] });
+    await pull('common:1', true);
+    const [row] = opened.library.list({ shared: true });
+    expect(row).toMatchObject({ SharedSize: 0 });
+    await opened.library.import({ stream: rootfsTar({ base: 'b' }), reference: 'copy:1' });
+    await opened.library.tag(foreign.id, 'arm:1');
+    const sharing = opened.library.list({ shared: true }).map(({ SharedSize }) => SharedSize);
+    expect(sharing.filter((size) => size > 0)).toHaveLength(2);
+  });
+
   test('does not count what a container or the build cache keeps besides', async () => {
     const view = await opened.library.import({ stream: rootfsTar({ base: 'b' }), reference: 'copy:1' });
     const [before] = opened.library.list({ shared: true });

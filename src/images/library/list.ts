@@ -25,6 +25,32 @@ export const layerUsers = (records: readonly ImageRecord[]): ReadonlyMap<DiffId,
   return users;
 };
 
+/** Which images stand for those that are there only as parts of an index. */
+const listedFor = (context: Context): ReadonlyMap<ImageId, ReadonlySet<ImageId>> => {
+  const { images } = context.store;
+  const hidden = images.members();
+  const owners = new Map<ImageId, Set<ImageId>>();
+  if (hidden.size === 0) return owners;
+  for (const { image: owner, target } of images.references())
+    for (const { image } of target === undefined ? [] : (images.target(target.digest)?.members ?? []))
+      if (image !== undefined && hidden.has(image))
+        owners.set(image, (owners.get(image) ?? new Set()).add(owner));
+  return owners;
+};
+
+/** How many of the images that lists show have each layer, the platforms of their indexes included. */
+const layerListings = (context: Context): ReadonlyMap<DiffId, number> => {
+  const owners = listedFor(context);
+  const users = new Map<DiffId, Set<ImageId>>();
+  for (const { id, diffIds } of context.store.images.list())
+    for (const diffId of diffIds) {
+      const known = users.get(diffId) ?? new Set();
+      for (const owner of owners.get(id) ?? [id]) known.add(owner);
+      users.set(diffId, known);
+    }
+  return new Map([...users].map(([diffId, { size }]) => [diffId, size]));
+};
+
 /** Bytes of an image's layers that other images have too. */
 export const sharedSize = (record: ImageRecord, users: ReadonlyMap<DiffId, number>): number =>
   record.diffIds.reduce(
@@ -103,7 +129,7 @@ const summaryOf = ({ record, ...row }: Row, containers: number): ImageSummary =>
 type Addition = (row: Row) => Partial<ImageSummary>;
 
 const sharing = (context: Context, rows: readonly Row[]): Addition => {
-  const users = layerUsers(context.store.images.list());
+  const users = layerListings(context);
   const unique = uniqueSizes(
     context,
     rows.map(({ record, references }) => ({ id: record.id, references })),
