@@ -75,11 +75,16 @@ export const makeFormFromTar = (request: FormRequest): void => {
 
 /**
  * Makes the form of a layer that means the same above everything; leaves one that does not for the stack it is mounted
- * in. Returns whether it depends on what is below. Empties `entries`, for the sake of memory.
+ * in. Returns whether it depends on what is below. Empties `entries`, for the sake of memory: what may be done again
+ * after a failure is only what `attempt` is given.
  */
-export const makeFormIfAlone = (request: FormRequest, entries: TarEntry[]): boolean => {
+export const makeFormIfAlone = (
+  request: FormRequest,
+  entries: TarEntry[],
+  attempt: (make: () => void) => void = (make) => make(),
+): boolean => {
   const root = buildTreeAlone(entries);
   entries.length = 0;
-  if (root !== undefined) makeFormOf(request, root);
+  if (root !== undefined) attempt(() => makeFormOf(request, root));
   return root === undefined;
 };

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fdatasync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { algorithmOf, type Digest, type DigestAlgorithm } from '#oci';
 import { followFile } from '#work';
 import { createTarParser, type TarEntry } from '#tar';
@@ -9,6 +9,7 @@ import { makeFormIfAlone, type FormRequest } from './form.ts';
 import { askForRoom, type RoomRequest } from './room-port.ts';
 import { passSource, type WorkerSource } from './source-bytes.ts';
 import type { Compression } from './types.ts';
+import { createWriteBack, type WriteBack } from './write-back.ts';
 
 export interface UnpackRequest {
   readonly source: WorkerSource;
@@ -29,9 +30,6 @@ export interface StoredTar {
   /** The layer's form is left to be made for each stack. */
   readonly dependent: boolean;
 }
-
-/** Writing back starts early, so that little is left for the end. */
-const SYNC_STEP = 32 << 20;
 
 /** Hashes a tar while it is written. */
 interface TarDigest extends AsyncDisposable {
@@ -63,8 +61,8 @@ interface Output {
   readonly digest: TarDigest;
   readonly budget: EntryBudget;
   readonly room: RoomRequest | undefined;
+  readonly early: WriteBack;
   size: number;
-  synced: number;
 }
 
 const isFull = (error: unknown): boolean =>
@@ -86,9 +84,7 @@ const put = (output: Output, chunk: Buffer): void => {
     done += withRoom(output.room, () => writeSync(output.fd, chunk, done, chunk.length - done, null));
   output.size += chunk.length;
   output.digest.written(chunk, output.size);
-  if (output.size - output.synced < SYNC_STEP) return;
-  output.synced = output.size;
-  fdatasync(output.fd, () => undefined);
+  output.early.written(output.size);
 };
 
 const receive = async (
@@ -122,11 +118,15 @@ export const unpack = async (request: UnpackRequest, cancelled: () => boolean): 
     const here = request.among === true || algorithm !== 'sha256';
     await using digest = here ? digestHere(algorithm) : digestBeside(request.form.tarPath);
     using budget = openEntryBudget();
-    const output: Output = { fd, digest, budget, room: request.room, size: 0, synced: 0 };
+    const { room } = request;
+    await using early = createWriteBack(fd);
+    const output: Output = { fd, digest, budget, room, early, size: 0 };
     const entries = await receive(output, request, cancelled);
     const finished = digest.finish(output.size);
-    const dependent = withRoom(request.room, () => makeFormIfAlone(request.form, entries));
+    finished.catch(() => undefined);
+    const dependent = makeFormIfAlone(request.form, entries, (work) => withRoom(room, work));
     const hex = await finished;
+    await early.settle();
     const actual = `${algorithm}:${hex}`;
     if (request.expected !== undefined && request.expected !== actual)
       throw layerErrors.digestMismatch({ expected: request.expected, actual });
