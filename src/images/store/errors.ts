@@ -12,6 +12,12 @@ export const storeErrors = defineErrors('store', {
       `${p.path} has layout ${p.found}, and this version of Lade knows layouts up to ${p.known}`,
     hint: 'use the newer Lade that wrote it, or another root directory',
   },
+  databaseGone: {
+    kind: 'corrupt',
+    message: (p: { path: string; what: string }) =>
+      `${p.path} holds ${p.what}, but its database (lade.db with lade.db-wal) is gone or empty`,
+    hint: 'put both files back as they were; to begin without what is there, use another root directory',
+  },
   versionUnreadable: {
     kind: 'corrupt',
     message: (p: { path: string }) => `${p.path} does not hold a layout number`,

@@ -1,5 +1,5 @@
 import { statfsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { openDatabase, type Migration } from '#database';
 import { fileLock, makeDirectories, type FileLock } from '#sys';
@@ -46,6 +46,24 @@ const checkLayout = async (path: string): Promise<void> => {
   await moveDurably(`${versionPath}.new`, versionPath);
 };
 
+/** Files of SQLite that hold no table: one page at most, and no log with more. */
+const isEmptyDatabase = async (path: string): Promise<boolean> => {
+  const sizeOf = async (name: string): Promise<number> =>
+    (await stat(join(path, name)).catch(() => undefined))?.size ?? 0;
+  return (await sizeOf('lade.db')) <= 4096 && (await sizeOf('lade.db-wal')) === 0;
+};
+
+/** What is in a root that only records make useful. Without them, all of it would be swept away as left over. */
+const CONTENT = ['layers', join('blobs', 'sha256'), join('blobs', 'sha512'), 'volumes', 'snapshots'];
+
+const checkRecords = async (path: string): Promise<void> => {
+  if (!(await isEmptyDatabase(path))) return;
+  for (const what of CONTENT) {
+    const names = await readdir(join(path, what)).catch(() => []);
+    if (names.some((name) => !name.startsWith('.'))) throw storeErrors.databaseGone({ path, what });
+  }
+};
+
 /** Room for removals on a full disk: a 32nd of the file system, from 256 KiB to 4 MiB. */
 const reserveFor = (path: string): number => {
   const { blocks, bsize } = statfsSync(path);
@@ -64,7 +82,8 @@ const allMigrations = (others: readonly Migration[]): readonly Migration[] => [
  * Opens a root directory, and makes it when missing. Holds its exclusive lock until disposed, after everything that
  * uses it was disposed.
  *
- * `failed-precondition` when another process holds it, or when a newer Lade wrote it.
+ * `failed-precondition` when another process holds it, or when a newer Lade wrote it; `corrupt` when there is content
+ * and no database that knows it.
  */
 export const openRoot = async (options: RootOptions | string): Promise<Root> => {
   const { path: given, migrations = [] } = typeof options === 'string' ? { path: options } : options;
@@ -73,6 +92,7 @@ export const openRoot = async (options: RootOptions | string): Promise<Root> => 
   const lock = await lockRoot(path);
   try {
     await checkLayout(path);
+    await checkRecords(path);
     const database = await openDatabase({
       path: join(path, 'lade.db'),
       migrations: allMigrations(migrations),

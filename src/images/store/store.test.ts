@@ -2,7 +2,9 @@ import { createHash, randomBytes } from 'node:crypto';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
@@ -80,6 +82,24 @@ describe('the root', () => {
     writeFileSync(join(path, 'version'), '1\n');
     await using root = await openRoot(path);
     expect(root.database.get('SELECT 1 AS one')).toEqual({ one: 1 });
+  });
+
+  test.each(['lade.db-wal', 'lade.db'])('without %s is refused, and its content stays', async (lost) => {
+    {
+      await using opened = await open();
+      const lease = await opened.store.leases.create({ label: 'test' });
+      await opened.store.blobs.put(Buffer.from('content'), { lease });
+      const copy = `${path}/copy`;
+      mkdirSync(copy);
+      // As a killed process leaves it: the records are in the log alone.
+      for (const name of ['version', 'lade.db', 'lade.db-wal', 'blobs'])
+        cpSync(join(path, name), join(copy, name), { recursive: true });
+    }
+    const copy = join(path, 'copy');
+    rmSync(join(copy, lost));
+    if (lost === 'lade.db') rmSync(join(copy, 'lade.db-wal'));
+    await expect(openRoot(copy)).rejects.toMatchObject({ code: storeErrors.databaseGone.code });
+    expect(readdirSync(join(copy, 'blobs', 'sha256'))).toHaveLength(1);
   });
 });
 
