@@ -27,7 +27,8 @@ export interface Core {
   readonly makeRoom: { run: () => Promise<boolean> };
 }
 
-const syncPath = async (path: string): Promise<void> => {
+/** Writes back a file, or the names in a directory. */
+export const syncPath = async (path: string): Promise<void> => {
   await using handle = await open(path);
   await handle.sync();
 };
@@ -53,10 +54,10 @@ const place = async (
   record: LayerInfo & { dependent: boolean },
 ): Promise<LayerInfo> => {
   const target = core.files.layer(record.diffId);
-  core.busy.add(target);
-  if (existsSync(target)) await removeTree(target);
   await syncStaging(core, staging);
+  core.busy.add(target);
   try {
+    if (existsSync(target)) await removeTree(target);
     await rename(staging, target);
     await syncPath(core.files.layers);
     await core.records.addLayer(record);

@@ -3,7 +3,7 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hashFile } from '#work';
 import type { DiffId } from '#oci';
-import { syncStaging, withStaging, type Core } from './adopt.ts';
+import { syncPath, syncStaging, withStaging, type Core } from './adopt.ts';
 import { formName } from './backend.ts';
 import { layerErrors } from './errors.ts';
 import type { Stacks } from './stacks.ts';
@@ -36,10 +36,7 @@ export const remakeForms = async (core: Core, stacks: Stacks, diffId: DiffId): P
   await stacks.release(diffId);
   for (const name of await readdir(directory))
     if (name !== 'layer.tar') await rm(join(directory, name), { recursive: true, force: true });
-  const { backend } = core;
-  if (core.records.layers.get(diffId)?.dependent === true) return;
-  const target = join(directory, formName(backend));
-  await core.jobs.makeForm({ backend, tarPath: core.files.tar(diffId), target });
+  if (core.records.layers.get(diffId)?.dependent !== true) await stacks.prepare([diffId]);
 };
 
 /**
@@ -62,6 +59,7 @@ export const replaceLayer = async (
       await stacks.release(diffId);
       if (existsSync(place)) await rename(place, into);
       await rename(staging, place);
+      await syncPath(core.files.layers);
     } finally {
       core.busy.delete(place);
     }

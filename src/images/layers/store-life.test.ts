@@ -1,6 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -27,6 +35,35 @@ describe.each(formsHere())('%s', (backend) => {
     for (const name of readdirSync(folder))
       if (name !== 'layer.tar') rmSync(join(folder, name), { recursive: true });
     await shared.reopen();
+    expect(await listLayers(shared.store, [diffId])).toHaveLength(2);
+  });
+
+  test('forms are made again on demand, also while the layer is mounted in a stack', async () => {
+    const diffId = await unpackEntries(shared.store, [root, file('f', 'x')]);
+    const other = await unpackEntries(shared.store, [root, file('g', 'x')]);
+    await using view = await shared.store.mountReadOnly([diffId, other]);
+    expect(await shared.store.verifyForms(diffId)).toBe('whole');
+    const folder = join(shared.path, 'layers', diffId.slice(7));
+    const before = readdirSync(folder);
+    await shared.store.remakeForms(diffId);
+    expect(readdirSync(folder)).toEqual(before);
+    expect(await shared.store.verifyForms(diffId)).toBe('whole');
+    expect(readFileSync(join(view.path, 'f'), 'utf8')).toBe('x');
+    expect(await listLayers(shared.store, [diffId])).toHaveLength(2);
+  });
+
+  test('a layer that is replaced has the files of its source', async () => {
+    const diffId = await unpackEntries(shared.store, [root, file('f', 'x')]);
+    const tar = join(shared.path, 'layers', diffId.slice(7), 'layer.tar');
+    const copy = join(shared.path, 'copy.tar');
+    copyFileSync(tar, copy);
+    writeFileSync(tar, 'damaged');
+    const away = join(shared.path, 'away');
+    await shared.store.replace(diffId, { kind: 'file', path: copy, compression: 'none' }, away);
+    expect(readFileSync(tar)).toEqual(readFileSync(copy));
+    expect(readFileSync(join(away, 'layer.tar'), 'utf8')).toBe('damaged');
+    rmSync(away, { recursive: true });
+    rmSync(copy);
     expect(await listLayers(shared.store, [diffId])).toHaveLength(2);
   });
 
