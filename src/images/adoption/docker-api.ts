@@ -1,5 +1,4 @@
-import { buffer } from 'node:stream/consumers';
-import { createHttpClient, type HttpClient, type HttpResponse } from '#http';
+import { collect, createHttpClient, type HttpClient, type HttpResponse } from '#http';
 import { toLadeError } from '#errors';
 import { asDiffId, canonicalString, isDigest, parseReference, type DiffId } from '#oci';
 import { adoptionErrors } from './errors.ts';
@@ -7,6 +6,7 @@ import { layerOfFolder } from './layer-ids.ts';
 import type { ArchiveOptions, DockerArchive, DockerImage, DockerSource } from './types.ts';
 
 const MAX_ANSWER = 64 * 1024 * 1024;
+const MAX_ERROR = 64 * 1024;
 
 interface Daemon {
   readonly host: string;
@@ -26,7 +26,7 @@ const ask = async (daemon: Daemon, path: string, signal: AbortSignal | undefined
     throw adoptionErrors.daemonUnreachable({ host: daemon.host, reason: toLadeError(error).message }, error);
   });
   if (response.status === 200) return response;
-  const body = (await buffer(response.body)).toString();
+  const body = (await collect(response.body, MAX_ERROR)).toString();
   const { message = body } = parseLeniently(body);
   throw adoptionErrors.daemonRefused({ path, status: response.status, message });
 };
@@ -40,16 +40,13 @@ const parseLeniently = (text: string): { readonly message?: string } => {
 };
 
 const askJson = async (daemon: Daemon, path: string, signal: AbortSignal | undefined): Promise<unknown> => {
-  const { body } = await ask(daemon, path, signal);
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_ANSWER)
-      throw adoptionErrors.daemonRefused({ path, status: 200, message: 'the answer is too long' });
-    chunks.push(chunk);
+  const { status, body } = await ask(daemon, path, signal);
+  const text = (await collect(body, MAX_ANSWER)).toString();
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw adoptionErrors.daemonRefused({ path, status, message: 'the answer is no JSON' }, error);
   }
-  return JSON.parse(Buffer.concat(chunks).toString());
 };
 
 interface Summary {

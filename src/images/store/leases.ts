@@ -101,8 +101,13 @@ export const createLeases = (dependencies: LeaseDependencies): Leases => ({
     const id = randomUUID();
     const make = async (): Promise<Lease> => {
       const lease = createLease(dependencies, id, options);
-      await insertLease(dependencies, id, options);
-      return lease;
+      try {
+        await insertLease(dependencies, id, options);
+        return lease;
+      } catch (error) {
+        dependencies.live.delete(id);
+        throw error;
+      }
     };
     return options.everything === true ? dependencies.lock(LAYER_REMOVAL, make) : make();
   },

@@ -38,8 +38,7 @@ export const targetsOf = (database: Database, id: ImageId): readonly Digest[] =>
 const HIDDEN = `
   NOT EXISTS (SELECT 1 FROM image_references AS r WHERE r.image = m.image)
   AND (EXISTS (SELECT 1 FROM image_references AS r WHERE r.target = m.target)
-    OR EXISTS (SELECT 1 FROM images WHERE images.id = m.image AND images.member = 1)
-      AND EXISTS (SELECT 1 FROM holds WHERE kind = 'blob' AND key = m.target)
+    OR EXISTS (SELECT 1 FROM holds WHERE kind = 'blob' AND key = m.target)
       AND EXISTS (SELECT 1 FROM images WHERE id = m.image AND member = 1)
       AND NOT EXISTS (SELECT 1 FROM holds WHERE kind = 'image' AND key = m.image AND holder_kind <> 'undo'))`;
 

@@ -1,7 +1,6 @@
-import { once } from 'node:events';
 import { Hono, type Context } from 'hono';
 import type { DiffLine, DiffTotals } from '#api';
-import { outgoing, requestSignal } from '#http';
+import { drained, outgoing, requestSignal } from '#http';
 import type { StackDifference } from '#layers';
 import { streamProgress, type JsonLines } from '../json-lines.ts';
 import { platformsOf } from '../platform-query.ts';
@@ -31,12 +30,6 @@ const count = (totals: Mutable<DiffTotals>, { before, after }: StackDifference):
   }
 };
 
-/** Waits while the client has much left to read. */
-const drained = async (c: Context, signal: AbortSignal): Promise<void> => {
-  const response = outgoing(c);
-  if (response.writableNeedDrain) await once(response, 'drain', { signal });
-};
-
 /** GET /lade/v1/images/diff: what differs, a JSON value a line, the totals last. */
 const diff = (c: Context, { library }: DaemonParts): Promise<Response> =>
   streamProgress(c, async (lines: JsonLines) => {
@@ -60,7 +53,8 @@ const diff = (c: Context, { library }: DaemonParts): Promise<Response> =>
     for await (const batch of files) {
       for (const file of batch) count(totals, file);
       write({ kind: 'files', files: batch });
-      await drained(c, signal);
+      await drained(outgoing(c));
+      signal.throwIfAborted();
     }
     write({ kind: 'totals', totals });
   });
