@@ -1,6 +1,6 @@
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ContainerSummary, VolumeInspect } from '#engine';
@@ -120,6 +120,26 @@ describe('over real rooms', () => {
       ['layer', first.config.rootfs.diffIds[0], 'damaged'],
     ]);
     await expect(system.check({ signal: AbortSignal.abort() })).rejects.toThrow();
+  });
+
+  test('check names files that nothing knows, also inside of layers, and repair moves them away', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { layers, system, make } = await open(stack);
+    const { config } = await make('one');
+    const strays = [
+      join(path, 'blobs', 'stray'),
+      join(dirname(layers.tarPath(config.rootfs.diffIds[0]!)), 'extra'),
+      join(path, 'layers', 'nonsense'),
+      join(path, 'stray'),
+    ];
+    for (const stray of strays) writeFileSync(stray, 'x');
+    const report = await system.check({ repair: true });
+    expect(report.findings.map((found) => [found.kind, found.state, found.repair])).toEqual(
+      strays.map(() => ['file', 'leftover', 'repaired']),
+    );
+    expect(report.findings.map(({ message }) => message.split(' ')[0])).toEqual(strays);
+    expect(strays.filter((stray) => existsSync(stray))).toEqual([]);
+    expect((await system.check()).findings).toEqual([]);
   });
 
   test('prune goes from what uses to what is used; labels leave alone what has none', async () => {
