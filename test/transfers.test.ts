@@ -2,8 +2,9 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, writeFileSync } from 'node:fs';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startDockerRegistry, type DockerRegistry } from './support/docker-registry.ts';
 import { startGate, type Gate } from './support/gate.ts';
@@ -46,8 +47,17 @@ describe('a pull that is cut', () => {
     layers = (JSON.parse(await raw(reference)) as Manifest).layers;
   });
 
-  const isStored = (on: Machine, digest: string): boolean =>
-    existsSync(join(on.root, 'blobs', ...digest.split(':')));
+  /** Whether the daemon has recorded a blob; its file is there a little earlier. */
+  const isStored = (on: Machine, digest: string): boolean => {
+    using database = new DatabaseSync(join(on.root, 'lade.db'), { readOnly: true });
+    return database.prepare('SELECT 1 FROM blobs WHERE digest = ?').get(digest) !== undefined;
+  };
+
+  /** Bytes of the largest file that is being received. */
+  const received = (on: Machine): number => {
+    const ingest = join(on.root, 'ingest');
+    return Math.max(0, ...readdirSync(ingest).map((name) => statSync(join(ingest, name)).size));
+  };
 
   /** Begins a pull and resolves when the large layer is half there and the others are done. */
   const pullHalf = async (on: Machine) => {
@@ -61,6 +71,7 @@ describe('a pull that is cut', () => {
     await gate.held();
     for (const { digest } of layers.filter((each) => each.digest !== largest()))
       await expect.poll(() => isStored(on, digest)).toBe(true);
+    await expect.poll(() => received(on)).toBeGreaterThan(8 * MIB);
     return { child, ended };
   };
 
