@@ -9,9 +9,11 @@ import { storeBlob, storeLayer, type Receiving } from './archive-receive.ts';
 import type { Context } from './context.ts';
 import { libraryErrors } from './errors.ts';
 
-/** Most bytes of one document of an archive, and of all of them. */
+/** Most bytes of one document of an archive. */
 const MAX_DOCUMENT = 8 * 1024 * 1024;
-const MAX_DOCUMENTS = 64 * 1024 * 1024;
+/** Most bytes that are kept of an archive: all its documents, its names, and something for each entry. */
+const MAX_KEPT = 64 * 1024 * 1024;
+const ENTRY_COST = 256;
 /** Layers that are still being made durable while the next ones come. */
 const MOST_PENDING = 6;
 
@@ -95,7 +97,7 @@ class Reading {
   readonly #context: Context;
   readonly #read: ReadArchive;
   readonly #signal: AbortSignal;
-  #room = MAX_DOCUMENTS;
+  #room = MAX_KEPT;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(context: Context, read: ReadArchive) {
@@ -114,6 +116,8 @@ class Reading {
     if (this.#failure !== undefined) throw this.#failure.error;
     const path = cleanPath(item.entry.path);
     const { kind, linkName } = item.entry;
+    this.#room -= ENTRY_COST + path.length + linkName.length;
+    if (this.#room < 0) throw libraryErrors.archiveUnreadable({ reason: 'it has too many entries' });
     if (kind === 'symlink') this.links.set(path, cleanPath(posix.join(posix.dirname(path), linkName)));
     if (kind === 'hardlink') this.links.set(path, cleanPath(linkName));
     if (kind === 'file') await this.#file(item, path);

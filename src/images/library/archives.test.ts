@@ -447,3 +447,13 @@ describe('judges', () => {
     expect(readFileSync(join(root('judged-bundle'), 'rootfs/etc/what'), 'utf8')).toBe('amd');
   });
 });
+
+test('an archive of nothing but links is refused before it fills the memory', async () => {
+  await using opened = await openLibrary(root('links'));
+  const links = function* (): Generator<TarSource> {
+    for (let index = 0; index < 10_000; index += 1)
+      yield { path: `link-${index}`, kind: 'symlink', linkName: 'x'.repeat(60_000) };
+  };
+  const loading = opened.library.load(Readable.from(writeTar(links())));
+  await expect(loading).rejects.toThrow(/too many entries/);
+});
