@@ -10,7 +10,8 @@ import type { Cancellable } from './types.ts';
 
 const PAGE = 1000;
 const MAX_PAGES = 10_000;
-const MAX_LIST_BYTES = 16 * 1024 * 1024;
+/** Of all pages together. */
+const MAX_LIST_BYTES = 64 * 1024 * 1024;
 
 const tagList = z.object({ tags: z.nullish(z.array(z.string())) });
 
@@ -36,8 +37,7 @@ const nextPage = (response: ApiResponse): URL | undefined => {
   return url.host === response.url.host ? url : undefined;
 };
 
-const readJson = async <T>(response: ApiResponse, schema: z.ZodMiniType<T>, host: string): Promise<T> => {
-  const bytes = await collect(response.body, MAX_LIST_BYTES);
+const parseJson = <T>(bytes: Buffer, schema: z.ZodMiniType<T>, host: string): T => {
   try {
     return schema.parse(JSON.parse(bytes.toString('utf8')));
   } catch (error) {
@@ -48,8 +48,18 @@ const readJson = async <T>(response: ApiResponse, schema: z.ZodMiniType<T>, host
   }
 };
 
-const pages = async function* (place: Place, first: string, options: Cancellable & { subject: Subject }) {
+interface PagedList<T> extends Cancellable {
+  readonly schema: z.ZodMiniType<T>;
+  readonly subject: Subject;
+}
+
+const pages = async function* <T>(
+  place: Place,
+  first: string,
+  options: PagedList<T>,
+): AsyncGenerator<T, void, undefined> {
   let url: string | URL | undefined = first;
+  let left = MAX_LIST_BYTES;
   for (let page = 0; page < MAX_PAGES && url !== undefined; page += 1) {
     const response: ApiResponse = await place.session.send({
       method: 'GET',
@@ -60,7 +70,9 @@ const pages = async function* (place: Place, first: string, options: Cancellable
     });
     if (response.status !== 200) throw await answerError(response, options.subject);
     url = nextPage(response);
-    yield response;
+    const bytes = await collect(response.body, left);
+    left -= bytes.length;
+    yield parseJson(bytes, options.schema, place.session.host);
   }
 };
 
@@ -69,10 +81,9 @@ export const listTags = async (place: Place, { signal }: Cancellable = {}): Prom
   const { host } = place.session;
   const subject: Subject = { host, name: place.name, kind: 'repository' };
   const tags: string[] = [];
-  for await (const response of pages(place, `/v2/${place.path}/tags/list?n=${PAGE}`, { subject, signal })) {
-    const page = await readJson(response, tagList, host);
-    tags.push(...(page.tags ?? []));
-  }
+  const first = `/v2/${place.path}/tags/list?n=${PAGE}`;
+  for await (const page of pages(place, first, { schema: tagList, subject, signal }))
+    for (const tag of page.tags ?? []) tags.push(tag);
   return tags;
 };
 
@@ -87,7 +98,7 @@ const byTagSchema = async (
 ): Promise<readonly Descriptor[]> => {
   try {
     const { bytes } = await fetchManifest(place, referrersTag(digest), options);
-    return descriptorsIn(referrerIndex.parse(JSON.parse(bytes.toString('utf8'))));
+    return descriptorsIn(parseJson(Buffer.from(bytes), referrerIndex, place.session.host));
   } catch (error) {
     if (distributionErrors.manifestNotFound.is(error) || distributionErrors.repositoryNotFound.is(error))
       return [];
@@ -107,12 +118,9 @@ export const listReferrers = async (
   const subject: Subject = { host, name: place.name, kind: 'manifest' };
   const found: Descriptor[] = [];
   try {
-    for await (const response of pages(place, `/v2/${place.path}/referrers/${digest}${query}`, {
-      subject,
-      signal,
-    })) {
-      found.push(...descriptorsIn(await readJson(response, referrerIndex, host)));
-    }
+    const first = `/v2/${place.path}/referrers/${digest}${query}`;
+    for await (const page of pages(place, first, { schema: referrerIndex, subject, signal }))
+      for (const descriptor of descriptorsIn(page)) found.push(descriptor);
   } catch (error) {
     if (!distributionErrors.manifestNotFound.is(error) && !distributionErrors.repositoryNotFound.is(error))
       throw error;

@@ -202,3 +202,25 @@ test('a registry at an IPv6 address', async () => {
   const repository = client.repository(parseReference(`[::1]:${port}/a/b`));
   expect(await buffer((await repository.blob(sha256(bytes))).stream)).toEqual(bytes);
 });
+
+describe('lists', () => {
+  test('of tags that never end are given up', async () => {
+    const page = JSON.stringify({ tags: ['x'.repeat(8 * 1024 * 1024)] });
+    const { registry, repository } = await against((_request, response) =>
+      response.writeHead(200, { link: '</v2/team/app/tags/list?last=x>; rel="next"' }).end(page),
+    );
+    await expect(repository.tags()).rejects.toMatchObject({ code: 'HTTP_BODY_TOO_LARGE' });
+    expect(registry.seen.length).toBeLessThan(20);
+  });
+
+  test('of referrers that are none are an unreadable answer', async () => {
+    const { repository } = await against((request, response) => {
+      if (request.url?.includes('/manifests/') === true)
+        response.writeHead(200, { 'content-type': 'application/vnd.oci.image.index.v1+json' }).end('[]');
+      else response.writeHead(404).end('{}');
+    });
+    await expect(repository.referrers(sha256(Buffer.from('a')))).rejects.toMatchObject({
+      kind: 'unavailable',
+    });
+  });
+});
