@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { apiErrors, type BuildCacheAnswer, type DiskUsageAnswer } from '#api';
 import type { DaemonParts } from './types.ts';
 
@@ -31,6 +32,8 @@ export const diskUsage = async (
     throw apiErrors.parameterInvalid({ name: 'type', value: stranger, expected: TYPES.join(', ') });
   const wanted = (type: string): boolean => types.length === 0 || types.includes(type);
   const usage = library.usage();
+  // With thousands of images each of the two takes a while; others get their turn in between.
+  await setImmediate();
   return {
     LayersSize: usage.layersSize,
     ...(wanted('image') ? { Images: library.list({ all: true, shared: true }) } : {}),

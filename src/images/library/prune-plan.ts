@@ -23,11 +23,12 @@ const repositoryOf = ({ reference }: ImageReference): string =>
 const unusedIn = (context: Context, { without }: PruneRequest): ((record: ImageRecord) => boolean) => {
   const { images, holds } = context.store;
   const hidden = images.members();
+  const holders = holds.holders();
   const parents = new Set(images.list().map(({ parent }) => parent));
   return (record) =>
     !hidden.has(record.id) &&
     !parents.has(record.id) &&
-    holds.holdersOf(record.id).every((holder) => without?.has(holder.id) === true);
+    (holders.get(record.id) ?? []).every((holder) => without?.has(holder.id) === true);
 };
 
 type Tags = ReadonlyMap<ImageId, readonly ImageReference[]>;

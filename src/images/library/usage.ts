@@ -13,6 +13,7 @@ const split = <T>(items: readonly T[], belongs: (item: T) => boolean): readonly 
 export const libraryUsage = (context: Context): LibraryUsage => {
   const { images, blobs, holds } = context.store;
   const records = images.list();
+  const holders = holds.holders();
   const users = layerUsers(records);
   const layers = context.layers.list();
   const stored = blobs.list();
@@ -37,7 +38,7 @@ export const libraryUsage = (context: Context): LibraryUsage => {
         size: record.size,
         shared,
         unique: record.size - shared,
-        holders: holds.holdersOf(record.id),
+        holders: holders.get(record.id) ?? [],
       };
     }),
     layersSize: sum(layers.filter((layer) => users.has(layer.diffId)).map((layer) => layer.size)),

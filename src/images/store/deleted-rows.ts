@@ -15,6 +15,7 @@ type KeyRow = Row & { place: string; column: string; target: string; to: string 
 type ColumnRow = Row & { place: string; column: string };
 
 const IMAGES = 'images';
+const REFERENCES = 'image_references';
 
 /** Every table that hangs on `images`, the table itself first; whatever rooms add to an image is kept with it. */
 const readPlaces = (database: Database): readonly Place[] => {
@@ -66,13 +67,40 @@ export interface DeletedRows {
   /** Copies everything that says something about an image. */
   keepImage(deletion: string, image: ImageId): readonly Statement[];
   keepReference(deletion: string, reference: string): readonly Statement[];
-  /** Inserts the row again unless its place is taken or something that it points to is gone. */
-  bringBack(row: DeletedRow): Statement;
+  /** Inserts each row again unless its place is taken or something that it points to is gone. */
+  bringBack(which: ChosenRows): readonly Statement[];
+  forget(which: ChosenRows): Statement;
 }
 
-const quoted = (place: Place): string => place.columns.map((column) => `"${column}"`).join(', ');
+/** Rows of one deletion, of one image or of all, as they were when they were looked at. */
+export interface ChosenRows {
+  readonly deletion: string;
+  readonly image: ImageId | undefined;
+  /** The last position. */
+  readonly last: number;
+}
 
-const REFERENCES = 'image_references';
+/** Condition over `deleted_rows` with three parameters. */
+export const CHOSEN = 'kept.deletion = ?1 AND kept.image = coalesce(?2, kept.image) AND kept.position <= ?3';
+
+export const paramsOf = ({ deletion, image, last }: ChosenRows): readonly SqlValue[] => [
+  deletion,
+  image ?? null,
+  last,
+];
+
+const valueOf = (column: string): string => `json_extract(kept.content, '$."${column}"')`;
+
+const isThere = ({ column, table, to }: Place['needs'][number]): string =>
+  `AND (${valueOf(column)} IS NULL OR EXISTS (SELECT 1 FROM ${table} WHERE ${to} = ${valueOf(column)}))`;
+
+/** Images before what points to them, names last. */
+const restoredFirst = (places: readonly Place[]): readonly Place[] => {
+  const rank = ({ name }: Place): number => (name === IMAGES ? 0 : name === REFERENCES ? 2 : 1);
+  return places.toSorted((a, b) => rank(a) - rank(b));
+};
+
+const quoted = (place: Place): string => place.columns.map((column) => `"${column}"`).join(', ');
 
 export const createDeletedRows = (database: Database): DeletedRows => {
   const places = new Map(readPlaces(database).map((place) => [place.name, place]));
@@ -89,19 +117,13 @@ export const createDeletedRows = (database: Database): DeletedRows => {
     keepReference: (deletion, reference) => [
       copyStatement(placeOf(REFERENCES), { deletion, column: 'reference', value: reference }),
     ],
-    bringBack({ place: name, content }) {
-      const place = placeOf(name);
-      const values = JSON.parse(content) as Readonly<Record<string, SqlValue>>;
-      const needs = place.needs.filter(({ column }) => (values[column] ?? null) !== null);
-      const there = needs.map(({ table, to }) => `EXISTS (SELECT 1 FROM ${table} WHERE ${to} = ?)`);
-      return {
-        sql: `INSERT OR IGNORE INTO ${name} (${quoted(place)})
-              SELECT ${place.columns.map(() => '?').join(', ')} WHERE ${['true', ...there].join(' AND ')}`,
-        params: [
-          ...place.columns.map((column) => values[column] ?? null),
-          ...needs.map(({ column }) => values[column] ?? null),
-        ],
-      };
-    },
+    bringBack: (which) =>
+      restoredFirst([...places.values()]).map((place) => ({
+        sql: `INSERT OR IGNORE INTO ${place.name} (${quoted(place)})
+              SELECT ${place.columns.map(valueOf).join(', ')} FROM deleted_rows AS kept
+              WHERE ${CHOSEN} AND place = '${place.name}' ${place.needs.map(isThere).join(' ')} ORDER BY position`,
+        params: paramsOf(which),
+      })),
+    forget: (which) => ({ sql: `DELETE FROM deleted_rows AS kept WHERE ${CHOSEN}`, params: paramsOf(which) }),
   };
 };

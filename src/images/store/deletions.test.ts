@@ -2,7 +2,9 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Database } from '#database';
 import { asImageId, parseDiffId, sha256Of, type Digest, type ImageId } from '#oci';
+import { createDeletions } from './deletions.ts';
 import { openImageStore, openRoot, type ImageStore, type Lease, type Root } from './index.ts';
 
 let path: string;
@@ -73,6 +75,27 @@ describe('undo', () => {
     expect(store.deletions.list()).toEqual([]);
     await store.collect();
     expect(store.blobs.list()).toEqual(blobs);
+  });
+
+  test('takes as many statements for many images as for one', async () => {
+    const counts: number[] = [];
+    for (const number of [1, 5]) {
+      const deletion = begin();
+      const names = Array.from({ length: number }, (_, index) => `many${number}-${index}`);
+      for (const name of names)
+        await store.images.remove((await put(name, { digest: true })).record.id, { deletion });
+      const database: Database = {
+        ...root.database,
+        write: (statements) => (counts.push(statements.length), root.database.write(statements)),
+      };
+      const restored = await createDeletions(database).restore(deletion.id);
+      expect(restored.images).toHaveLength(number);
+      expect(store.images.list().filter(({ labels }) => names.includes(labels['name'] ?? ''))).toHaveLength(
+        number,
+      );
+    }
+    expect(counts[0]).toBe(counts[1]);
+    expect(counts).toHaveLength(2);
   });
 
   test('brings back one image of many', async () => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Database, Row, Statement } from '#database';
 import type { Digest, DiffId, ImageId } from '#oci';
-import { createDeletedRows, type DeletedRow } from './deleted-rows.ts';
+import { CHOSEN, createDeletedRows, paramsOf, type ChosenRows, type DeletedRow } from './deleted-rows.ts';
 import { storeErrors } from './errors.ts';
 import type { Content, Deletion, Deletions, KeptDeletion, Restored } from './space-types.ts';
 
@@ -76,10 +76,6 @@ const referenceOf = (row: DeletedRow): string | undefined =>
     ? String((JSON.parse(row.content) as { reference: unknown }).reference)
     : undefined;
 
-/** Images before what points to them, names last. */
-const ORDER = ['images', 'image_references'];
-const rank = ({ place }: DeletedRow): number => (place === ORDER[0] ? 0 : place === ORDER[1] ? 2 : 1);
-
 type DeletionRow = Row & { id: string; cause: string; created_at: number; expires_at: number };
 
 const rowsOf = (database: Database, id: string): readonly DeletedRow[] =>
@@ -114,17 +110,25 @@ const readHolder = (database: Database, reference: string): ImageId | undefined 
     ?.image;
 
 /** A parent that is gone for good is none. */
-const FORGET_PARENTS = `UPDATE images SET parent = NULL WHERE id = ? AND parent IS NOT NULL
+const FORGET_PARENTS = `UPDATE images SET parent = NULL WHERE parent IS NOT NULL
+  AND id IN (SELECT image FROM deleted_rows AS kept WHERE ${CHOSEN} AND place = 'images')
   AND NOT EXISTS (SELECT 1 FROM images AS other WHERE other.id = images.parent)`;
+
+const ALL_BACK = 'NOT EXISTS (SELECT 1 FROM deleted_rows WHERE deletion = ?1)';
+
+/** Ends a deletion of which nothing is left. */
+const endStatements = (id: string): readonly Statement[] => [
+  { sql: `DELETE FROM holds WHERE holder_kind = '${UNDO}' AND holder = ?1 AND ${ALL_BACK}`, params: [id] },
+  { sql: `DELETE FROM deletions WHERE id = ?1 AND ${ALL_BACK}`, params: [id] },
+];
 
 const restoreRows = async (
   database: Database,
-  id: string,
   rows: readonly DeletedRow[],
+  which: ChosenRows,
 ): Promise<Restored> => {
   const tables = createDeletedRows(database);
-  const ordered = rows.toSorted((a, b) => rank(a) - rank(b) || a.position - b.position);
-  const names = ordered.flatMap((row) => {
+  const names = rows.flatMap((row) => {
     const reference = referenceOf(row);
     return reference === undefined ? [] : [{ reference, image: row.image }];
   });
@@ -132,7 +136,7 @@ const restoreRows = async (
     const by = readHolder(database, reference);
     return by === undefined || by === image ? [] : [{ reference, image, by }];
   });
-  const images = ordered.filter(({ place }) => place === 'images').map(({ image }) => image);
+  const images = rows.filter(({ place }) => place === 'images').map(({ image }) => image);
   const restored = new Set(images);
   const known = (image: ImageId): boolean =>
     restored.has(image) || database.get('SELECT 1 FROM images WHERE id = ?', image) !== undefined;
@@ -142,13 +146,10 @@ const restoreRows = async (
       ? storeErrors.undoImageGone({ name: lost.join(', ') })
       : storeErrors.undoNameTaken({ name: taken[0].reference, by: taken[0].by });
   await database.write([
-    ...ordered.map((row) => tables.bringBack(row)),
-    ...images.map((image) => ({ sql: FORGET_PARENTS, params: [image] })),
-    ...ordered.map(({ position }) => ({
-      sql: 'DELETE FROM deleted_rows WHERE position = ?',
-      params: [position],
-    })),
-    ...(rows.length === rowsOf(database, id).length ? releaseStatements(id) : []),
+    ...tables.bringBack(which),
+    { sql: FORGET_PARENTS, params: paramsOf(which) },
+    tables.forget(which),
+    ...endStatements(which.deletion),
   ]);
   const away = new Set([...taken.map(({ reference }) => reference), ...lost]);
   return { images, references: names.filter(({ reference }) => !away.has(reference)), taken, lost };
@@ -197,7 +198,8 @@ export const createDeletions = (database: Database): Deletions => {
     async restore(id, image) {
       const rows = rowsOf(database, id).filter((row) => image === undefined || row.image === image);
       if (rows.length === 0) throw storeErrors.deletionNotFound({ id });
-      return await restoreRows(database, id, rows);
+      const last = rows.at(-1)?.position ?? 0;
+      return await restoreRows(database, rows, { deletion: id, image, last });
     },
     letGo,
     expire: (now) => letGo(read('expires_at <= ?', now).map(({ id }) => id)),

@@ -1,5 +1,5 @@
 import type { Database, Row, Statement } from '#database';
-import type { Digest } from '#oci';
+import { asImageId, type Digest } from '#oci';
 import { storeErrors } from './errors.ts';
 import type { Holder, Holds, ProtectedKind } from './types.ts';
 
@@ -47,6 +47,11 @@ export const createHolds = (database: Database): Holds => ({
     database
       .all<HoldRow>(`${columns} WHERE kind = 'image' AND key = ? ORDER BY holder_kind, holder`, id)
       .map(holderOf),
+  holders() {
+    const rows = database.all<HoldRow>(`${columns} WHERE kind = 'image' ORDER BY holder_kind, holder`);
+    const byImage = Map.groupBy(rows, ({ key }) => asImageId(key));
+    return new Map([...byImage].map(([id, held]) => [id, held.map(holderOf)]));
+  },
   heldBy: (kind) =>
     database
       .all<HoldRow>(`${columns} WHERE holder_kind = ? ORDER BY holder, key`, kind)

@@ -337,6 +337,8 @@ export interface Holds {
   /** Ends all holds of this holder. */
   release(holder: Pick<Holder, 'kind' | 'id'>): Promise<void>;
   holdersOf(id: ImageId): readonly Holder[];
+  /** The same for all images that anything holds, at once. */
+  holders(): ReadonlyMap<ImageId, readonly Holder[]>;
   /** All that holders of this kind keep, by holder. */
   heldBy(kind: string): readonly {
     readonly holder: Holder;
