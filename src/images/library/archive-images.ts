@@ -1,14 +1,7 @@
 import * as z from 'zod/mini';
-import {
-  asImageId,
-  canonicalString,
-  parseImageConfig,
-  parseReference,
-  sha256Of,
-  type ImageConfig,
-  type ImageId,
-} from '#oci';
+import { asImageId, parseImageConfig, sha256Of, type ImageConfig, type ImageId } from '#oci';
 import type { ArchiveEntries } from './archive-entries.ts';
+import { archivedTag } from './archive-names.ts';
 import { layoutTops, type LayoutTop } from './archive-layout.ts';
 import { legacyImages } from './archive-legacy.ts';
 import { libraryErrors } from './errors.ts';
@@ -71,9 +64,6 @@ const configAt = (entries: ArchiveEntries, path: string): Buffer => {
   return bytes;
 };
 
-const canonicalTags = (tags: readonly string[] | null | undefined): readonly string[] =>
-  (tags ?? []).map((tag) => canonicalString(parseReference(tag)));
-
 const listedImages = (entries: ArchiveEntries, bytes: Buffer): readonly ListedImage[] =>
   parseDocument(dockerManifest, bytes, 'manifest.json').map((item) => {
     const config = configAt(entries, item.Config);
@@ -82,7 +72,7 @@ const listedImages = (entries: ArchiveEntries, bytes: Buffer): readonly ListedIm
       config,
       parsed: parseImageConfig(config),
       layers: item.Layers ?? [],
-      tags: canonicalTags(item.RepoTags),
+      tags: (item.RepoTags ?? []).map(archivedTag),
     };
   });
 

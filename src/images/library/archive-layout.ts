@@ -1,16 +1,15 @@
 import {
   attestedDigest,
-  canonicalString,
   isAttestation,
   isContainerImage,
   matchesDigest,
   parseImageConfig,
   parseManifest,
-  parseReference,
   type Descriptor,
   type ImageManifest,
 } from '#oci';
 import type { ArchiveEntries } from './archive-entries.ts';
+import { archivedTag } from './archive-names.ts';
 import { layoutPath } from './archive-plan.ts';
 import { libraryErrors } from './errors.ts';
 import { MAX_DEPTH, type RemoteImage } from './fetch-image.ts';
@@ -72,13 +71,13 @@ const walk = (entries: ArchiveEntries, entry: Descriptor, depth = 0): readonly T
   return [node, ...manifest.manifests.flatMap((item) => walk(entries, item, depth + 1))];
 };
 
-/** The full name among the annotations of an index; a bare tag names nothing. */
+/** The full name among the annotations of an index; a bare tag or a digest names nothing. */
 const namesOf = ({ annotations = {} }: Descriptor): readonly string[] => {
   const name =
     annotations['io.containerd.image.name'] ?? annotations['org.opencontainers.image.ref.name'] ?? '';
   if (!/[/:]/.test(name)) return [];
   try {
-    return [canonicalString(parseReference(name))];
+    return [archivedTag(name)];
   } catch {
     return [];
   }

@@ -1,7 +1,8 @@
 import * as z from 'zod/mini';
-import { asImageId, canonicalString, parseImageConfig, parseReference, sha256Of, type DiffId } from '#oci';
+import { asImageId, parseImageConfig, sha256Of, type DiffId } from '#oci';
 import type { ArchiveEntries } from './archive-entries.ts';
 import type { ListedImage } from './archive-images.ts';
+import { archivedTag } from './archive-names.ts';
 import { libraryErrors } from './errors.ts';
 
 const MOST_LAYERS = 4096;
@@ -104,7 +105,7 @@ export const legacyImages = (entries: ArchiveEntries): readonly ListedImage[] =>
   const file = entries.get('repositories');
   if (file?.kind !== 'document') return [];
   const named = Object.entries(parse(repositoriesFile, file.bytes, 'repositories')).flatMap(([name, tags]) =>
-    Object.entries(tags).map(([tag, id]) => ({ id, tag: canonicalString(parseReference(`${name}:${tag}`)) })),
+    Object.entries(tags).map(([tag, id]) => ({ id, tag: archivedTag(`${name}:${tag}`) })),
   );
   return [...Map.groupBy(named, ({ id }) => id)].map(([id, same]) =>
     imageOf(

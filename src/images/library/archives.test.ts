@@ -167,6 +167,19 @@ describe('indexes', () => {
     expect(sha(await buffer(await second.library.save(['shop:1'])))).toBe(sha(saved));
   });
 
+  test('cannot take a name with a digest, which promises content that the archive need not hold', async () => {
+    const made = await wholeLayout();
+    const promised = `docker.io/library/shop@sha256:${'1'.repeat(64)}`;
+    await using opened = await openLibrary(root('promised'));
+    const [view] = await opened.library.load(made.layout.tar([named(made.amd, promised)]));
+    expect(view?.tags).toEqual([]);
+    const config = Buffer.from(JSON.stringify({ ...AMD, rootfs: { type: 'layers', diff_ids: [] } }));
+    const manifest = JSON.stringify([{ Config: 'c.json', RepoTags: [promised], Layers: [] }]);
+    const archive = tarOf({ 'c.json': config, 'manifest.json': Buffer.from(manifest) });
+    await expect(opened.library.load(archive)).rejects.toMatchObject({ code: 'LIBRARY_DIGEST_IN_TAG' });
+    expect(opened.store.images.references()).toEqual([]);
+  });
+
   test('and one of their images under a name of its own: each has its names, once', async () => {
     const made = await wholeLayout();
     const names = [named(made.index, SHOP), named(made.arm, 'docker.io/library/arm:1')];
