@@ -69,6 +69,21 @@ const copying = async (source: RemoteRepository, target: RemoteRepository, more:
 };
 
 describe('a copy', () => {
+  test('a digest that the content does not have is no name for it: nothing is sent', async () => {
+    const source = at(from, 'promise/app:1');
+    const image = await pushImage(source, 'amd64', [randomBytes(100)]);
+    const named = at(from, `promise/app@${image.digest}`);
+    const other = at(to, `promise/app@sha256:${'1'.repeat(64)}`);
+    await expect(copyImage({ source: named, target: other })).rejects.toMatchObject({
+      code: 'DISTRIBUTION_COPY_PROMISED',
+    });
+    await expect(at(to, `promise/app@${image.digest}`).resolve()).rejects.toMatchObject({
+      kind: 'not-found',
+    });
+    await copyImage({ source: named, target: at(to, `promise/app@${image.digest}`) });
+    expect((await at(to, `promise/app@${image.digest}`).resolve()).descriptor.digest).toBe(image.digest);
+  });
+
   test('of an index has everything, byte for byte; the second finds it there; one repository mounts from another', async () => {
     const source = at(from, 'team/app:v1');
     const shared = randomBytes(3_000_000);

@@ -205,6 +205,9 @@ export const copyImage = async (
   const copy: Copy = { ...request, signal: pool.signal, emit, blobs: pool.run, seen: new Set() };
   const top = await resolveTop(copy);
   const { digest, mediaType } = top.descriptor;
+  const promised = copy.target.reference.digest;
+  if (promised !== undefined && promised !== digest)
+    throw distributionErrors.copyPromised({ promised, actual: digest });
   copy.seen.add(digest);
   await copyParts(copy, top);
   const { signal, target } = copy;

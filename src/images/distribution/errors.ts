@@ -84,6 +84,12 @@ export const distributionErrors = defineErrors('distribution', {
       `no image for ${p.wanted} in the index; it has ${p.offered}`,
     hint: 'choose one of these with --platform, or copy the whole index without it',
   },
+  copyPromised: {
+    kind: 'invalid-argument',
+    message: (p: { promised: string; actual: string }) =>
+      `what is copied has the digest ${p.actual}, and cannot go under ${p.promised}`,
+    hint: 'name the copy NAME[:TAG]; its digest comes from its content',
+  },
   hostsFileInvalid: {
     kind: 'invalid-argument',
     message: (p: { path: string; line: number; problem: string }) => `${p.path}:${p.line}: ${p.problem}`,

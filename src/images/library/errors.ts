@@ -115,7 +115,10 @@ export const libraryErrors = defineErrors('library', {
     kind: 'conflict',
     message: (p: { image: string; hard: boolean; reason: string }) =>
       `conflict: unable to delete ${p.image} (${p.hard ? 'cannot' : 'must'} be forced) - ${p.reason}`,
-    hint: 'remove what uses the image first',
+    hint: (p: { image: string; hard: boolean; reason: string }) =>
+      p.hard
+        ? 'remove what uses the image first'
+        : `remove what uses the image first, or all its names at once by force: \`lade rmi -f ${p.image}\``,
   },
   unknownFilter: {
     kind: 'invalid-argument',
@@ -125,7 +128,10 @@ export const libraryErrors = defineErrors('library', {
   invalidFilterValue: {
     kind: 'invalid-argument',
     message: (p: { name: string; value: string }) => `invalid filter '${p.name}=[${p.value}]'`,
-    hint: 'see `lade images --help` for the values it takes',
+    hint: (p: { name: string; value: string }) =>
+      p.name === 'until'
+        ? 'it takes a date (2024-01-31, 2024-01-31T10:00:00), seconds since 1970, or an age such as 24h'
+        : 'it takes true or false',
   },
   mainPlatform: {
     kind: 'conflict',
