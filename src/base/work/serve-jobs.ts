@@ -2,6 +2,7 @@ import { readlinkSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { basename } from 'node:path';
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
+import { workErrors } from './errors.ts';
 import { CANCEL_CELL, END_CELL, packError, type PoolMessage, type ThreadMessage } from './job-messages.ts';
 import type { JobContext } from './types.ts';
 
@@ -13,8 +14,21 @@ interface Thread<Req, Res> {
   readonly handler: JobHandler<Req, Res>;
   readonly cells: Int32Array;
   readonly running: Map<number, AbortController>;
-  readonly waiting: PoolMessage<Req>[];
+  /** What a handler took from the port on its way. */
+  readonly waiting: Exclude<PoolMessage<Req>, { readonly kind: 'cancel' }>[];
 }
+
+/** Cancels a job, also one that has not begun. */
+const cancel = <Req, Res>(thread: Thread<Req, Res>, id: number): void => {
+  const at = thread.waiting.findIndex((message) => message.kind === 'run' && message.id === id);
+  if (at === -1) {
+    thread.running.get(id)?.abort();
+    return;
+  }
+  thread.waiting.splice(at, 1);
+  const error = packError(workErrors.cancelled({ name: 'waiting for a thread' }));
+  thread.port.postMessage({ kind: 'failed', id, error } satisfies ThreadMessage<Res>, []);
+};
 
 /** Takes what already arrived: a handler that loops never lets the event loop deliver it. */
 const drain = <Req, Res>(thread: Thread<Req, Res>): void => {
@@ -24,9 +38,11 @@ const drain = <Req, Res>(thread: Thread<Req, Res>): void => {
     got = receiveMessageOnPort(thread.port)
   ) {
     const message = got.message as PoolMessage<Req>;
-    if (message.kind === 'cancel') thread.running.get(message.id)?.abort();
+    if (message.kind === 'cancel') cancel(thread, message.id);
     else thread.waiting.push(message);
   }
+  // Nothing else may ever arrive that would let them begin.
+  if (thread.waiting.length > 0) setImmediate(() => acceptWaiting(thread));
 };
 
 const isEnding = <Req, Res>(thread: Thread<Req, Res>): boolean => Atomics.load(thread.cells, END_CELL) !== 0;
@@ -59,9 +75,15 @@ const execute = async <Req, Res>(thread: Thread<Req, Res>, id: number, request: 
 
 const accept = <Req, Res>(thread: Thread<Req, Res>, message: PoolMessage<Req>): void => {
   if (message.kind === 'end') process.exit(0);
-  if (message.kind === 'cancel') thread.running.get(message.id)?.abort();
+  if (message.kind === 'cancel') cancel(thread, message.id);
   else if (!isEnding(thread)) void execute(thread, message.id, message.request);
-  for (const next of thread.waiting.splice(0)) accept(thread, next);
+};
+
+/** One after the other: a job that begins may take or cancel those behind it. */
+const acceptWaiting = <Req, Res>(thread: Thread<Req, Res>): void => {
+  for (let next = thread.waiting.shift(); next !== undefined; next = thread.waiting.shift()) {
+    accept(thread, next);
+  }
 };
 
 /** How much a pool's threads give way to the main thread, which answers requests; from 0 to 19. */
@@ -83,5 +105,8 @@ export const serveJobs = <Req, Res>(handler: JobHandler<Req, Res>): void => {
   giveWay();
   const cells = new Int32Array((workerData as { shared: SharedArrayBuffer }).shared);
   const thread: Thread<Req, Res> = { port, handler, cells, running: new Map(), waiting: [] };
-  port.on('message', (message: PoolMessage<Req>) => accept(thread, message));
+  port.on('message', (message: PoolMessage<Req>) => {
+    acceptWaiting(thread);
+    accept(thread, message);
+  });
 };

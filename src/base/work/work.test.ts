@@ -108,6 +108,23 @@ describe('worker pool', () => {
     await expect(pool.run({ kind: 'echo', value: 2 })).resolves.toBe(2);
   });
 
+  test('jobs that a busy loop finds on its way out run, and those that were given up do not', async () => {
+    await using pool = samplePool(1, { jobsPerWorker: 4 });
+    const cell = new Int32Array(new SharedArrayBuffer(4));
+    const [busy, given] = [new AbortController(), new AbortController()];
+    await pool.run({ kind: 'echo', value: 0 });
+    const spinning = pool.run({ kind: 'spin' }, { signal: busy.signal });
+    await setTimeout(20);
+    const marked = pool.run({ kind: 'mark', cell }, { signal: given.signal });
+    const echoed = pool.run({ kind: 'echo', value: 1 });
+    given.abort();
+    busy.abort();
+    await Promise.all([expect(spinning).rejects.toThrow(), expect(marked).rejects.toThrow()]);
+    await expect(echoed).resolves.toBe(1);
+    await expect(pool.run({ kind: 'echo', value: 2 })).resolves.toBe(2);
+    expect(Atomics.load(cell, 0)).toBe(0);
+  });
+
   test('a job leaves no listener on its signal, whether it waited or not', async () => {
     await using pool = samplePool(1);
     const { signal } = new AbortController();

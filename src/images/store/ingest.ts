@@ -74,7 +74,8 @@ class FileIngest implements Ingest {
     await this.#state.follower[Symbol.asyncDispose]();
     await this.#handle.truncate(0);
     this.#state.offset = 0;
-    this.#state.follower = this.#follow();
+    // Whoever gave it up meanwhile has ended the follower that was there.
+    if (this.#state.open) this.#state.follower = this.#follow();
   }
 
   async commit(expected: Expected = {}): Promise<BlobInfo> {

@@ -13,6 +13,8 @@ export type SampleRequest =
   | { readonly kind: 'exit' }
   | { readonly kind: 'sleep'; readonly ms: number }
   | { readonly kind: 'spin' }
+  /** Tells in the cell that it runs. */
+  | { readonly kind: 'mark'; readonly cell: Int32Array }
   /** Tells in the cell that it now loads the native addon. */
   | { readonly kind: 'native'; readonly cell: Int32Array };
 
@@ -25,6 +27,7 @@ serveJobs<SampleRequest, number>(async (request, context) => {
   if (request.kind === 'fail') throw errors.refused({ what: 'it' });
   if (request.kind === 'exit') return endProcess();
   if (request.kind === 'sleep') return await setTimeout(request.ms, request.ms);
+  if (request.kind === 'mark') return Atomics.add(request.cell, 0, 1);
   if (request.kind === 'native') {
     Atomics.store(request.cell, 0, 1);
     return llistXattr('/').length;
