@@ -23,8 +23,7 @@ export const letGoRefetchable = async (
 
 const free = async (context: Context): Promise<boolean> => {
   await context.store.space.settled();
-  while (context.store.deletions.count() > 0)
-    if ((await letGoDeleted(context, 'oldest')) > 0) return true;
+  while (context.store.deletions.count() > 0) if ((await letGoDeleted(context, 'oldest')) > 0) return true;
   return (await letGoRefetchable(context, BATCH)) > 0;
 };
 
