@@ -1,5 +1,7 @@
 /** `lade manifest`: indexes put together from images here and in registries; skopeo judges what was pushed. */
-import { writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startMachine, startRegistry, type Machine, type RegistryService } from './support/lade.ts';
 import { mustRun } from './support/process.ts';
@@ -102,6 +104,45 @@ describe('images that are here', () => {
     const gone = await machine.tryLade(['manifest', 'push', list]);
     expect(gone.code).toBe(1);
     expect(gone.stderr).toContain('No such manifest list');
+  });
+});
+
+describe('artifacts', () => {
+  test('from a registry and from here are entries without a platform', async () => {
+    const layout = scratch.join('artifact');
+    mkdirSync(join(layout, 'blobs/sha256'), { recursive: true });
+    const put = (text: string, mediaType: string) => {
+      const hex = createHash('sha256').update(text).digest('hex');
+      writeFileSync(join(layout, 'blobs/sha256', hex), text);
+      return { mediaType, digest: `sha256:${hex}`, size: text.length };
+    };
+    const manifest = {
+      schemaVersion: 2,
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      artifactType: 'application/x-chart',
+      config: put('{}', 'application/vnd.oci.empty.v1+json'),
+      layers: [put('a chart', 'text/plain')],
+    };
+    const described = put(JSON.stringify(manifest), manifest.mediaType);
+    const annotations = { 'org.opencontainers.image.ref.name': 'x' };
+    const index = { schemaVersion: 2, manifests: [{ ...described, annotations }] };
+    writeFileSync(join(layout, 'index.json'), JSON.stringify(index));
+    writeFileSync(join(layout, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+    const name = `${registry.address}/made/chart:1`;
+    await mustRun('skopeo', ['copy', '-q', '--dest-tls-verify=false', `oci:${layout}:x`, `docker://${name}`]);
+    for (const [list, pulled] of [
+      [`${registry.address}/made/charts:1`, false],
+      [`${second.address}/made/charts:1`, true],
+    ] as const) {
+      if (pulled) await machine.lade('pull', '-q', name);
+      await machine.lade('manifest', 'create', list, name, 'made/amd:1');
+      await machine.lade('manifest', 'push', '-p', list);
+      const [chart, amd] = (await skopeoRaw(list)).manifests;
+      expect(chart).toEqual({ ...described, artifactType: 'application/x-chart' });
+      expect(amd).toMatchObject({ platform: { os: 'linux', architecture: 'amd64' } });
+      const at = list.slice(0, list.lastIndexOf(':'));
+      expect(await skopeoRaw(`${at}@${described.digest}`)).toEqual(manifest);
+    }
   });
 });
 

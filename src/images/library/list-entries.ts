@@ -3,6 +3,7 @@ import { isLadeError } from '#errors';
 import {
   MAX_CONFIG_BYTES,
   canonicalString,
+  isContainerImage,
   parseImageConfig,
   parseReference,
   repositoryName,
@@ -61,6 +62,12 @@ const ownManifest = async (
   return giveManifest(context, record, layers, lease);
 };
 
+/** An artifact runs on no platform: its entry says its type instead. */
+const artifactEntry = ({ descriptor, manifest }: StoredManifest): Descriptor => ({
+  ...descriptor,
+  artifactType: manifest.artifactType ?? manifest.config.mediaType,
+});
+
 const fromStore = async (
   context: Context,
   reference: string,
@@ -69,12 +76,14 @@ const fromStore = async (
   const { images } = context.store;
   const named = images.reference(reference);
   const record = named === undefined ? undefined : images.get(named.image);
-  if (record === undefined || record.kind === 'artifact') return undefined;
+  if (record === undefined) return undefined;
   await gathering.lease.protect('image', record.id);
   const stored = await ownManifest(context, record, gathering);
   if (stored === undefined) return undefined;
-  const platform = platformOf(context.lookup.config(record.id));
-  const descriptor: Descriptor = { ...stored.descriptor, platform };
+  const descriptor: Descriptor =
+    record.kind === 'artifact'
+      ? artifactEntry(stored)
+      : { ...stored.descriptor, platform: platformOf(context.lookup.config(record.id)) };
   const present = blobsOf(stored.manifest).filter((digest) => context.store.blobs.stat(digest) !== undefined);
   return {
     entry: { reference, descriptor, from: 'store' },
@@ -89,15 +98,16 @@ const fromRegistry = async (context: Context, name: string, gathering: Gathering
   const fetched = await repository.resolve(undefined, { signal });
   const { descriptor, manifest } = await keepManifest(context, fetched, lease);
   if (manifest.kind === 'index') throw libraryErrors.listInList({ name });
+  const entry = { reference: `${repositoryName(reference)}@${descriptor.digest}`, from: 'registry' } as const;
+  if (!isContainerImage(manifest)) {
+    const artifact = artifactEntry({ descriptor, manifest });
+    return { entry: { ...entry, descriptor: artifact }, blobs: [descriptor.digest] };
+  }
   await fetchBlob(context, manifest.config, { repository, lease, signal, emit: () => undefined });
   const bytes = await context.store.blobs.read(manifest.config.digest, { maxBytes: MAX_CONFIG_BYTES });
   const platform = platformOf(parseImageConfig(bytes));
   return {
-    entry: {
-      reference: `${repositoryName(reference)}@${descriptor.digest}`,
-      descriptor: { ...descriptor, platform },
-      from: 'registry',
-    },
+    entry: { ...entry, descriptor: { ...descriptor, platform } },
     blobs: [descriptor.digest, manifest.config.digest],
   };
 };

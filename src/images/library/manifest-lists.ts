@@ -193,8 +193,8 @@ const sendEntry = async (context: Context, list: ListPush, entry: ListEntry): Pr
 };
 
 const assertPlatforms = ({ entries }: ManifestList): void => {
-  const nameless = entries.find(
-    ({ descriptor: { platform } }) => !platform || platform.os === '' || platform.architecture === '',
+  const nameless = entries.find(({ descriptor: { platform, artifactType } }) =>
+    platform === undefined ? artifactType === undefined : platform.os === '' || platform.architecture === '',
   );
   if (nameless !== undefined) throw libraryErrors.manifestWithoutPlatform({ name: nameless.reference });
 };
