@@ -102,6 +102,17 @@ describe('undo', () => {
     expect(await library.deletions()).toEqual([]);
   });
 
+  test('says which image is not whole because a repair took content of it away', async () => {
+    for (const seed of [1, 2]) await make(seed, `image:${seed}`);
+    const id = opened.store.images.reference('docker.io/library/image:1')?.image;
+    if (id === undefined) throw new Error('image:1 has no image');
+    await library.prune({ all: true });
+    expect(await opened.store.space.quarantineBlob(id)).toBeDefined();
+    const undone = await library.undo();
+    expect(undone.images).toHaveLength(2);
+    expect(undone.incomplete).toEqual([id]);
+  });
+
   test('gives up the oldest first when room is needed', async () => {
     for (const seed of [1, 2]) {
       await make(seed, `image:${seed}`);

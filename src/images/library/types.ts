@@ -250,6 +250,8 @@ export interface Undone {
   readonly taken: readonly { readonly name: string; readonly image: ImageId; readonly by: ImageId }[];
   /** Names whose image was deleted later. */
   readonly lost: readonly string[];
+  /** Images whose content was damaged or lost meanwhile. */
+  readonly incomplete: readonly ImageId[];
 }
 
 export interface ImageUsage {

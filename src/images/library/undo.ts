@@ -73,6 +73,14 @@ const choose = (
   throw libraryErrors.nothingToUndo({ name: what });
 };
 
+/** Whether a repair took content out of the way, or a disk lost it, that an image cannot do without. */
+const lacksContent = ({ store, layers }: Context, id: ImageId): boolean => {
+  const record = store.images.get(id);
+  if (record === undefined) return false;
+  if (record.kind === 'image' && store.blobs.stat(id) === undefined) return true;
+  return record.unpacked && record.diffIds.some((diffId) => layers.info(diffId) === undefined);
+};
+
 /** Brings back what was deleted: records, names and content, exactly as they were. */
 export const undo = async (context: Context, what?: string): Promise<Undone> => {
   const { id, image } = choose(context.store.deletions.list(), what);
@@ -92,6 +100,7 @@ export const undo = async (context: Context, what?: string): Promise<Undone> => 
       by: item.by,
     })),
     lost: restored.lost.map(shownReference),
+    incomplete: restored.images.filter((restoredId) => lacksContent(context, restoredId)),
   };
 };
 

@@ -44,6 +44,8 @@ const tell = (cli: Cli, undone: Undone): void => {
     );
   for (const name of undone.lost)
     cli.note(`${visible(name)} was not brought back: its image was deleted later (see lade undo ls)`);
+  for (const id of undone.incomplete)
+    cli.note(`${shortId(id)} is not whole, content of it was lost meanwhile: run lade system check --repair`);
 };
 
 export const command = defineCommand({
