@@ -64,6 +64,24 @@ describe('save -o', () => {
   });
 });
 
+describe('the name of an image', () => {
+  test.each([
+    ['rmi', ''],
+    ['tag', '', 'b'],
+    ['history', ''],
+    ['push', ''],
+    ['image', 'inspect', ''],
+  ])('cannot be empty: %s %s %s', async (...args) => {
+    const { code, stderr } = await runLade(
+      daemon,
+      args.filter((word) => word !== undefined),
+    );
+    expect(code).toBe(1);
+    expect(stderr).toContain('the name of an image is empty');
+    expect(daemon.calls).toEqual([]);
+  });
+});
+
 describe('the name that an image gets', () => {
   test.each([
     ['tag', 'a', 'b:1@sha256:12'],
