@@ -43,6 +43,12 @@ describe('versions', () => {
     expect((await served.ask('GET', '/v1.12/_ping')).status).toBe(400);
   });
 
+  test('a pull of an image without a name imports nothing', async () => {
+    await using served = await serveParts({});
+    for (const query of ['?fromImage=&tag=latest', ''])
+      expect(await served.ask('POST', `/v1.51/images/create${query}`)).toMatchObject({ status: 400 });
+  });
+
   test('what is missing says so', async () => {
     await using served = await serveParts({});
     expect(await served.ask('POST', '/v1.51/containers/x/checkpoints')).toMatchObject({ status: 501 });

@@ -3,6 +3,7 @@ import { decodeRegistryAuth, parseFlag } from '#api';
 import { requestSignal, sendStream } from '#http';
 import type { ImportRequest, LibraryEvent, Pushed } from '#library';
 import { progressLine } from '../image-progress.ts';
+import { daemonErrors } from '../errors.ts';
 import { streamProgress, type JsonLines } from '../json-lines.ts';
 import { isRepository, referenceWith, toCredentials } from '../image-names.ts';
 import { platformsOf } from '../platform-query.ts';
@@ -77,6 +78,9 @@ const importArchive = (c: Context, parts: DaemonParts): Promise<Response> =>
 
 const create = (c: Context, parts: DaemonParts): Promise<Response> => {
   const name = textOf(c, 'fromImage');
+  // An empty name is no wish to import the empty body that comes with it.
+  if (name === undefined && textOf(c, 'fromSrc') === undefined)
+    throw daemonErrors.parameterMissing({ name: 'fromImage' });
   return name === undefined ? importArchive(c, parts) : pull(c, parts, name);
 };
 
