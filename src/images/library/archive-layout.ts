@@ -6,6 +6,7 @@ import {
   parseImageConfig,
   parseManifest,
   type Descriptor,
+  type Digest,
   type ImageManifest,
 } from '#oci';
 import type { ArchiveEntries } from './archive-entries.ts';
@@ -62,13 +63,21 @@ const nodeOf = (entries: ArchiveEntries, entry: Descriptor): TreeNode | undefine
   return { ...node, kind: isContainerImage(manifest) ? 'image' : 'artifact', image };
 };
 
-/** A manifest and all below it, as far as they are present. */
-const walk = (entries: ArchiveEntries, entry: Descriptor, depth = 0): readonly TreeNode[] => {
-  const node = depth > MAX_DEPTH ? undefined : nodeOf(entries, entry);
+/** Where a walk is: how deep, and what it came by. */
+interface Walk {
+  readonly depth: number;
+  readonly seen: Set<Digest>;
+}
+
+/** A manifest and all below it, as far as they are present; each once, however often it is named. */
+const walk = (entries: ArchiveEntries, entry: Descriptor, { depth, seen }: Walk): readonly TreeNode[] => {
+  if (depth > MAX_DEPTH || seen.has(entry.digest)) return [];
+  seen.add(entry.digest);
+  const node = nodeOf(entries, entry);
   if (node === undefined) return [];
   const { manifest } = node;
   if (manifest.kind === 'image') return [node];
-  return [node, ...manifest.manifests.flatMap((item) => walk(entries, item, depth + 1))];
+  return [node, ...manifest.manifests.flatMap((item) => walk(entries, item, { depth: depth + 1, seen }))];
 };
 
 /** The full name among the annotations of an index; a bare tag or a digest names nothing. */
@@ -94,7 +103,7 @@ interface Named {
 
 const named = (entries: ArchiveEntries, same: readonly Descriptor[]): readonly Named[] => {
   const [entry] = same;
-  const [self, ...below] = entry === undefined ? [] : walk(entries, entry);
+  const [self, ...below] = entry === undefined ? [] : walk(entries, entry, { depth: 0, seen: new Set() });
   if (self === undefined) return [];
   return [{ nodes: [self, ...below], tags: [...new Set(same.flatMap(namesOf))] }];
 };

@@ -44,16 +44,20 @@ const memberFiles = async (context: Context, member: TargetMember) => {
   return { documents: config === undefined ? [document] : [document, config], files: layers };
 };
 
-/** What an index, and those in it, list. */
-const listedBy = async (
+/** Adds what an index, and those in it, list; each is read once, however often it is named. */
+const addListed = async (
   context: Context,
   { digest, mediaType }: ManifestLink,
-): Promise<readonly Digest[]> => {
-  if (!isIndexType(mediaType) || context.store.blobs.stat(digest) === undefined) return [];
+  listed: Set<Digest>,
+): Promise<void> => {
+  if (!isIndexType(mediaType) || context.store.blobs.stat(digest) === undefined) return;
   const manifest = parseManifest(await context.store.blobs.read(digest), mediaType);
-  if (manifest.kind !== 'index') return [];
-  const below = await Promise.all(manifest.manifests.map((entry) => listedBy(context, entry)));
-  return [...manifest.manifests.map((entry) => entry.digest), ...below.flat()];
+  if (manifest.kind !== 'index') return;
+  for (const entry of manifest.manifests) {
+    if (listed.has(entry.digest)) continue;
+    listed.add(entry.digest);
+    await addListed(context, entry, listed);
+  }
 };
 
 const recordOf = (context: Context, { image }: TargetMember): ImageRecord | undefined =>
@@ -73,7 +77,8 @@ export const topOfTarget = async (
   const files: ArchiveFile[] = [];
   const images: ArchiveImage[] = [];
   const referrers: Descriptor[] = [];
-  const listed = new Set([target.digest, ...(await listedBy(context, target))]);
+  const listed = new Set([target.digest]);
+  await addListed(context, target, listed);
   for (const member of target.members) {
     const record = recordOf(context, member);
     const isImage = record?.kind === 'image';

@@ -470,3 +470,18 @@ test('an archive of nothing but links is refused before it fills the memory', as
   const loading = opened.library.load(Readable.from(writeTar(links())));
   await expect(loading).rejects.toThrow(/too many entries/);
 });
+
+test('indexes that name each other many times over are read once each', async () => {
+  const layout = new Layout();
+  const image = layout.image(AMD, await filesTar('amd'));
+  let top = layout.index([image]);
+  for (let level = 0; level < 3; level += 1) top = layout.index(Array.from({ length: 500 }, () => top));
+  await using opened = await openLibrary(root('nested'));
+  const [view] = await opened.library.load(layout.tar([named(top, 'docker.io/team/nested:1')]));
+  expect(view?.tags).toEqual(['team/nested:1']);
+  const [listed] = opened.library.list({ manifests: true });
+  expect(listed?.Manifests?.map(({ ID }) => ID)).toEqual([image.digest]);
+  const saved = await buffer(await opened.library.save(['team/nested:1']));
+  await using other = await openLibrary(root('nested-again'));
+  expect((await other.library.load(Readable.from([saved])))[0]?.id).toBe(view?.id);
+});

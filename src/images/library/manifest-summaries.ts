@@ -113,13 +113,18 @@ const summaryOf = (context: Context, descriptor: Descriptor): ManifestSummary =>
   };
 };
 
-/** All manifests below a target, those of indexes inside it included. */
-const manifestsBelow = (context: Context, descriptor: Descriptor): readonly Descriptor[] => {
-  const manifest = isIndexType(descriptor.mediaType) ? readManifest(context, descriptor) : undefined;
+/** All manifests below a target, those of indexes inside it included. Each index is read once, however often it is named. */
+const manifestsBelow = (
+  context: Context,
+  descriptor: Descriptor,
+  seen: Set<Digest> = new Set(),
+): readonly Descriptor[] => {
+  if (!isIndexType(descriptor.mediaType)) return [descriptor];
+  if (seen.has(descriptor.digest)) return [];
+  seen.add(descriptor.digest);
+  const manifest = readManifest(context, descriptor);
   if (manifest?.kind !== 'index') return [descriptor];
-  return manifest.manifests.flatMap((entry) =>
-    isIndexType(entry.mediaType) ? manifestsBelow(context, entry) : [entry],
-  );
+  return manifest.manifests.flatMap((entry) => manifestsBelow(context, entry, seen));
 };
 
 /** An image that was made here and never pushed: its configuration stands for the manifest that it has not. */

@@ -25,7 +25,7 @@ const unpackImage = async (
   { lease, signal }: Cancellable & { readonly lease: Lease },
 ): Promise<void> => {
   const { diffIds } = view.config.rootfs;
-  for (const diffId of diffIds) await lease.protect('layer', diffId);
+  await Promise.all(diffIds.map((diffId) => lease.protect('layer', diffId)));
   const missing = diffIds.find((diffId) => context.layers.info(diffId) === undefined);
   if (missing !== undefined) {
     const whole = (await manifestsOf(context, view.record)).find((stored) => isWhole(context, stored));

@@ -33,7 +33,7 @@ const blobsOf = (context: Context, nodes: readonly StoredNode[]): readonly Blob[
 };
 
 const sendBlobs = async (context: Context, push: Push, blobs: readonly Blob[]): Promise<void> => {
-  for (const { descriptor } of blobs) await push.lease.protect('blob', descriptor.digest);
+  await Promise.all(blobs.map(({ descriptor }) => push.lease.protect('blob', descriptor.digest)));
   const tasks = blobs.map(({ descriptor, diffId }) => (signal: AbortSignal) => {
     const own = { ...push, signal };
     return diffId === undefined

@@ -62,7 +62,7 @@ const sendKnown = async (
       { layer, diffId: push.record.diffIds[index] },
     ]),
   );
-  for (const digest of layers.keys()) await push.lease.protect('blob', digest);
+  await Promise.all([...layers.keys()].map((digest) => push.lease.protect('blob', digest)));
   const tasks = [...layers.values()].map(
     ({ layer, diffId }) =>
       async (signal: AbortSignal): Promise<void> => {
