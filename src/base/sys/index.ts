@@ -3,6 +3,7 @@ export { lgetXattr, llistXattr, lremoveXattr, lsetXattr } from './xattr.ts';
 export { lutimesNs, mknod } from './inode.ts';
 export { fileLock } from './file-lock.ts';
 export { makeDirectories } from './make-directories.ts';
+export { removeTree } from './remove-tree.ts';
 export { openInRoot } from './open-in-root.ts';
 export { mountInfo } from './mount-info.ts';
 export { statfs } from './statfs.ts';

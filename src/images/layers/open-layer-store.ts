@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DiffId } from '#oci';
+import { removeTree } from '#sys';
 import { infoOf, staged, type Core } from './adopt.ts';
 import { formName, probeErofs } from './backend.ts';
 import { compareStacks } from './compare-stacks.ts';
@@ -12,7 +13,6 @@ import { createLayerFiles, STAGING_PREFIX, type LayerFiles } from './layer-files
 import { writeLayerTar } from './layer-writer.ts';
 import { openLayerRecords } from './records.ts';
 import { remakeForms, replaceLayer, verifyForms } from './repair.ts';
-import { removeTree } from './remove-tree.ts';
 import { createSnapshots, type Snapshots } from './snapshots.ts';
 import { createStacks, type Stacks } from './stacks.ts';
 import { endOldViews, sweepLeftovers } from './sweep.ts';

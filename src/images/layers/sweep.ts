@@ -1,9 +1,9 @@
 import { readdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hexOf } from '#oci';
+import { removeTree } from '#sys';
 import type { LayerFiles } from './layer-files.ts';
 import { mountsBelow } from './mount-table.ts';
-import { removeTree } from './remove-tree.ts';
 import { unmount } from './unmount.ts';
 import type { LayerRecords } from './records.ts';
 import { VIEW_PREFIX } from './views.ts';

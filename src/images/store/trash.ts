@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { removeTree } from '#sys';
 import { allocatedBytes } from './allocated-bytes.ts';
 
 /** Where removed content waits until it is unlinked, so that nobody waits for the disk. */
@@ -25,7 +26,7 @@ export interface Removed {
 
 const erase = async (path: string): Promise<number> => {
   const bytes = await allocatedBytes(path);
-  await rm(path, { recursive: true, force: true });
+  await removeTree(path);
   return bytes;
 };
 

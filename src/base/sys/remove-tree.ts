@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { errnoOf } from '#sys';
+import { errnoOf } from './errors.ts';
 
 const run = promisify(execFile);
 
