@@ -101,7 +101,8 @@ export const withStaging = async <T>(core: Core, use: (staging: string) => Promi
     return await use(staging);
   } finally {
     core.busy.delete(staging);
-    await removeTree(staging);
+    // A job that was given up ends a little later, and may still make files.
+    await removeTree(staging, { patient: true });
   }
 };
 
