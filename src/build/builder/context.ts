@@ -122,9 +122,9 @@ const openArchive = async (
   // The files keep the modes of the archive, their root too: what keeps others out is the directory around them.
   const root = join(own, 'files');
   const remove = (): Promise<void> => rm(own, { recursive: true, force: true });
-  await mkdir(own, { recursive: true, mode: 0o700 });
-  await mkdir(root, { mode: 0o755 });
   try {
+    await mkdir(own, { recursive: true, mode: 0o700 });
+    await mkdir(root, { mode: 0o755 });
     const signal = request.signal ?? new AbortController().signal;
     const spooled = await spoolContext({ stream, root, signal });
     const plain = createPlainDigests(root);
