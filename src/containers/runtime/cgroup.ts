@@ -162,3 +162,17 @@ export const statsOf = (groups: CgroupPaths): RuntimeStats => ({
     ? statsV2(groups['unified'])
     : statsV1(groups)),
 });
+
+/** Processes of a group that the kernel ended for memory: `memory.oom_control` of version 1, `memory.events` of 2. */
+export const oomKills = (group: string | undefined): number => {
+  if (group === undefined) return 0;
+  for (const file of ['memory.oom_control', 'memory.events']) {
+    try {
+      const count = /^oom_kill (\d+)$/m.exec(readFileSync(join(group, file)).toString())?.[1];
+      if (count !== undefined) return Number(count);
+    } catch {
+      // The other version's, or the group is gone.
+    }
+  }
+  return 0;
+};

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { rm, rmdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { cgroupsByController, isFrozen, processesIn, statsOf } from './cgroup.ts';
+import { cgroupsByController, isFrozen, oomKills, processesIn, statsOf } from './cgroup.ts';
 import { pathsOf, type RuntimeContext } from './context.ts';
 import { runtimeErrors } from './errors.ts';
 import { findExecOrphans } from './exec-orphans.ts';
@@ -49,13 +49,23 @@ const openContext = (options: RuntimeOptions): RuntimeContext => {
   };
 };
 
-const exitOf = (context: RuntimeContext, id: string): ExitStatus | undefined => {
-  const record = context.exits.read(id);
-  return record === undefined ? undefined : { ...record, oomKilled: existsSync(pathsOf(context, id).oom) };
-};
-
 const groupsOf = (context: RuntimeContext, state: StateFile): ReturnType<typeof cgroupsByController> =>
   cgroupsByController(state.cgroupPaths, context.host.cgroup);
+
+/** conmon may end before it hears of it; the control group counts it as long as it is there. */
+const wasKilledForMemory = (context: RuntimeContext, id: string): boolean => {
+  const paths = pathsOf(context, id);
+  if (existsSync(paths.oom)) return true;
+  const state = readStateFile(paths.stateDirectory);
+  if (state === undefined) return false;
+  const groups = groupsOf(context, state);
+  return oomKills(groups['memory'] ?? groups['unified']) > 0;
+};
+
+const exitOf = (context: RuntimeContext, id: string): ExitStatus | undefined => {
+  const record = context.exits.read(id);
+  return record === undefined ? undefined : { ...record, oomKilled: wasKilledForMemory(context, id) };
+};
 
 const monitorOf = (context: RuntimeContext, id: string): readonly string[] | undefined => {
   const monitor = readPidFile(pathsOf(context, id).conmonPidFile);
