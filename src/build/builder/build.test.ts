@@ -226,7 +226,7 @@ describe.skipIf(!isRoot)('builder (needs root and /bin/busybox)', () => {
     const path = contextOf({ Dockerfile: 'FROM busybox\nRUN echo one && \\\n  echo two >&2 && exit 3\n' });
     const before = shop.layers.list().length;
     const error = await failure(path);
-    expect(error).toMatchObject({ code: 'BUILDER_RUN_FAILED', details: { exitCode: 3, line: 2 } });
+    expect(error).toMatchObject({ code: 'STEPS_RUN_FAILED', details: { exitCode: 3, line: 2 } });
     expect(error.message).toMatch(
       /exit code: 3[^]*two[^]*Dockerfile:2[^]*>>> RUN echo one[^]*>>> +echo two/u,
     );
@@ -241,7 +241,7 @@ describe.skipIf(!isRoot)('builder (needs root and /bin/busybox)', () => {
   test('a missing source is named, with what was meant and with the ignore file that excludes it', async () => {
     const files = { Dockerfile: 'FROM busybox\nCOPY package.jsn /x\n', 'package.json': '{}' };
     const missing = await failure(contextOf(files));
-    expect(missing).toMatchObject({ code: 'BUILDER_SOURCE_NOT_FOUND', hint: 'did you mean package.json?' });
+    expect(missing).toMatchObject({ code: 'SOURCES_SOURCE_NOT_FOUND', hint: 'did you mean package.json?' });
     expect(missing.message).toMatch(/"package.jsn" is not in the build context\nDockerfile:2/u);
     const ignored = await failure(
       contextOf({
@@ -250,7 +250,7 @@ describe.skipIf(!isRoot)('builder (needs root and /bin/busybox)', () => {
         '.dockerignore': '*.txt\n',
       }),
     );
-    expect(ignored).toMatchObject({ code: 'BUILDER_SOURCE_IGNORED' });
+    expect(ignored).toMatchObject({ code: 'SOURCES_SOURCE_IGNORED' });
     expect(ignored.message).toContain('.dockerignore');
     const from = await failure(
       contextOf({ Dockerfile: 'FROM busybox AS a\nFROM busybox\nCOPY --from=a /nope /x\n' }),
@@ -426,7 +426,7 @@ describe.skipIf(!isRoot)('builder (needs root and /bin/busybox)', () => {
       writeFileSync(join(path, 'd/f'), 'two');
       writeFileSync(join(path, changed), changed === 'a.tar' ? pack() : 'two');
     });
-    await expect(building).rejects.toMatchObject({ code: 'BUILDER_CONTEXT_CHANGED' });
+    await expect(building).rejects.toMatchObject({ code: 'SOURCES_CONTEXT_CHANGED' });
     expect((await build(path)).kinds).toEqual([`run ${step}`]);
   });
 
@@ -594,7 +594,7 @@ describe.skipIf(!isRoot)('builder (needs root and /bin/busybox)', () => {
     expect((await build(path)).kinds[0]).toBe('cached COPY . /c');
     const evil = execFileSync('tar', ['-c', '-P', '--transform=s,^,../../,', '-C', path, 'x']);
     const error = await failure(path, { context: { kind: 'tar', stream: Readable.from([evil]) } });
-    expect(error).toMatchObject({ code: 'BUILDER_UNSAFE_CONTEXT' });
+    expect(error).toMatchObject({ code: 'SOURCES_UNSAFE_CONTEXT' });
     expect(readdirSync(join(shop.root.path, 'builds'))).toEqual([]);
   });
 
@@ -607,7 +607,7 @@ describe.skipIf(!isRoot)('builder (needs root and /bin/busybox)', () => {
     const error = await failure(path, {
       context: { kind: 'tar', stream: Readable.from([Buffer.concat([first, second])]) },
     });
-    expect(error).toMatchObject({ code: 'BUILDER_UNSAFE_CONTEXT' });
+    expect(error).toMatchObject({ code: 'SOURCES_UNSAFE_CONTEXT' });
   });
 
   test('cancelling stops the command and leaves nothing', async () => {

@@ -8,14 +8,13 @@ import type { Database } from '#database';
 import type { Networks } from '#network';
 import type { DiffId } from '#oci';
 import type { Runtime } from '#runtime';
-import { runBuild, type BuildTools } from './build.ts';
+import { runBuild } from './build.ts';
+import type { BuildTools } from './draft.ts';
 import { cacheUsage, createBuildCache, forgetResults, staleResults, oldestUse } from './cache.ts';
-import { openContext } from './context.ts';
-import { createDigestStore, type DigestStore } from './file-digests.ts';
+import { openContext, createDigestStore, type DigestStore } from '#sources';
 import { createGate } from './gate.ts';
 import { removeLeftovers, scratchOf } from './leftovers.ts';
-import { createCacheDirectories, type CacheDirectories } from './run-mounts.ts';
-import { connectToBridge, connectToHost } from './run-network.ts';
+import { createCacheDirectories, type CacheDirectories, connectToBridge, connectToHost } from '#steps';
 import type { Builder, BuildEvent, BuildRequest, BuildResult } from './types.ts';
 
 export interface BuilderDependencies {

@@ -13,11 +13,8 @@ import {
   type BuildVertex,
   type Site,
 } from './graph-site.ts';
-import type { CopyOperation } from './operations.ts';
-import { isNumericOwner } from './owner.ts';
-import { runCopy } from './run-copy.ts';
-import type { Selection } from './select-files.ts';
-import { partsOf } from './step-parts.ts';
+import { type CopyOperation, isNumericOwner, runCopy, keyPartsOf } from '#steps';
+import type { Selection } from '#sources';
 
 /** Puts a layer that stands by itself on top of the stage. */
 const mergeVertex = (site: Site, linked: BuildVertex): BuildVertex => ({
@@ -57,7 +54,7 @@ export const copyVertex = (assembly: Assembly, site: Site, operation: CopyOperat
     id: site.id,
     step: site.identity,
     inputs,
-    definition: [...(alone ? [] : site.base), ...site.epoch, ...partsOf(copying, site.platform)],
+    definition: [...(alone ? [] : site.base), ...site.epoch, ...keyPartsOf(copying, site.platform)],
     ignoreCache: input.noCache,
     ...(origin === undefined ? { sources: (signal) => select([], signal) } : { contentOf: select }),
     execute: ({ inputs: results, signal }) =>

@@ -11,13 +11,16 @@ import {
   type BuildVertex,
   type Site,
 } from './graph-site.ts';
-import { builderErrors } from './errors.ts';
-import type { CopyOperation, FileOrigin, RunOperation } from './operations.ts';
+import {
+  type CopyOperation,
+  type FileOrigin,
+  type RunOperation,
+  runCopy,
+  runProcess,
+  keyPartsOf,
+} from '#steps';
 import { originOf } from './outline.ts';
-import { runCopy } from './run-copy.ts';
-import { runProcess } from './run-process.ts';
-import { selectFiles, type Selection } from './select-files.ts';
-import { partsOf } from './step-parts.ts';
+import { sourcesErrors, selectFiles, type Selection } from '#sources';
 
 type BindMount = RunMount & { readonly kind: 'bind' };
 
@@ -40,7 +43,7 @@ const refuseChanges = (counted: Selection, packed: Selection): void => {
   const after = valuesIn(packed.parts, roots);
   const names = [...before.keys(), ...after.keys()];
   const path = names.find((name) => before.get(name) !== after.get(name));
-  if (path !== undefined) throw builderErrors.contextChanged({ path });
+  if (path !== undefined) throw sourcesErrors.contextChanged({ path });
 };
 
 /** The whole context, packed as a layer: what a bind mount without `from` shows. */
@@ -87,7 +90,7 @@ export const runVertex = (assembly: Assembly, site: Site, operation: RunOperatio
     id: site.id,
     step: site.identity,
     inputs: [byKey(site.below), ...sources.map(byKey)],
-    definition: [...site.base, ...site.epoch, ...partsOf(operation, site.platform)],
+    definition: [...site.base, ...site.epoch, ...keyPartsOf(operation, site.platform)],
     ignoreCache: input.noCache,
     ...(usesContext ? { sources: countContext } : {}),
     execute: async ({ inputs: results, signal }) => {

@@ -3,17 +3,12 @@ import type { Dockerfile } from '#dockerfile';
 import type { LayerInfo } from '#layers';
 import type { DiffId } from '#oci';
 import type { KeyPart, Vertex, VertexInput } from '#solver';
+import { stepsErrors } from '#steps';
 import type { BaseImage } from './base-images.ts';
 import type { StepResult } from './cache.ts';
-import { builderErrors } from './errors.ts';
-import { createPlainDigests } from './file-digests.ts';
-import { parseModeChange } from './file-mode.ts';
-import type { FileTree } from './file-tree.ts';
-import type { CopyOperation, FileOrigin } from './operations.ts';
+import { createPlainDigests, parseModeChange, type FileTree, selectFiles, type Selection } from '#sources';
+import type { CopyOperation, FileOrigin, StepPlace, RunSurroundings, RunTools } from '#steps';
 import type { PlannedStage } from './plan.ts';
-import type { StepPlace } from './run-copy.ts';
-import type { RunSurroundings, RunTools } from './run-process.ts';
-import { selectFiles, type Selection } from './select-files.ts';
 import type { BuildStep } from './types.ts';
 
 /** One step that touches files, as a vertex; its place in the file and in progress. */
@@ -145,7 +140,7 @@ export const selectionFor = (
   if (chmod !== undefined && chmod !== '' && change === undefined) {
     const problem = `invalid --chmod "${chmod}"`;
     const advice = 'give octal digits such as 755, or symbols such as u=rwX,go=rX';
-    throw builderErrors.badInstruction({ problem, advice, ...site.place });
+    throw stepsErrors.badInstruction({ problem, advice, ...site.place });
   }
   return selectFiles({ tree, sources, excludes, parents, chmod: change, place: site.place, signal });
 };

@@ -13,11 +13,9 @@ import {
   type GraphInput,
   type Site,
 } from './graph-site.ts';
-import type { PlannedStep } from './operations.ts';
+import { type PlannedStep, runWorkdir, keyPartsOf } from '#steps';
 import { placeOf } from './outline.ts';
 import type { PlannedStage } from './plan.ts';
-import { runWorkdir } from './run-copy.ts';
-import { partsOf } from './step-parts.ts';
 
 export type { Graph } from './graph-site.ts';
 
@@ -31,7 +29,7 @@ const operationVertex = (assembly: Assembly, site: Site, step: PlannedStep): Bui
     id: site.id,
     step: site.identity,
     inputs: [byKey(site.below)],
-    definition: [...site.base, ...site.epoch, ...partsOf(operation, site.platform)],
+    definition: [...site.base, ...site.epoch, ...keyPartsOf(operation, site.platform)],
     ignoreCache: noCache,
     execute: async ({ inputs, signal }) => {
       const below = inputs[0]?.layers ?? NO_LAYERS;

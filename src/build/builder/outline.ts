@@ -8,8 +8,8 @@ import {
   type Stage,
   type StageInstruction,
 } from '#dockerfile';
+import type { FileOrigin } from '#steps';
 import { builderErrors } from './errors.ts';
-import type { FileOrigin } from './operations.ts';
 import type { GlobalScope } from './variables.ts';
 
 /** What a stage starts from. */

@@ -11,9 +11,9 @@ import {
   type RunMount,
   type WorkdirInstruction,
 } from '#dockerfile';
-import { builderErrors } from './errors.ts';
+import { stepsErrors } from '#steps';
 import { DEFAULT_SHELL } from './image-draft.ts';
-import type { CopyOperation, FileOrigin, PlannedStep, RunOperation } from './operations.ts';
+import type { CopyOperation, FileOrigin, PlannedStep, RunOperation } from '#steps';
 import { originOf, placeOf } from './outline.ts';
 import { workdirIn } from './plan-metadata.ts';
 import { badInstruction, expandIn, located, valueIn, variablesOf, type StageState } from './stage-state.ts';
@@ -27,7 +27,7 @@ const unsupported = (
   instruction: { range: RunInstruction['range'] },
   what: string,
   instead?: string,
-) => builderErrors.notSupported({ what, instead, ...placeOf(state.input.file, instruction.range) });
+) => stepsErrors.notSupported({ what, instead, ...placeOf(state.input.file, instruction.range) });
 
 interface RunCommand {
   readonly args: readonly string[];

@@ -1,6 +1,6 @@
 import { parseTrigger, type StageInstruction } from '#dockerfile';
 import type { ContainerConfig, ImageConfig } from '#oci';
-import type { PlannedStep } from './operations.ts';
+import type { PlannedStep } from '#steps';
 import type { OutlinedStage, Outline } from './outline.ts';
 import { planCopy, planRun, planWorkdir } from './plan-files.ts';
 import { planMetadata } from './plan-metadata.ts';

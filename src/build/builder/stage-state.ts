@@ -10,9 +10,9 @@ import {
   type Word,
 } from '#dockerfile';
 import type { ContainerConfig } from '#oci';
-import { builderErrors } from './errors.ts';
+import { stepsErrors } from '#steps';
 import { envOf } from './image-draft.ts';
-import type { PlannedStep } from './operations.ts';
+import type { PlannedStep } from '#steps';
 import { placeOf } from './outline.ts';
 import type { BuildArgs, GlobalScope } from './variables.ts';
 
@@ -77,14 +77,14 @@ export const variablesOf = (state: StageState): Map<string, string> => new Map([
 
 /** An error about an instruction, with file, line and excerpt. */
 export const badInstruction = (state: StageState, range: SourceRange, problem: string, advice?: string) =>
-  builderErrors.badInstruction({ problem, advice, ...placeOf(state.input.file, range) });
+  stepsErrors.badInstruction({ problem, advice, ...placeOf(state.input.file, range) });
 
 /** Runs `read` and gives errors about words the place of the instruction. */
 export const located = <T>(state: StageState, range: SourceRange, read: () => T): T => {
   try {
     return read();
   } catch (error) {
-    const placed: boolean = builderErrors.badInstruction.is(error);
+    const placed: boolean = stepsErrors.badInstruction.is(error);
     if (placed || !isLadeError(error, 'invalid-argument')) throw error;
     throw badInstruction(state, range, error.message, error.hint);
   }

@@ -9,17 +9,19 @@ import type { LayerEntry, LayerWriter } from '#layers';
 import { lsetXattr } from '#sys';
 import { decodeName, fsPath } from '#tar';
 import { createBuildCache } from './cache.ts';
-import { builderMigrations, builderErrors } from './index.ts';
-import { createDigestStore, createPlainDigests } from './file-digests.ts';
-import { parseModeChange } from './file-mode.ts';
+import { builderMigrations } from './index.ts';
+import {
+  sourcesErrors,
+  createDigestStore,
+  createPlainDigests,
+  parseModeChange,
+  locate,
+  selectFiles,
+} from '#sources';
 import { createGate } from './gate.ts';
-import { layOut } from './layout.ts';
-import { createOutputTail } from './output-tail.ts';
+import { layOut, createOutputTail, writeEntries } from '#steps';
 import { outline } from './outline.ts';
-import { locate } from './resolve-in-root.ts';
-import { selectFiles } from './select-files.ts';
 import { globalScope, platformArgs } from './variables.ts';
-import { writeEntries } from './write-entries.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'lade-builder-units-'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
@@ -198,7 +200,7 @@ describe('a file that changes while it is copied', () => {
       symlinkSync('../other', join(tree.root, 'd/f'));
     } else writeFileSync(join(tree.root, 'd/f'), after);
     const error: unknown = await writeEntries(request, writerTo([])).catch((reason: unknown) => reason);
-    expect(builderErrors.contextChanged.is(error)).toBe(true);
+    expect(sourcesErrors.contextChanged.is(error)).toBe(true);
   });
 
   test('also when a directory above it becomes a link', async () => {
@@ -218,7 +220,7 @@ describe('a file that changes while it is copied', () => {
       { tree, entries, owner: undefined, clampToNs: undefined, signal },
       writerTo([]),
     );
-    await expect(writing).rejects.toMatchObject({ code: builderErrors.contextChanged.code });
+    await expect(writing).rejects.toMatchObject({ code: sourcesErrors.contextChanged.code });
   });
 });
 

@@ -239,7 +239,7 @@ describe('build', () => {
   test('a failed step hands on its exit code and the daemon’s advice', async () => {
     const error = {
       kind: 'failed-precondition',
-      code: 'BUILDER_RUN_FAILED',
+      code: 'STEPS_RUN_FAILED',
       message: 'exit code: 9',
       hint: 'look',
       details: { exitCode: 9 },

@@ -2,12 +2,18 @@ import type { LayerInfo, LayerStore, LayerLease } from '#layers';
 import type { DiffId } from '#oci';
 import { fsPath } from '#tar';
 import { hashFile } from '#work';
-import { builderErrors } from './errors.ts';
-import { entryAt, hostPath, type FileTree } from './file-tree.ts';
+import {
+  sourcesErrors,
+  entryAt,
+  hostPath,
+  type FileTree,
+  type SelectedEntry,
+  type Selection,
+} from '#sources';
+import { stepsErrors } from './errors.ts';
 import { directoriesTo, layOut, locateOn, type Ground, type PlacedEntry } from './layout.ts';
 import type { CopyOperation, WorkdirOperation } from './operations.ts';
 import { resolveOwner } from './owner.ts';
-import type { SelectedEntry, Selection } from './select-files.ts';
 import { addArchive, isArchive } from './unpack-archive.ts';
 import { writeEntries, type Owner } from './write-entries.ts';
 
@@ -38,7 +44,7 @@ const ownerOf = (ground: Ground, text: string | undefined, place: StepPlace): Ow
     return resolveOwner(ground.root, text);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw builderErrors.badInstruction(
+    throw stepsErrors.badInstruction(
       { problem: `cannot resolve the owner "${text}": ${reason}`, ...place },
       error,
     );
@@ -102,7 +108,7 @@ const checkArchive = async (tree: FileTree, { name, digest, stats }: SelectedEnt
   const now = entryAt(tree, name)?.stats;
   const same = now?.ino === stats.ino && now.ctimeNs === stats.ctimeNs && now.size === stats.size;
   if (!same || (await hashFile(fsPath(hostPath(tree, name)), { signal })) !== digest)
-    throw builderErrors.contextChanged({ path: name });
+    throw sourcesErrors.contextChanged({ path: name });
 };
 
 /** Carries out COPY or ADD without a snapshot: the layer is written directly. Undefined when nothing matched. */

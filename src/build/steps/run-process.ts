@@ -5,7 +5,7 @@ import { isLadeError } from '#errors';
 import type { LayerInfo, Snapshot } from '#layers';
 import type { DiffId } from '#oci';
 import { resolveUser, toRuntimeSpec, type MountInput, type Runtime } from '#runtime';
-import { builderErrors } from './errors.ts';
+import { stepsErrors } from './errors.ts';
 import { createMountPoints } from './mount-points.ts';
 import { hostTrust } from './host-trust.ts';
 import type { RunOperation } from './operations.ts';
@@ -27,7 +27,8 @@ export interface RunSurroundings {
   readonly hostCa: string | undefined;
   readonly proxies: ReadonlyMap<string, string>;
   readonly secrets: Readonly<Record<string, Uint8Array>>;
-  readonly network: 'default' | 'none' | 'host';
+  /** `default`, `none`, `host`, or the name of a user's network. */
+  readonly network: string;
   readonly extraHosts: readonly string[];
   readonly shmSizeBytes: number | undefined;
 }
@@ -149,7 +150,7 @@ const runInSnapshot = async (
     if (failure === undefined) throw error;
     ({ exitCode, output } = failure);
   }
-  if (exitCode !== 0) throw builderErrors.runFailed({ command, exitCode, output, ...request.place });
+  if (exitCode !== 0) throw stepsErrors.runFailed({ command, exitCode, output, ...request.place });
 };
 
 const commit = async (
@@ -166,7 +167,7 @@ const commit = async (
  * Carries out RUN: a snapshot above the layers so far, the process in it, and what it changed as a new layer.
  * Undefined when it changed nothing. Snapshot and mounts are gone afterwards, however it ends.
  *
- * @throws `BUILDER_RUN_FAILED` with exit code, last output and Dockerfile lines
+ * @throws `STEPS_RUN_FAILED` with exit code, last output and Dockerfile lines
  */
 export const runProcess = async (tools: RunTools, request: RunRequest): Promise<LayerInfo | undefined> => {
   const id = `build-${randomUUID()}`;

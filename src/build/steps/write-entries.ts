@@ -3,10 +3,8 @@ import { closeSync, constants, createReadStream, fstatSync, openSync, readFileSy
 import type { EntrySource, LayerWriter } from '#layers';
 import { openInRoot } from '#sys';
 import { fsPath } from '#tar';
-import { builderErrors } from './errors.ts';
-import { createTurns, hostPath, type FileTree } from './file-tree.ts';
+import { sourcesErrors, createTurns, hostPath, type FileTree, type SelectedEntry } from '#sources';
 import { kindOf, type PlacedEntry } from './layout.ts';
-import type { SelectedEntry } from './select-files.ts';
 
 export interface Owner {
   readonly uid: number;
@@ -36,7 +34,7 @@ const openFile = (tree: FileTree, name: string): number => {
     : openSync(path, flags);
 };
 
-const changed = (name: string, cause?: unknown) => builderErrors.contextChanged({ path: name }, cause);
+const changed = (name: string, cause?: unknown) => sourcesErrors.contextChanged({ path: name }, cause);
 
 /** Passes a file on and refuses the last piece when the content is not what the key was made of. */
 async function* verified(fd: number, entry: SelectedEntry, signal: AbortSignal): AsyncGenerator<Uint8Array> {

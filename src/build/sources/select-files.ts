@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { createPatternMatcher, didYouMean } from '#dockerfile';
 import type { KeyPart } from '#solver';
-import { builderErrors } from './errors.ts';
+import { sourcesErrors } from './errors.ts';
 import type { ModeChange } from './file-mode.ts';
 import { xattrsAt, xattrsText, type Xattrs } from './file-xattrs.ts';
 import {
@@ -66,7 +66,7 @@ const missing = (request: SelectRequest, word: string): never => {
   const name = inTree(word);
   const found = locate(tree.root, name);
   if (tree.ignore !== undefined && found.stats !== undefined) {
-    throw builderErrors.sourceIgnored({ source: name, ignoreFile: tree.ignore.file, ...place });
+    throw sourcesErrors.sourceIgnored({ source: name, ignoreFile: tree.ignore.file, ...place });
   }
   const folder = posix.dirname(`/${name}`).slice(1);
   const nearby =
@@ -75,7 +75,7 @@ const missing = (request: SelectRequest, word: string): never => {
       : [];
   const candidates = nearby.filter((each) => !isIgnored(tree, each)).map((each) => posix.basename(each));
   const advice = didYouMean(posix.basename(name), candidates);
-  throw builderErrors.sourceNotFound({ source: word, where: tree.label, advice, ...place });
+  throw sourcesErrors.sourceNotFound({ source: word, where: tree.label, advice, ...place });
 };
 
 /** Paths that match a pattern, walking only where its fixed start leads. */
@@ -201,7 +201,7 @@ const partOf = (tree: FileTree, entry: SelectedEntry): KeyPart => {
 /**
  * Finds what the source words of COPY and ADD stand for. No link leads out of the tree.
  *
- * @throws `BUILDER_SOURCE_NOT_FOUND`, `BUILDER_SOURCE_IGNORED`
+ * @throws `SOURCES_SOURCE_NOT_FOUND`, `SOURCES_SOURCE_IGNORED`
  */
 export const selectFiles = async (request: SelectRequest): Promise<Selection> => {
   const sources: SelectedSource[] = [];

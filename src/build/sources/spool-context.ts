@@ -1,10 +1,10 @@
+import { sourcesErrors } from './errors.ts';
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { chmod, link, lutimes, mkdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fsPath, readTar, unpackedBytes, type TarItem } from '#tar';
-import { builderErrors } from './errors.ts';
 
 /** A context that arrived as an archive, written to a private directory. */
 interface Spooled {
@@ -25,7 +25,7 @@ const NS_PER_SECOND = 1e9;
 
 const nameOf = (path: string): string => {
   const parts = path.split('/').filter((part) => part !== '' && part !== '.');
-  if (path.startsWith('/') || parts.includes('..')) throw builderErrors.unsafeContext({ path });
+  if (path.startsWith('/') || parts.includes('..')) throw sourcesErrors.unsafeContext({ path });
   return parts.join('/');
 };
 
@@ -35,7 +35,7 @@ const makeParents = async (spool: Spool, name: string): Promise<void> => {
   for (let depth = 1; depth <= parts.length; depth += 1) {
     const parent = parts.slice(0, depth).join('/');
     const kind = spool.kinds.get(parent);
-    if (kind !== undefined && kind !== 'directory') throw builderErrors.unsafeContext({ path: name });
+    if (kind !== undefined && kind !== 'directory') throw sourcesErrors.unsafeContext({ path: name });
     if (kind === undefined) await mkdir(fsPath(`${spool.root}/${parent}`), { mode: 0o755 });
     spool.kinds.set(parent, 'directory');
   }
@@ -74,7 +74,7 @@ const writeFileItem = async (spool: Spool, name: string, item: TarItem): Promise
 const linkFile = async (spool: Spool, name: string, item: TarItem): Promise<void> => {
   const target = nameOf(item.entry.linkName);
   const digest = spool.digests.get(target);
-  if (digest === undefined) throw builderErrors.unsafeContext({ path: item.entry.path });
+  if (digest === undefined) throw sourcesErrors.unsafeContext({ path: item.entry.path });
   await link(fsPath(`${spool.root}/${target}`), fsPath(`${spool.root}/${name}`));
   spool.digests.set(name, digest);
   spool.kinds.set(name, 'file');
@@ -86,7 +86,7 @@ const writeItem = async (spool: Spool, item: TarItem): Promise<void> => {
   const path = fsPath(`${spool.root}/${name}`);
   await makeParents(spool, name);
   const before = name === '' ? 'directory' : spool.kinds.get(name);
-  if (name === '' && entry.kind !== 'directory') throw builderErrors.unsafeContext({ path: entry.path });
+  if (name === '' && entry.kind !== 'directory') throw sourcesErrors.unsafeContext({ path: entry.path });
   if (entry.kind === 'directory') {
     if (before === 'file' || before === 'other') await rm(path, { force: true });
     if (before !== 'directory') await mkdir(path, { mode: 0o755 });
@@ -116,7 +116,7 @@ interface SpoolRequest {
 /**
  * Writes an archive's files below `root`. Nothing is written outside, whatever the archive says.
  *
- * @throws `BUILDER_UNSAFE_CONTEXT`, the tar room's errors for what is no archive
+ * @throws `SOURCES_UNSAFE_CONTEXT`, the tar room's errors for what is no archive
  */
 export const spoolContext = async ({ stream, root, signal }: SpoolRequest): Promise<Spooled> => {
   const spool: Spool = { root, kinds: new Map(), digests: new Map(), directoryTimes: new Map() };

@@ -7,7 +7,7 @@ import { isLadeError } from '#errors';
 import { openDatabase } from '#database';
 import { layersMigrations, openLayerStore } from '#layers';
 import { escapingArchives, makeOutside } from '../../base/tar/testing.ts';
-import { spoolContext } from './spool-context.ts';
+import { spoolContext } from '#sources';
 import { addArchive } from './unpack-archive.ts';
 
 const { signal } = new AbortController();

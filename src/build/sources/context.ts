@@ -5,11 +5,11 @@ import { join, posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { closest, createPatternMatcher, parseIgnoreFile } from '#dockerfile';
 import { openInRoot } from '#sys';
-import { builderErrors } from './errors.ts';
+import { sourcesErrors } from './errors.ts';
 import { createPlainDigests, type DigestStore, type FileDigests } from './file-digests.ts';
 import type { FileTree } from './file-tree.ts';
 import { spoolContext } from './spool-context.ts';
-import type { BuildRequest } from './types.ts';
+import type { ContextRequest } from './types.ts';
 
 /** An open build context with its Dockerfile. */
 export interface OpenContext extends AsyncDisposable {
@@ -31,7 +31,7 @@ const IGNORE_FILE = '.dockerignore';
 const MAX_TEXT_BYTES = 16 << 20;
 
 /** Name of the Dockerfile inside the context; undefined when its text came with the request. */
-const dockerfileName = (request: BuildRequest): string | undefined => {
+const dockerfileName = (request: ContextRequest): string | undefined => {
   if (typeof request.dockerfile === 'object') return undefined;
   const written = request.dockerfile ?? '';
   return posix.normalize(posix.join('/', written === '' ? DEFAULT_NAME : written)).slice(1);
@@ -50,14 +50,14 @@ const readInside = (root: string, name: string): string | undefined => {
   try {
     const stats = fstatSync(fd);
     if (!stats.isFile()) return undefined;
-    if (stats.size > MAX_TEXT_BYTES) throw builderErrors.textTooLarge({ path: name });
+    if (stats.size > MAX_TEXT_BYTES) throw sourcesErrors.textTooLarge({ path: name });
     return readFileSync(fd, 'utf8');
   } finally {
     closeSync(fd);
   }
 };
 
-const readDockerfile = async (request: BuildRequest, root: string, label: string) => {
+const readDockerfile = async (request: ContextRequest, root: string, label: string) => {
   if (typeof request.dockerfile === 'object') return { name: DEFAULT_NAME, text: request.dockerfile.inline };
   const name = dockerfileName(request) ?? DEFAULT_NAME;
   const text = readInside(root, name);
@@ -66,7 +66,7 @@ const readDockerfile = async (request: BuildRequest, root: string, label: string
   const names = await readdir(join(root, folder)).catch(() => []);
   const others = names.filter((each) => each !== posix.basename(name));
   const nearby = closest(posix.basename(name), others) ?? others.find((each) => /dockerfile/iu.test(each));
-  throw builderErrors.noDockerfile({
+  throw sourcesErrors.noDockerfile({
     path: name,
     context: label,
     nearby: nearby === undefined ? undefined : posix.join(folder, nearby),
@@ -84,7 +84,7 @@ const readIgnore = (root: string, dockerfile: string | undefined): FileTree['ign
 const LABEL = 'the build context';
 
 const openAt = async (
-  request: BuildRequest,
+  request: ContextRequest,
   at: {
     readonly root: string;
     readonly label: string;
@@ -101,12 +101,12 @@ const openAt = async (
 
 const openDirectory = async (
   dependencies: ContextDependencies,
-  request: BuildRequest,
+  request: ContextRequest,
   path: string,
 ): Promise<OpenContext> => {
   const found = await stat(path).catch(() => undefined);
-  if (found === undefined) throw builderErrors.contextNotFound({ path });
-  if (!found.isDirectory()) throw builderErrors.contextNotDirectory({ path });
+  if (found === undefined) throw sourcesErrors.contextNotFound({ path });
+  if (!found.isDirectory()) throw sourcesErrors.contextNotDirectory({ path });
   const root = await realpath(path);
   const digests = dependencies.digests.open(root);
   const opened = await openAt(request, { root, label: path, scope: root, digests });
@@ -115,7 +115,7 @@ const openDirectory = async (
 
 const openArchive = async (
   dependencies: ContextDependencies,
-  request: BuildRequest,
+  request: ContextRequest,
   stream: Readable,
 ): Promise<OpenContext> => {
   const own = join(dependencies.scratch, `context-${randomUUID()}`);
@@ -147,9 +147,14 @@ const openArchive = async (
  * Opens the context of a build: a directory is read in place, an archive is written beneath the root first and removed
  * when the context is disposed.
  *
- * @throws `BUILDER_CONTEXT_NOT_FOUND`, `BUILDER_NO_DOCKERFILE`, `BUILDER_UNSAFE_CONTEXT`
+ * @throws `SOURCES_CONTEXT_NOT_FOUND`, `SOURCES_NO_DOCKERFILE`, `SOURCES_UNSAFE_CONTEXT`
  */
-export const openContext = (dependencies: ContextDependencies, request: BuildRequest): Promise<OpenContext> =>
-  request.context.kind === 'directory'
-    ? openDirectory(dependencies, request, request.context.path)
-    : openArchive(dependencies, request, request.context.stream);
+export const openContext = (
+  dependencies: ContextDependencies,
+  request: ContextRequest,
+): Promise<OpenContext> => {
+  const { context } = request;
+  if (context.kind === 'directory') return openDirectory(dependencies, request, context.path);
+  if (context.kind === 'tar') return openArchive(dependencies, request, context.stream);
+  return Promise.reject(sourcesErrors.remoteContext({ url: context.url }));
+};

@@ -1,6 +1,6 @@
+import { stepsErrors } from './errors.ts';
 import { constants, accessSync } from 'node:fs';
 import type { MountInput } from '#runtime';
-import { builderErrors } from './errors.ts';
 
 /** Where RUN steps find the host's CA bundle. */
 export const HOST_CA_TARGET = '/run/lade/host-ca.pem';
@@ -30,7 +30,7 @@ export const hostTrust = (path: string | undefined, own: ReadonlyMap<string, str
   try {
     accessSync(path, constants.R_OK);
   } catch (error) {
-    throw builderErrors.hostCaUnreadable({ path }, error);
+    throw stepsErrors.hostCaUnreadable({ path }, error);
   }
   const names = HOST_CA_VARIABLES.filter((name) => !own.has(name));
   return {

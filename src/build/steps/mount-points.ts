@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { fsPath } from '#tar';
-import { locate, partsOf } from './resolve-in-root.ts';
+import { locate, partsOf } from '#sources';
 
 /** Places that something is mounted at while a step runs. */
 interface MountPoints {

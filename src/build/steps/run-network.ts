@@ -12,7 +12,8 @@ export interface StepNetwork extends AsyncDisposable {
 export interface StepNetworkRequest {
   /** Names the step while it is connected. */
   readonly id: string;
-  readonly mode: 'default' | 'none' | 'host';
+  /** `default`, `none`, `host`, or the name of a user's network. */
+  readonly mode: string;
   /** Private directory of the step. */
   readonly directory: string;
   /** `name:address`. */
@@ -65,11 +66,11 @@ export const connectToHost: ConnectStep = (request) => {
 
 const HOSTNAME = 'lade-build';
 
-/** The default bridge, as containers get it; what a step asks for otherwise is as with `connectToHost`. */
+/** The default bridge or a user's network, as containers get them; `none` and `host` are as with `connectToHost`. */
 export const connectToBridge =
   (networks: Networks): ConnectStep =>
   async (request) => {
-    if (request.mode !== 'default') return connectToHost(request);
+    if (request.mode === 'none' || request.mode === 'host') return connectToHost(request);
     const { id, directory, extraHosts } = request;
     await using stack = new AsyncDisposableStack();
     const netnsPath = networks.createNamespace(id);
@@ -78,7 +79,7 @@ export const connectToBridge =
       containerId: id,
       containerName: id,
       netnsPath,
-      network: 'bridge',
+      network: request.mode === 'default' ? 'bridge' : request.mode,
       hostname: HOSTNAME,
     };
     const endpoints = [await networks.attach(attachment)];

@@ -34,7 +34,7 @@ const workdirParts = ({ path, user }: WorkdirOperation): readonly KeyPart[] => [
 ];
 
 /** The ingredients of a step's key that the Dockerfile and the request decide. */
-export const partsOf = (operation: Operation, platform: string): readonly KeyPart[] => {
+export const keyPartsOf = (operation: Operation, platform: string): readonly KeyPart[] => {
   if (operation.kind === 'run') return runParts(operation, platform);
   return operation.kind === 'copy' ? copyParts(operation) : workdirParts(operation);
 };

@@ -1,3 +1,4 @@
+import { stepsErrors } from './errors.ts';
 import { spawn } from 'node:child_process';
 import { createReadStream, openSync, readSync, closeSync } from 'node:fs';
 import { posix } from 'node:path';
@@ -5,8 +6,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { LayerWriter } from '#layers';
 import { decompress, fsPath, packingOf, readTar, type Packing, type TarEntry, type TarItem } from '#tar';
-import { builderErrors } from './errors.ts';
-import { partsOf } from './resolve-in-root.ts';
+import { partsOf } from '#sources';
 
 const HEAD_BYTES = 512;
 
@@ -25,7 +25,7 @@ const program = (name: string, input: Readable): Readable => {
   const child = spawn(name, ['-dc'], { stdio: ['pipe', 'pipe', 'ignore'] });
   const output = child.stdout;
   child.on('error', (error: NodeJS.ErrnoException) =>
-    output.destroy(error.code === 'ENOENT' ? builderErrors.unpackerMissing({ program: name }, error) : error),
+    output.destroy(error.code === 'ENOENT' ? stepsErrors.unpackerMissing({ program: name }, error) : error),
   );
   child.on('close', (code) => {
     if (code !== 0) output.destroy(new Error(`${name} ended with ${code}`));
@@ -51,7 +51,7 @@ const firstEntry = async (stream: Readable): Promise<TarEntry | undefined> => {
   try {
     for await (const { entry } of readTar(stream)) return entry;
   } catch (error) {
-    if (builderErrors.unpackerMissing.is(error)) throw error;
+    if (stepsErrors.unpackerMissing.is(error)) throw error;
     return undefined;
   } finally {
     stream.destroy();

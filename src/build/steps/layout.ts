@@ -1,10 +1,8 @@
+import { stepsErrors } from './errors.ts';
 import { lstatSync, type BigIntStats } from 'node:fs';
 import { posix } from 'node:path';
 import { compareNames, fsPath, type TarKind } from '#tar';
-import { builderErrors } from './errors.ts';
-import { xattrsAt, type Xattrs } from './file-xattrs.ts';
-import { locate } from './resolve-in-root.ts';
-import type { SelectedEntry, SelectedSource } from './select-files.ts';
+import { xattrsAt, type Xattrs, locate, type SelectedEntry, type SelectedSource } from '#sources';
 
 /** Something that a new layer will hold. */
 export type PlacedEntry =
@@ -66,7 +64,7 @@ export const directoriesTo = (ground: Ground, path: string, place: Place): reado
     const stats = statOn(ground, prefix);
     if (stats === undefined || ground.root === undefined) return newDirectory(prefix);
     if (!stats.isDirectory()) {
-      throw builderErrors.copyConflict({ problem: `cannot copy to non-directory: /${prefix}`, ...place });
+      throw stepsErrors.copyConflict({ problem: `cannot copy to non-directory: /${prefix}`, ...place });
     }
     return existingDirectory(ground.root, prefix, stats);
   });
@@ -102,7 +100,7 @@ const checkConflict = (request: LayoutRequest, path: string, isDirectory: boolea
   const problem = isDirectory
     ? `cannot copy to non-directory: /${path}`
     : `cannot overwrite directory /${path} with a file`;
-  throw builderErrors.copyConflict({ problem, ...request.place });
+  throw stepsErrors.copyConflict({ problem, ...request.place });
 };
 
 const join = (base: string, relative: string): string =>
@@ -116,7 +114,7 @@ const isFolder = (request: LayoutRequest, exists: boolean): boolean => {
   if (sources.length + inline.length > 1 && files > 0 && !written && !exists) {
     const problem =
       'when using more than one source file, the destination must be a directory and end with a /';
-    throw builderErrors.badInstruction({ problem, ...place });
+    throw stepsErrors.badInstruction({ problem, ...place });
   }
   return written || exists;
 };

@@ -5,9 +5,9 @@ import type { RunMount } from '#dockerfile';
 import type { LayerStore } from '#layers';
 import type { DiffId } from '#oci';
 import type { MountInput } from '#runtime';
-import { builderErrors } from './errors.ts';
+import { stepsErrors } from './errors.ts';
 import type { RunOperation } from './operations.ts';
-import { locate } from './resolve-in-root.ts';
+import { sourcesErrors, locate } from '#sources';
 import type { StepPlace } from './run-copy.ts';
 
 type Of<K extends RunMount['kind']> = RunMount & { readonly kind: K };
@@ -95,7 +95,7 @@ const addSecret = (
 ): void => {
   const bytes = Object.hasOwn(request.secrets, mount.id) ? request.secrets[mount.id] : undefined;
   if (bytes === undefined) {
-    if (mount.required) throw builderErrors.missingSecret({ id: mount.id, ...request.place });
+    if (mount.required) throw stepsErrors.missingSecret({ id: mount.id, ...request.place });
     return;
   }
   if (mount.env !== undefined) into.env.set(mount.env, Buffer.from(bytes).toString('utf8'));
@@ -120,7 +120,7 @@ const addBind = async (
   const found = locate(root, mount.source);
   if (found.stats === undefined) {
     const where = mount.from ?? 'the build context';
-    throw builderErrors.sourceNotFound({ source: mount.source, where, ...request.place });
+    throw sourcesErrors.sourceNotFound({ source: mount.source, where, ...request.place });
   }
   const source = found.path === '' ? root : `${root}/${found.path}`;
   return { kind: 'bind', source, target: mount.target, readonly: !mount.writable };
@@ -138,7 +138,7 @@ export const openMounts = async (request: MountRequest): Promise<StepMounts> => 
       into.mounts.push({ kind: 'tmpfs', target: mount.target, options: ['exec', ...size] });
     } else if (mount.kind === 'cache') {
       if (mount.from !== undefined) {
-        throw builderErrors.notSupported({ what: 'RUN --mount=type=cache,from=', ...request.place });
+        throw stepsErrors.notSupported({ what: 'RUN --mount=type=cache,from=', ...request.place });
       }
       const { path, release } = await request.caches.take(mount);
       stack.defer(release);

@@ -1,0 +1,84 @@
+import type { SourceRange } from '#dockerfile';
+
+/** A step as progress shows it. */
+export interface BuildStep {
+  /** Unique within the build. */
+  readonly id: string;
+  /** The instruction with its variables expanded, such as `RUN npm ci`. */
+  readonly name: string;
+  /** The stage's name, or its number. */
+  readonly stage: string;
+  /** From 1, over all instructions of the stages that are built. */
+  readonly index: number;
+  readonly total: number;
+  readonly range: SourceRange;
+  /** `metadata` steps only change the configuration and take no time. */
+  readonly kind: 'source' | 'filesystem' | 'metadata';
+}
+
+/** Why a step was not taken from the cache. */
+export type MissReason =
+  | { readonly kind: 'first-build' }
+  | { readonly kind: 'no-cache' }
+  | { readonly kind: 'instruction-changed'; readonly before: string; readonly after: string }
+  | {
+      readonly kind: 'variable-changed';
+      readonly name: string;
+      readonly before: string | undefined;
+      readonly after: string | undefined;
+    }
+  | {
+      readonly kind: 'setting-changed';
+      readonly name: string;
+      readonly before: string;
+      readonly after: string;
+    }
+  | { readonly kind: 'base-changed'; readonly before: string; readonly after: string }
+  | {
+      readonly kind: 'file-changed';
+      readonly path: string;
+      readonly change: 'added' | 'removed' | 'modified' | 'metadata';
+    }
+  | { readonly kind: 'earlier-step'; readonly step: string }
+  | { readonly kind: 'evicted' };
+
+/** What a build tells while it runs. */
+export type BuildEvent =
+  | {
+      readonly kind: 'step-started';
+      readonly step: BuildStep;
+      /** Empty for steps that are never cached. The first is the one to show. */
+      readonly reasons: readonly MissReason[];
+    }
+  | { readonly kind: 'step-cached'; readonly step: BuildStep }
+  | {
+      readonly kind: 'step-log';
+      readonly step: BuildStep;
+      readonly stream: 'stdout' | 'stderr';
+      readonly data: Uint8Array;
+    }
+  | {
+      readonly kind: 'step-done';
+      readonly step: BuildStep;
+      readonly durationMs: number;
+      /** Bytes of the layer that the step made, if it made one. */
+      readonly layerSize?: number | undefined;
+    }
+  | {
+      readonly kind: 'step-failed';
+      readonly step: BuildStep;
+      readonly message: string;
+      readonly durationMs: number;
+    }
+  | { readonly kind: 'step-cancelled'; readonly step: BuildStep }
+  | { readonly kind: 'warning'; readonly message: string; readonly range?: SourceRange | undefined }
+  | { readonly kind: 'status'; readonly message: string; readonly id?: string | undefined }
+  /** Progress of pulling a base image, as the library reports it. */
+  | {
+      readonly kind: 'pull';
+      readonly step: BuildStep | undefined;
+      readonly id: string;
+      readonly status: string;
+      readonly current?: number | undefined;
+      readonly total?: number | undefined;
+    };

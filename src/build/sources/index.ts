@@ -1,0 +1,10 @@
+export type * from './types.ts';
+export { sourcesErrors } from './errors.ts';
+export { type OpenContext, openContext } from './context.ts';
+export { createDigestStore, type DigestStore, createPlainDigests } from './file-digests.ts';
+export { parseModeChange } from './file-mode.ts';
+export { type FileTree, entryAt, hostPath, createTurns } from './file-tree.ts';
+export { xattrsAt, type Xattrs } from './file-xattrs.ts';
+export { locate, partsOf } from './resolve-in-root.ts';
+export { type Selection, selectFiles, type SelectedEntry, type SelectedSource } from './select-files.ts';
+export { spoolContext } from './spool-context.ts';

@@ -1,0 +1,13 @@
+export type * from './types.ts';
+export { HOST_CA_TARGET, HOST_CA_VARIABLES } from './host-trust.ts';
+export { stepsErrors } from './errors.ts';
+export { layOut } from './layout.ts';
+export type { CopyOperation, FileOrigin, RunOperation, PlannedStep } from './operations.ts';
+export { createOutputTail } from './output-tail.ts';
+export { isNumericOwner } from './owner.ts';
+export { runCopy, type StepPlace, runWorkdir } from './run-copy.ts';
+export { createCacheDirectories, type CacheDirectories } from './run-mounts.ts';
+export { connectToBridge, connectToHost } from './run-network.ts';
+export { type RunSurroundings, type RunTools, runProcess } from './run-process.ts';
+export { keyPartsOf } from './step-parts.ts';
+export { writeEntries } from './write-entries.ts';
