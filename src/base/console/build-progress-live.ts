@@ -120,6 +120,8 @@ const finish = (
 
 const apply = (live: Live, event: BuildProgressEvent, why: string | undefined): void => {
   switch (event.kind) {
+    case 'build-started':
+      return;
     case 'step-started':
       stepOf(live, event.step).why = why;
       return;

@@ -71,6 +71,7 @@ const pull = (plain: Plain, event: Extract<BuildProgressEvent, { kind: 'pull' }>
 };
 
 const show = (plain: Plain, event: BuildProgressEvent, why: string | undefined): void => {
+  if (event.kind === 'build-started') return;
   if (event.kind === 'warning') return plain.write(`WARN: ${event.message}\n`);
   if (event.kind === 'status') return plain.write(`#0 ${event.message}\n`);
   if (event.kind === 'pull') return pull(plain, event);

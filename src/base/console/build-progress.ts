@@ -13,6 +13,7 @@ export interface BuildStepView {
 
 /** What a build tells while it runs; Lade's build events have this shape. */
 export type BuildProgressEvent =
+  | { readonly kind: 'build-started'; readonly id: string }
   | { readonly kind: 'step-started'; readonly step: BuildStepView }
   | { readonly kind: 'step-cached'; readonly step: BuildStepView }
   | { readonly kind: 'step-log'; readonly step: BuildStepView; readonly data: Uint8Array }

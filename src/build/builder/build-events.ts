@@ -44,6 +44,8 @@ export type MissReason =
 
 /** What a build tells while it runs. */
 export type BuildEvent =
+  /** The first event: under which ID the build is recorded. */
+  | { readonly kind: 'build-started'; readonly id: string }
   | {
       readonly kind: 'step-started';
       readonly step: BuildStep;

@@ -59,7 +59,7 @@ export const runBuild = async (
   request: BuildRequest,
   context: OpenContext,
   emit: Emit<BuildEvent>,
-): Promise<BuildResult> => {
+): Promise<Omit<BuildResult, 'buildId'>> => {
   const from = performance.now();
   const tags = (request.tags ?? []).map((tag) => canonicalString(parseReference(tag, { defaultTag: true })));
   const drafted = draftBuild(tools, request, context, emit);

@@ -13,6 +13,9 @@ import type { BuildTools } from './draft.ts';
 import { cacheUsage, createBuildCache, forgetResults, staleResults, oldestUse } from './cache.ts';
 import { openContext, createDigestStore, type DigestStore } from '#sources';
 import { createGate } from './gate.ts';
+import { createHistory } from './history.ts';
+import type { HistoryLimits } from './history-types.ts';
+import { subjectOf } from './history-subject.ts';
 import { removeLeftovers, scratchOf } from './leftovers.ts';
 import { createCacheDirectories, type CacheDirectories, connectToBridge, connectToHost } from '#steps';
 import type { Builder, BuildEvent, BuildRequest, BuildResult } from './types.ts';
@@ -26,9 +29,12 @@ export interface BuilderDependencies {
   readonly runtime: Runtime;
   /** Gives RUN steps the default bridge; without it they use the host's own network. */
   readonly networks?: Networks | undefined;
+  /** How many builds the history remembers, asked at the end of each; 100 of the last 30 days without it. */
+  readonly historyLimits?: (() => HistoryLimits) | undefined;
 }
 
 const HOLDER_KIND = 'build-cache';
+const DEFAULT_LIMITS: HistoryLimits = { count: 100, ageMs: 30 * 24 * 60 * 60 * 1000 };
 
 /** What all builds of one builder share. */
 interface Shop {
@@ -64,7 +70,11 @@ const clampOf = (request: BuildRequest): bigint | undefined => {
   return seconds === undefined || !/^\d+$/u.test(seconds) ? undefined : BigInt(seconds) * NS_PER_SECOND;
 };
 
-const build = async (shop: Shop, request: BuildRequest, emit: Emit<BuildEvent>): Promise<BuildResult> => {
+const build = async (
+  shop: Shop,
+  request: BuildRequest,
+  emit: Emit<BuildEvent>,
+): Promise<Omit<BuildResult, 'buildId'>> => {
   const { dependencies, scratch, digests, caches } = shop;
   const { library, layers, database, runtime, networks } = dependencies;
   const connect = networks === undefined ? connectToHost : connectToBridge(networks);
@@ -94,15 +104,31 @@ export const createBuilder = (dependencies: BuilderDependencies): Builder => {
     caches: createCacheDirectories(join(root.path, 'build-cache')),
   };
   const gate = createGate();
-  const swept = removeLeftovers(root.path, layers);
+  const history = createHistory({
+    root: root.path,
+    database,
+    limits: dependencies.historyLimits ?? (() => DEFAULT_LIMITS),
+  });
+  const swept = Promise.all([removeLeftovers(root.path, layers), history.recover()]);
   // A build tells of a failure; nobody waits for it before.
   swept.catch(() => undefined);
   return {
+    history,
     async build(request, emit) {
       await swept;
+      const recorder = history.begin(subjectOf(request));
+      const tell: Emit<BuildEvent> = (event) => {
+        recorder.event(event);
+        emit(event);
+      };
+      tell({ kind: 'build-started', id: recorder.id });
       try {
-        return await gate.shared(() => build(shop, request, emit));
+        const built = await gate.shared(() => build(shop, request, tell));
+        const result = { ...built, buildId: recorder.id };
+        recorder.done(result);
+        return result;
       } catch (error) {
+        recorder.failed(error, request.signal?.aborted === true);
         throw toLadeError(error);
       }
     },

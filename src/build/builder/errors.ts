@@ -36,4 +36,20 @@ export const builderErrors = defineErrors('builder', {
       `cannot fetch the base image ${p.reference}: ${p.reason}${at(p)}`,
     hint: 'it is not on this machine: check the network and the name, or import it first',
   },
+  unknownBuild: {
+    kind: 'not-found',
+    message: (p: { readonly build: string }) => `there is no build ${p.build}`,
+    hint: 'lade builder history shows the builds that are remembered',
+  },
+  ambiguousBuild: {
+    kind: 'invalid-argument',
+    message: (p: { readonly build: string; readonly ids: readonly string[] }) =>
+      `several builds begin with ${p.build}: ${p.ids.slice(0, 5).join(', ')}`,
+    hint: 'give more digits of its ID',
+  },
+  buildRuns: {
+    kind: 'conflict',
+    message: (p: { readonly id: string }) => `build ${p.id} still runs`,
+    hint: 'wait for its end, or interrupt it where it was started',
+  },
 });

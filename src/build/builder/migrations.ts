@@ -32,4 +32,18 @@ export const builderMigrations: readonly Migration[] = [
         PRIMARY KEY (root, path)
       ) WITHOUT ROWID`,
   },
+  {
+    room: 'builder',
+    version: 2,
+    sql: `
+      CREATE TABLE build_history (
+        id TEXT PRIMARY KEY,
+        started INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        about TEXT NOT NULL,
+        steps BLOB,
+        log_bytes INTEGER NOT NULL
+      );
+      CREATE INDEX build_history_started ON build_history (started)`,
+  },
 ];

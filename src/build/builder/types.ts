@@ -1,12 +1,16 @@
 import type { Emit } from '#events';
 import type { ImageId } from '#oci';
 import type { BuildEvent } from './build-events.ts';
+import type { BuildHistory } from './history-types.ts';
 import type { BuildRequest } from './request.ts';
 
 export type * from './build-events.ts';
+export type * from './history-types.ts';
 export type * from './request.ts';
 
 export interface BuildResult {
+  /** Names the build in the history. */
+  readonly buildId: string;
   readonly imageId: ImageId;
   /** Canonical names the image was given. */
   readonly tags: readonly string[];
@@ -21,6 +25,7 @@ export interface Builder {
    * An abort or a failure leaves no image, no tag, no snapshot; layers of finished steps stay in the cache.
    */
   build(request: BuildRequest, emit: Emit<BuildEvent>): Promise<BuildResult>;
+  readonly history: BuildHistory;
   /** Bytes and rows of the build cache. */
   usage(): Promise<{ readonly records: number; readonly bytes: number }>;
   /** When the cache row that was not used for the longest time was used last; undefined when there is none. */

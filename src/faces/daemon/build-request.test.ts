@@ -7,6 +7,7 @@ import { serveParts, type Served } from './testing.ts';
 
 const IMAGE = `sha256:${'ab'.repeat(32)}` as ImageId;
 const RESULT: BuildResult = {
+  buildId: '0123456789abcdef',
   imageId: IMAGE,
   tags: ['docker.io/library/web:1'],
   steps: { total: 1, cached: 0, executed: 1 },

@@ -34,6 +34,7 @@ const linesOf = (event: BuildEvent, decode: (data: Uint8Array) => string): reado
           progressDetail: event.current === undefined ? {} : { current: event.current, total: event.total },
         },
       ];
+    case 'build-started':
     case 'step-done':
     case 'step-failed':
     case 'step-cancelled':
@@ -43,8 +44,7 @@ const linesOf = (event: BuildEvent, decode: (data: Uint8Array) => string): reado
   }
 };
 
-const stepOf = (event: BuildEvent): BuildStep | undefined =>
-  event.kind === 'warning' || event.kind === 'status' ? undefined : event.step;
+const stepOf = (event: BuildEvent): BuildStep | undefined => ('step' in event ? event.step : undefined);
 
 const ends = (event: BuildEvent): boolean =>
   event.kind === 'step-cached' ||
