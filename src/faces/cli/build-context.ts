@@ -1,6 +1,7 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { isAbsolute, relative, resolve } from 'node:path';
 import { Readable } from 'node:stream';
+import { isRemote } from './build-sources.ts';
 import type { Cli } from './context.ts';
 import { cliErrors } from './errors.ts';
 import { openInput } from './input-file.ts';
@@ -15,6 +16,12 @@ export type CliBuildContext =
       readonly dockerfile: { readonly path: string } | { readonly text: string } | undefined;
     }
   | { readonly kind: 'archive'; readonly stream: Readable; readonly dockerfile: string | undefined }
+  /** A git repository, or an archive or a Dockerfile at a URL, which the daemon fetches. */
+  | {
+      readonly kind: 'remote';
+      readonly url: string;
+      readonly dockerfile: { readonly path: string } | { readonly text: string } | undefined;
+    }
   /** Only a Dockerfile, with nothing to copy from. */
   | { readonly kind: 'dockerfile'; readonly text: string };
 
@@ -56,8 +63,6 @@ const fromStdin = async (cli: Cli, file: string | undefined): Promise<CliBuildCo
   return { kind: 'dockerfile', text: (await readText(rest())).toString() };
 };
 
-const REMOTE = /^(https?:\/\/|git:\/\/|git@|github\.com\/|ssh:\/\/)/;
-
 const checkDirectory = (path: string): void => {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found?.isDirectory() === true) return;
@@ -68,6 +73,9 @@ const checkDirectory = (path: string): void => {
   });
 };
 
+const readStdin = async (cli: Cli): Promise<string> =>
+  (await readText((await openInput(cli, '-', 'Dockerfile')) as AsyncIterable<Buffer>)).toString();
+
 /** `-f` as docker reads it: relative to here, and inside the context where it lies there. */
 const dockerfileOf = async (
   cli: Cli,
@@ -75,15 +83,19 @@ const dockerfileOf = async (
   file: string | undefined,
 ): Promise<{ readonly path: string } | { readonly text: string } | undefined> => {
   if (file === undefined) return undefined;
-  if (file === '-')
-    return { text: (await readText((await openInput(cli, '-')) as AsyncIterable<Buffer>)).toString() };
+  if (file === '-') return { text: await readStdin(cli) };
   const absolute = resolve(file);
   const inside = relative(path, absolute);
   if (!inside.startsWith('..') && !isAbsolute(inside)) return { path: inside };
   return { text: (await readText((await openInput(cli, absolute)) as AsyncIterable<Buffer>)).toString() };
 };
 
-/** @throws CLI_ARGUMENT_INVALID, CLI_NOT_SUPPORTED for URLs, CLI_FILE_UNREADABLE */
+const remoteContext = async (cli: Cli, url: string, file: string | undefined): Promise<CliBuildContext> => {
+  const dockerfile = file === '-' ? { text: await readStdin(cli) } : { path: file ?? '' };
+  return { kind: 'remote', url, dockerfile: file === undefined ? undefined : dockerfile };
+};
+
+/** @throws CLI_ARGUMENT_INVALID, CLI_FILE_UNREADABLE */
 export const chooseBuildContext = async (
   cli: Cli,
   options: { readonly place: string; readonly file: string | undefined },
@@ -97,11 +109,7 @@ export const chooseBuildContext = async (
       });
     return await fromStdin(cli, file);
   }
-  if (REMOTE.test(place))
-    throw cliErrors.notSupported({
-      feature: 'a build context by URL',
-      instead: 'clone or download it first, then build the directory',
-    });
+  if (isRemote(place) && !existsSync(place)) return await remoteContext(cli, place, file);
   const path = resolve(place);
   checkDirectory(path);
   return { kind: 'directory', path, dockerfile: await dockerfileOf(cli, path, file) };

@@ -1,49 +1,33 @@
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { Body } from '#api';
 import { readDockerConfig } from '#client';
+import { readAttestations } from './build-attestations.ts';
+import { readCache } from './build-caches.ts';
+import type { BuildFlags } from './build-flags.ts';
+import { readOutputs } from './build-outputs.ts';
+import { readAgents, readContexts, readSecrets } from './build-sources.ts';
 import type { Cli } from './context.ts';
 import { wantedPlatform } from './default-platform.ts';
 import { cliErrors } from './errors.ts';
+import { parseExtraHost, parseUlimit } from './host-specs.ts';
 import { toMap } from './text-lists.ts';
 
-/** What the flags of `lade build` say, read from the machine they were given on. */
-export interface BuildOptions {
-  readonly tags: readonly string[];
-  readonly buildArgs: Readonly<Record<string, string | null>>;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly target: string | undefined;
-  readonly platform: string | undefined;
-  readonly noCache: boolean;
-  readonly pull: boolean;
-  readonly network: string | undefined;
-  /** Absolute path. */
-  readonly hostCa: string | undefined;
-  readonly proxies: Readonly<Record<string, string>>;
-  readonly extraHosts: readonly string[];
-  readonly shmSizeBytes: number | undefined;
-  /** Contents by id. */
-  readonly secrets: ReadonlyMap<string, Buffer>;
+/** What a build is asked for, whatever its context. */
+export type BuildOrder = Body<'ladeArchiveBuild'>;
+
+export interface BuildView {
   readonly progress: 'tty' | 'plain' | 'rawjson' | 'quiet';
   readonly explain: boolean;
 }
 
-/** The flags this reads; `build.ts` has the table. */
-export interface BuildFlags {
-  readonly 'add-host': readonly string[];
-  readonly 'build-arg': readonly string[];
-  readonly explain: boolean;
-  readonly 'host-ca': string | undefined;
-  readonly label: readonly string[];
-  readonly network: string | undefined;
-  readonly 'no-cache': boolean;
-  readonly platform: string | undefined;
-  readonly progress: string | undefined;
-  readonly pull: boolean;
-  readonly quiet: boolean;
-  readonly secret: readonly string[];
-  readonly 'shm-size': number | undefined;
-  readonly tag: readonly string[];
-  readonly target: string | undefined;
+/** What the flags of `lade build` say, read from the machine they were given on. */
+export interface BuildOptions extends BuildView {
+  /** Its paths are absolute; an output's destination may be `-`, stdout. */
+  readonly order: BuildOrder;
+  /** Those of config.json alone, which also a daemon elsewhere can use. */
+  readonly configuredProxies: Readonly<Record<string, string>>;
+  /** gzip a context that is sent. */
+  readonly compress: boolean;
 }
 
 const PROXY_NAMES = ['HTTP_PROXY', 'HTTPS_PROXY', 'FTP_PROXY', 'NO_PROXY', 'ALL_PROXY'];
@@ -57,13 +41,9 @@ const readArgs = (words: readonly string[], env: NodeJS.ProcessEnv): Record<stri
     }),
   );
 
-/** Proxies of this environment and of config.json (`proxies.default`), which wins. */
-const readProxies = (cli: Cli): Record<string, string> => {
+/** Proxies of config.json (`proxies.default`). */
+const readConfiguredProxies = (cli: Cli): Record<string, string> => {
   const proxies: Record<string, string> = {};
-  for (const name of PROXY_NAMES.flatMap((upper) => [upper, upper.toLowerCase()])) {
-    const value = cli.env[name];
-    if (value !== undefined && value !== '') proxies[name] = value;
-  }
   const configured = readDockerConfig(cli.configFolder).proxies?.['default'] ?? {};
   for (const [key, value] of Object.entries(configured)) {
     const name = key.replace(/Proxy$/, '_proxy');
@@ -73,30 +53,20 @@ const readProxies = (cli: Cli): Record<string, string> => {
   return proxies;
 };
 
-const readSecret = (word: string, env: NodeJS.ProcessEnv): readonly [string, Buffer] => {
-  const fields = toMap(word.split(','));
-  const { id, src, source, type, env: variable } = fields;
-  const path = src ?? source;
-  if (id === undefined || id === '')
-    throw cliErrors.argumentInvalid({
-      problem: `invalid secret: ${word}`,
-      advice: 'write --secret id=NAME,src=FILE or --secret id=NAME,env=VARIABLE',
-    });
-  const name = variable ?? (type === 'env' ? id : undefined);
-  if (name !== undefined || (path === undefined && env[id] !== undefined))
-    return [id, Buffer.from(env[name ?? id] ?? '')];
-  try {
-    return [id, readFileSync(path ?? id)];
-  } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error);
-    throw cliErrors.fileUnreadable({ path: path ?? id, problem }, error);
+/** Proxies of this environment; those of config.json win. */
+const readProxies = (cli: Cli): Record<string, string> => {
+  const proxies: Record<string, string> = {};
+  for (const name of PROXY_NAMES.flatMap((upper) => [upper, upper.toLowerCase()])) {
+    const value = cli.env[name];
+    if (value !== undefined && value !== '') proxies[name] = value;
   }
+  return { ...proxies, ...readConfiguredProxies(cli) };
 };
 
 const PROGRESS = ['auto', 'tty', 'plain', 'rawjson', 'quiet'] as const;
 
-const chooseProgress = (cli: Cli, flags: BuildFlags): BuildOptions['progress'] => {
-  const named = flags.progress ?? cli.env['BUILDKIT_PROGRESS'] ?? 'auto';
+const chooseProgress = (cli: Cli, flags: BuildFlags): BuildView['progress'] => {
+  const named = flags.progress ?? (cli.env['BUILDKIT_PROGRESS'] || 'auto');
   const known = PROGRESS.find((candidate) => candidate === named);
   if (known === undefined)
     throw cliErrors.argumentInvalid({
@@ -108,24 +78,118 @@ const chooseProgress = (cli: Cli, flags: BuildFlags): BuildOptions['progress'] =
   return known;
 };
 
+/** `--platform a,b` any number of times; DOCKER_DEFAULT_PLATFORM where there is none. */
+const readPlatforms = (cli: Cli, words: readonly string[]): string[] => {
+  const named = words.flatMap((word) => word.split(',')).map((word) => word.trim());
+  const platforms = named.filter((word) => word !== '' && word !== 'local');
+  if (platforms.length > 0 || words.length > 0) return [...new Set(platforms)];
+  const wanted = wantedPlatform(cli, undefined);
+  return wanted === undefined ? [] : [wanted];
+};
+
+const ENTITLEMENTS = ['security.insecure', 'network.host', 'device'] as const;
+
+const readAllowed = (words: readonly string[]): (typeof ENTITLEMENTS)[number][] =>
+  words
+    .flatMap((word) => word.split(','))
+    .map((word) => {
+      const known = ENTITLEMENTS.find((each) => each === word.trim());
+      if (known !== undefined) return known;
+      throw cliErrors.argumentInvalid({
+        problem: `invalid --allow "${word}": unknown entitlement`,
+        advice: `choose among ${ENTITLEMENTS.join(', ')}`,
+      });
+    });
+
+const readLimits = (flags: BuildFlags): BuildOrder['limits'] => {
+  const ulimits = flags.ulimit
+    .map(parseUlimit)
+    .map(({ Name, Soft, Hard }) => ({ name: Name, soft: Soft, hard: Hard }));
+  const limits = {
+    memoryBytes: flags.memory,
+    memorySwapBytes: flags['memory-swap'],
+    cpuShares: flags['cpu-shares'],
+    cpuQuotaUs: flags['cpu-quota'],
+    cpuPeriodUs: flags['cpu-period'],
+    cpusetCpus: flags['cpuset-cpus'],
+    cpusetMems: flags['cpuset-mems'],
+    ulimits: ulimits.length === 0 ? undefined : ulimits,
+    cgroupParent: flags['cgroup-parent'],
+  };
+  // Docker's clients send zeros and empty texts for what is not limited.
+  const given = Object.entries(limits).filter(
+    ([, value]) => value !== undefined && value !== 0 && value !== '',
+  );
+  return given.length === 0 ? undefined : Object.fromEntries(given);
+};
+
+const readHostCa = (cli: Cli, flags: BuildFlags): BuildOrder['hostCa'] => {
+  const path = flags['host-ca'] ?? cli.env['NODE_EXTRA_CA_CERTS'] ?? cli.env['SSL_CERT_FILE'];
+  return path === undefined || path === '' ? undefined : { path: resolve(path) };
+};
+
+/** What only some builds have. */
+const readExtras = (cli: Cli, flags: BuildFlags) => {
+  const { outputs, annotations } = readOutputs(flags);
+  return {
+    outputs,
+    annotations: { ...annotations, ...toMap(flags.annotation) },
+    attestations: readAttestations(flags),
+    cacheFrom: flags['cache-from'].map((word) => readCache('cache-from', word)),
+    cacheTo: flags['cache-to'].map((word) => readCache('cache-to', word)),
+    contexts: readContexts(flags['build-context']),
+    secrets: readSecrets(flags.secret, cli.env),
+    ssh: readAgents(flags.ssh, cli.env),
+    allow: readAllowed(flags.allow),
+    limits: readLimits(flags),
+    noCacheFilter: flags['no-cache-filter'].flatMap((word) => word.split(',')).filter(Boolean),
+    squash: flags.squash,
+    keepFailed: flags.debug,
+  };
+};
+
+/** Only what was asked for travels. */
+const compact = (order: BuildOrder): BuildOrder =>
+  Object.fromEntries(
+    Object.entries(order).filter(
+      ([, value]) =>
+        value !== undefined &&
+        value !== false &&
+        !(typeof value === 'object' && Object.keys(value).length === 0),
+    ),
+  );
+
+const refuseUnsupported = (flags: BuildFlags): void => {
+  if (flags['security-opt'].length > 0)
+    throw cliErrors.notSupported({
+      feature: '--security-opt of a build',
+      instead: 'use RUN --security=insecure with --allow security.insecure',
+    });
+};
+
 /** @throws CLI_ARGUMENT_INVALID, CLI_FILE_UNREADABLE */
 export const readBuildOptions = (cli: Cli, flags: BuildFlags): BuildOptions => {
-  const hostCa = flags['host-ca'] ?? cli.env['NODE_EXTRA_CA_CERTS'] ?? cli.env['SSL_CERT_FILE'];
-  return {
-    tags: flags.tag,
+  refuseUnsupported(flags);
+  const order = compact({
+    tags: [...flags.tag],
     buildArgs: readArgs(flags['build-arg'], cli.env),
     labels: toMap(flags.label),
     target: flags.target,
-    platform: wantedPlatform(cli, flags.platform),
+    platforms: readPlatforms(cli, flags.platform),
     noCache: flags['no-cache'],
     pull: flags.pull,
     network: flags.network,
-    hostCa: hostCa === undefined || hostCa === '' ? undefined : resolve(hostCa),
+    hostCa: readHostCa(cli, flags),
     proxies: readProxies(cli),
-    extraHosts: flags['add-host'],
-    shmSizeBytes: flags['shm-size'],
-    secrets: new Map(flags.secret.map((word) => readSecret(word, cli.env))),
+    extraHosts: flags['add-host'].map(parseExtraHost),
+    shmSizeBytes: flags['shm-size'] === 0 ? undefined : flags['shm-size'],
+    ...readExtras(cli, flags),
+  });
+  return {
+    order,
+    configuredProxies: readConfiguredProxies(cli),
     progress: chooseProgress(cli, flags),
     explain: flags.explain,
+    compress: flags.compress,
   };
 };

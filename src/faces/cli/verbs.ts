@@ -167,6 +167,12 @@ const builder: Group = {
   verbs: { build, prune: verb('Remove build cache', () => import('./verbs/builder-prune.ts')) },
 };
 
+const buildx: Group = {
+  summary: 'Build with BuildKit: another name of builder',
+  hidden: true,
+  verbs: builder.verbs,
+};
+
 const manifestRm = verb('Delete one or more manifest lists', () => import('./verbs/manifest-rm.ts'));
 const manifestLs = verb('List manifest lists', () => import('./verbs/manifest-ls.ts'));
 const manifest: Group = {
@@ -207,6 +213,7 @@ export const VERBS: Readonly<Record<string, Verb | Group>> = {
   ...ON_CONTAINERS,
   ...ON_IMAGES,
   builder,
+  buildx,
   config: {
     summary: 'Manage settings of the daemon',
     verbs: {

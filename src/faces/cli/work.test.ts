@@ -292,9 +292,8 @@ describe('build', () => {
     await runLade(fake, ['build', '-'], 'FROM scratch\n');
     const listed = spawnSync('tar', ['-xOf', '-', 'Dockerfile'], { input: fake.calls.at(-1)?.body });
     expect(listed.stdout.toString()).toBe('FROM scratch\n');
-    expect((await runLade(fake, ['build', 'https://example.com/x.git'])).stderr).toContain(
-      'not supported yet',
-    );
+    await runLade(fake, ['build', 'https://example.com/x.git']);
+    expect(fake.calls.at(-1)?.query.get('remote')).toBe('https://example.com/x.git');
     expect((await runLade(fake, ['build', 'missing'])).stderr).toContain('not found');
   });
 });

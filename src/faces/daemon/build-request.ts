@@ -116,30 +116,61 @@ export const fromDockerQuery = (
   };
 };
 
-/** POST /lade/v1/build as a request to the builder. */
-export const fromLadeBody = (
-  body: Body<'ladeBuild'>,
-  defaults: BuildDefaults,
-  auth: BuildRequest['auth'],
-  signal: AbortSignal,
-): BuildRequest => ({
-  context: { kind: 'directory', path: body.contextPath },
-  dockerfile: body.dockerfileText === undefined ? body.dockerfile : { inline: body.dockerfileText },
-  tags: body.tags,
-  buildArgs: undefinedForNull(body.buildArgs ?? {}),
-  labels: body.labels,
-  target: body.target,
-  platforms: body.platform?.split(',') ?? [],
-  noCache: body.noCache,
-  pull: body.pull,
-  network: body.network,
-  hostCa: body.hostCa ?? defaults.hostCa,
-  proxies: { ...defaults.proxies, ...body.proxies },
-  secrets: Object.fromEntries(
-    Object.entries(body.secrets ?? {}).map(([id, content]) => [id, Buffer.from(content, 'base64')]),
-  ),
-  extraHosts: body.extraHosts,
-  shmSizeBytes: body.shmSizeBytes,
-  auth,
-  signal,
-});
+type ContextsBody = NonNullable<BuildOrder['contexts']>;
+
+const namedContexts = (contexts: ContextsBody): NonNullable<BuildRequest['contexts']> =>
+  Object.fromEntries(
+    Object.entries(contexts).map(([name, context]) => [
+      name,
+      context.kind === 'oci-layout' ? { ...context, reference: context.reference } : context,
+    ]),
+  );
+
+/** A build's order as both of Lade's calls send it. */
+export type BuildOrder = Body<'ladeArchiveBuild'>;
+
+interface Surroundings {
+  readonly defaults: BuildDefaults;
+  readonly auth: BuildRequest['auth'];
+  readonly signal: AbortSignal;
+}
+
+/** POST /lade/v1/build and /lade/v1/build/archive as a request to the builder. */
+export const fromLadeOrder = (
+  order: BuildOrder,
+  context: BuildContext,
+  { defaults, auth, signal }: Surroundings,
+): BuildRequest => {
+  const {
+    dockerfileText,
+    contexts = {},
+    secrets = {},
+    buildArgs = {},
+    network,
+    hostCa,
+    proxies,
+    ...rest
+  } = order;
+  return {
+    ...rest,
+    context,
+    dockerfile: dockerfileText === undefined ? order.dockerfile : { inline: dockerfileText },
+    contexts: namedContexts(contexts),
+    buildArgs: undefinedForNull(buildArgs),
+    network: network === 'bridge' ? 'default' : network,
+    hostCa: hostCa ?? defaults.hostCa,
+    proxies: { ...defaults.proxies, ...proxies },
+    secrets: Object.fromEntries(
+      Object.entries(secrets).map(([id, content]) => [id, Buffer.from(content, 'base64')]),
+    ),
+    auth,
+    signal,
+  };
+};
+
+/** The context that a body names. @throws DAEMON_PARAMETER_MISSING */
+export const contextOfBody = ({ contextPath, contextUrl }: Body<'ladeBuild'>): BuildContext => {
+  if (contextPath !== undefined) return { kind: 'directory', path: contextPath };
+  if (contextUrl !== undefined) return { kind: 'remote', url: contextUrl };
+  throw daemonErrors.parameterMissing({ name: 'contextPath' });
+};

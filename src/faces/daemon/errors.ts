@@ -53,6 +53,11 @@ export const daemonErrors = defineErrors('daemon', {
       `${p.host} would let everybody who reaches this machine be root on it: the API has no password`,
     hint: 'listen on a unix socket or on 127.0.0.1, and use an SSH tunnel from elsewhere',
   },
+  firstLineMissing: {
+    kind: 'invalid-argument',
+    message: () => 'the body has no first line with what is to be built',
+    hint: 'send a JSON object, a newline, and then the context as an archive',
+  },
   hostCaUnreadable: {
     kind: 'invalid-argument',
     message: (p: { path: string }) => `the CA bundle ${p.path} cannot be read`,

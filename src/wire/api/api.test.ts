@@ -53,7 +53,7 @@ describe('bodies', () => {
     await expect(parseBody('ladeBuild', '{"contextPath":"/c","tag":["x"]}')).rejects.toThrow(
       /unknown field tag/,
     );
-    await expect(parseBody('ladeBuild', '{}')).rejects.toThrow(/contextPath: expected string, got nothing/);
+    await expect(parseBody('ladeSetting', '{}')).rejects.toThrow(/value: expected string, got nothing/);
     await expect(parseBody('execStart', '')).resolves.toEqual({});
   });
 });

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { buildSchemas } from './build-schema.ts';
 
 /** What clients write where Go has an empty map, list or string. */
 const maybe = <T extends z.core.$ZodType>(schema: T): z.ZodMiniOptional<z.ZodMiniNullable<T>> =>
@@ -253,28 +254,7 @@ export const bodySchemas = {
   ladeListPush: z.strictObject({ list: z.string(), purge: flag, insecure: flag }),
   /** POST /lade/v1/system/adopt: images of a Docker installation, by address or by data folder. */
   ladeAdopt: z.strictObject({ host: text, dataRoot: text, moveNames: flag }),
-  /** POST /lade/v1/build: the context lies on the daemon's machine and is read in place. */
-  ladeBuild: z.strictObject({
-    contextPath: z.string(),
-    /** A path inside the context. */
-    dockerfile: text,
-    /** The text itself, instead of a path. */
-    dockerfileText: text,
-    tags: z.optional(z.array(z.string())),
-    buildArgs: z.optional(z.record(z.string(), z.nullable(z.string()))),
-    labels: z.optional(z.record(z.string(), z.string())),
-    target: text,
-    platform: text,
-    noCache: flag,
-    pull: flag,
-    network: z.optional(z.enum(['default', 'none', 'host'])),
-    hostCa: z.optional(z.strictObject({ path: z.string() })),
-    proxies: z.optional(z.record(z.string(), z.string())),
-    extraHosts: z.optional(z.array(z.string())),
-    shmSizeBytes: whole,
-    /** Contents by id, base64. */
-    secrets: z.optional(z.record(z.string(), z.string())),
-  }),
+  ...buildSchemas,
 };
 
 export type BodySchemas = typeof bodySchemas;

@@ -1,41 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import { toLadeError } from '#errors';
-import { flagTable } from '#console';
 import { defineCommand } from '../command.ts';
 import { chooseBuildContext } from '../build-context.ts';
+import { buildEngineOf } from '../build-engine.ts';
+import { BUILD_FLAGS, type BuildFlags } from '../build-flags.ts';
+import { buildWithLade } from '../build-lade.ts';
 import { readBuildOptions } from '../build-options.ts';
-import { buildHere, canBuildHere } from '../build-here.ts';
+import { redirectStdout } from '../build-stdout.ts';
 import { buildByUpload } from '../build-upload.ts';
-
-export const buildFlags = flagTable({
-  'add-host': { kind: 'list', help: 'Add a custom host-to-IP mapping ("host:ip")' },
-  'build-arg': { kind: 'list', help: 'Set build-time variables' },
-  explain: { kind: 'bool', help: 'Say for each step whether it came from the cache, and why not' },
-  file: {
-    kind: 'string',
-    short: 'f',
-    help: 'Name of the Dockerfile (default "PATH/Dockerfile"), - for stdin',
-  },
-  'force-rm': { kind: 'bool', help: 'Accepted for compatibility', hidden: true },
-  'host-ca': { kind: 'string', help: 'CA bundle that RUN steps may read; never in the image or a cache key' },
-  iidfile: { kind: 'string', help: 'Write the image ID to a file' },
-  label: { kind: 'list', help: 'Set metadata for an image' },
-  load: { kind: 'bool', help: 'Accepted for compatibility', hidden: true },
-  network: {
-    kind: 'string',
-    help: 'Set the networking mode for the "RUN" instructions: default, none, host',
-  },
-  'no-cache': { kind: 'bool', help: 'Do not use cache when building the image' },
-  platform: { kind: 'string', help: 'Set target platform for build' },
-  progress: { kind: 'string', help: 'Type of progress output (auto, tty, plain, rawjson, quiet)' },
-  pull: { kind: 'bool', help: 'Always attempt to pull all referenced images' },
-  quiet: { kind: 'bool', short: 'q', help: 'Suppress the build output and print image ID on success' },
-  rm: { kind: 'bool', on: true, help: 'Accepted for compatibility', hidden: true },
-  secret: { kind: 'list', help: 'Secret to expose to the build (id=mysecret[,src=/local/secret|,env=NAME])' },
-  'shm-size': { kind: 'bytes', help: 'Shared memory size for RUN steps' },
-  tag: { kind: 'list', short: 't', help: 'Name and optionally a tag (format: "name:tag")' },
-  target: { kind: 'string', help: 'Set the target build stage to build' },
-});
+import type { Cli } from '../context.ts';
+import { cliErrors } from '../errors.ts';
 
 /** A RUN step that failed hands on its exit code, as docker's classic builds do. */
 const exitCodeOf = (error: unknown): number => {
@@ -43,24 +17,58 @@ const exitCodeOf = (error: unknown): number => {
   return typeof code === 'number' && code > 0 && code < 256 ? code : 1;
 };
 
+/** What `--call` and `--check` ask for instead of a build. */
+const refuseOtherCalls = (flags: BuildFlags): void => {
+  const call = flags.check ? 'check' : (flags.call ?? 'build');
+  if (call === 'build') return;
+  throw cliErrors.notSupported({ feature: `--call=${call}`, instead: 'leave it out to build' });
+};
+
+const writeResultFile = (path: string | undefined, text: string): void => {
+  if (path === undefined) return;
+  try {
+    writeFileSync(path, text);
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    throw cliErrors.fileUnwritable({ path, problem }, error);
+  }
+};
+
+interface Built {
+  readonly imageId: string;
+  readonly metadata: object;
+}
+
+const build = async (cli: Cli, place: string, flags: BuildFlags): Promise<Built> => {
+  const context = await chooseBuildContext(cli, { place, file: flags.file });
+  await using redirected = await redirectStdout(cli, readBuildOptions(cli, flags));
+  const { options } = redirected;
+  const engine = await buildEngineOf(await cli.client());
+  if (engine === 'docker') {
+    const imageId = await buildByUpload(cli, context, options);
+    return { imageId, metadata: { 'containerimage.config.digest': imageId } };
+  }
+  const { imageId, tags } = await buildWithLade(cli, engine, context, options);
+  await redirected.finish();
+  const names = tags.length === 0 ? {} : { 'image.name': tags.join(',') };
+  return { imageId, metadata: { 'containerimage.config.digest': imageId, ...names } };
+};
+
 export const command = defineCommand({
   name: 'build',
-  operands: '[OPTIONS] PATH | -',
+  operands: '[OPTIONS] PATH | URL | -',
   summary: 'Build an image from a Dockerfile',
-  aliases: ['image build', 'builder build', 'build'],
-  flags: buildFlags,
+  aliases: ['image build', 'builder build', 'buildx build', 'build'],
+  flags: BUILD_FLAGS,
   args: [1, 1],
   exitCodeOf,
   async run(cli, { flags, args: [place = '.'] }) {
-    const context = await chooseBuildContext(cli, { place, file: flags.file });
-    const options = readBuildOptions(cli, flags);
-    const client = await cli.client();
-    const here = context.kind === 'directory' && (await canBuildHere(client));
-    const imageId = here
-      ? await buildHere(cli, context, options)
-      : await buildByUpload(cli, context, options);
-    if (flags.iidfile !== undefined) writeFileSync(flags.iidfile, imageId);
-    if (options.progress === 'quiet') cli.out(`${imageId}\n`);
+    refuseOtherCalls(flags);
+    const { imageId, metadata } = await build(cli, place, flags);
+    writeResultFile(flags.iidfile, imageId);
+    writeResultFile(flags['metadata-file'], `${JSON.stringify(metadata, undefined, 2)}\n`);
+    const toStdout = flags.output.some((word) => word === '-' || word.includes('dest=-'));
+    if (flags.quiet && !toStdout) cli.out(`${imageId}\n`);
     return 0;
   },
 });

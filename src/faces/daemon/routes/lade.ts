@@ -1,13 +1,12 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { Hono, type Context } from 'hono';
-import { LADE_VERSION, encodeBuildLine, type CheckLine, type LadeInfoAnswer } from '#api';
-import { toLadeError } from '#errors';
-import { answered, requestSignal } from '#http';
-import { authLookup, fromLadeBody } from '../build-request.ts';
+import { LADE_VERSION, type CheckLine, type LadeInfoAnswer } from '#api';
+import { requestSignal } from '#http';
 import { progressLine } from '../image-progress.ts';
-import { jsonLines, streamProgress } from '../json-lines.ts';
+import { streamProgress } from '../json-lines.ts';
 import { body, flag } from '../request.ts';
 import type { DaemonParts } from '../types.ts';
+import { ladeBuildRoutes } from './lade-build.ts';
 import { spaceRoutes } from './space.ts';
 
 /** This boot and this view of the file system: a client with the same one sees the files that the daemon sees. */
@@ -23,26 +22,6 @@ const info = (parts: DaemonParts): LadeInfoAnswer => ({
   addresses: parts.addresses(),
   machineId: machineId(),
 });
-
-/** POST /lade/v1/build: the context is read in place, the answer is the builder's own events. */
-const build = async (c: Context, parts: DaemonParts): Promise<Response> => {
-  const auth = authLookup(c.req.header('x-registry-config'));
-  const request = fromLadeBody(await body(c, 'ladeBuild'), parts.buildDefaults, auth, requestSignal(c));
-  const lines = jsonLines(c);
-  try {
-    const builder = await parts.builder();
-    const result = await builder.build(request, (event) =>
-      lines.writeText(encodeBuildLine({ kind: 'event', event })),
-    );
-    lines.writeText(encodeBuildLine({ kind: 'result', result }));
-  } catch (thrown) {
-    if (!lines.begun()) throw thrown;
-    const { kind, code, message, hint, details } = toLadeError(thrown);
-    lines.writeText(encodeBuildLine({ kind: 'error', error: { kind, code, message, hint, details } }));
-  }
-  lines.end();
-  return answered();
-};
 
 /** POST /lade/v1/system/check: reads everything again; progress, then the report. */
 const check = (c: Context, { system }: DaemonParts): Promise<Response> =>
@@ -69,7 +48,7 @@ const adopt = (c: Context, { adoptDocker }: DaemonParts): Promise<Response> =>
 export const ladeRoutes = (parts: DaemonParts): Hono => {
   const app = new Hono();
   app.get('/lade/v1/info', (c) => c.json(info(parts)));
-  app.post('/lade/v1/build', (c) => build(c, parts));
+  app.route('/', ladeBuildRoutes(parts));
   app.route('/', spaceRoutes(parts));
   app.post('/lade/v1/system/adopt', (c) => adopt(c, parts));
   app.post('/lade/v1/system/check', (c) => check(c, parts));

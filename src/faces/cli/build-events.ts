@@ -1,0 +1,82 @@
+import type { BuildEvent, BuildLine, BuildResult } from '#api';
+import type { ClientRequest } from '#client';
+import { createBuildProgress, humanSize, type BuildProgress } from '#console';
+import { LadeError } from '#errors';
+import type { BuildView } from './build-options.ts';
+import type { Cli } from './context.ts';
+import { cliErrors } from './errors.ts';
+import { explainMiss } from './miss-reasons.ts';
+
+/** Output of steps travels as base64. */
+const decodeEvent = (event: BuildEvent): BuildEvent =>
+  event.kind === 'step-log'
+    ? { ...event, data: Buffer.from(event.data as unknown as string, 'base64') }
+    : event;
+
+const silent: BuildProgress = { show: () => undefined, end: () => undefined };
+
+/** Where the progress of a build is shown: stderr, in the form that was asked for. */
+export const progressFor = (cli: Cli, view: BuildView): BuildProgress => {
+  if (view.progress === 'quiet' || view.progress === 'rawjson') return silent;
+  return createBuildProgress({
+    write: (text) => void cli.stderr.write(text),
+    live: view.progress === 'tty',
+    columns: () => cli.stderr.columns || 80,
+    rows: () => cli.stderr.rows || 24,
+  });
+};
+
+const summary = (result: BuildResult): string => {
+  const { total, cached } = result.steps;
+  const seconds = (result.durationMs / 1000).toFixed(1);
+  const lines = [`built ${result.imageId} in ${seconds}s (${cached} of ${total} steps from the cache)`];
+  return [...lines, ...result.tags.map((tag) => `tagged ${tag}`)].join('\n');
+};
+
+const whyOf = (event: BuildEvent, explain: boolean): string | undefined => {
+  if (!explain || event.kind !== 'step-started') return undefined;
+  const [first] = event.reasons;
+  return first === undefined ? undefined : explainMiss(first);
+};
+
+const showEvent = (progress: BuildProgress, event: BuildEvent, explain: boolean): void => {
+  if (explain && event.kind === 'step-done' && (event.layerSize ?? 0) > 0)
+    progress.show({
+      kind: 'step-log',
+      step: event.step,
+      data: Buffer.from(`layer of ${humanSize(event.layerSize ?? 0, 3)}\n`),
+    });
+  progress.show(event, whyOf(event, explain));
+};
+
+/**
+ * Sends a build to a Lade daemon, shows what it tells, and returns its result.
+ *
+ * @throws the builder's errors as the daemon names them
+ */
+export const followBuild = async (
+  cli: Cli,
+  view: BuildView,
+  request: ClientRequest,
+  progress: BuildProgress,
+): Promise<BuildResult> => {
+  const client = await cli.client();
+  let result: BuildResult | undefined;
+  try {
+    for await (const line of client.lines<BuildLine>({ ...request, signal: cli.signal })) {
+      if (view.progress === 'rawjson') cli.stderr.write(`${JSON.stringify(line)}\n`);
+      if (line.kind === 'event') showEvent(progress, decodeEvent(line.event), view.explain);
+      if (line.kind === 'error') throw new LadeError(line.error);
+      if (line.kind === 'result') result = line.result;
+    }
+  } finally {
+    progress.end();
+  }
+  if (result === undefined)
+    throw cliErrors.work({
+      message: 'the build ended without a result',
+      advice: "look into the daemon's log",
+    });
+  if (progress !== silent) cli.note(summary(result));
+  return result;
+};

@@ -1,0 +1,82 @@
+import { flagTable, type FlagValues } from '#console';
+
+/** Flags of `lade build`: those of docker's own builders, classic and buildx, and Lade's. */
+export const BUILD_FLAGS = flagTable({
+  'add-host': { kind: 'list', help: 'Add a custom host-to-IP mapping ("host:ip")' },
+  allow: {
+    kind: 'list',
+    help: 'Allow extra privileged entitlement ("network.host", "security.insecure", "device")',
+  },
+  annotation: { kind: 'list', help: 'Add annotation to the image ("[manifest|index:]key=value")' },
+  attest: { kind: 'list', help: 'Attestation parameters ("type=sbom", "type=provenance,mode=max")' },
+  'build-arg': { kind: 'list', help: 'Set build-time variables' },
+  'build-context': {
+    kind: 'list',
+    help: 'Additional build contexts ("name=path", a URL, docker-image://, oci-layout://, target:)',
+  },
+  builder: { kind: 'string', help: 'Accepted for compatibility', hidden: true },
+  'cache-from': { kind: 'list', help: 'External cache sources ("user/app:cache", "type=local,src=DIR")' },
+  'cache-to': { kind: 'list', help: 'Cache export destinations ("user/app:cache", "type=local,dest=DIR")' },
+  call: {
+    kind: 'string',
+    help: 'Method for evaluating the build ("build", "check")',
+    shownDefault: '"build"',
+  },
+  'cgroup-parent': { kind: 'string', help: 'Set the parent cgroup for the "RUN" instructions' },
+  check: { kind: 'bool', help: 'Only check the Dockerfile (shorthand for "--call=check")' },
+  compress: { kind: 'bool', help: 'Compress the context that is sent to a daemon elsewhere' },
+  'cpu-period': { kind: 'int', help: 'Limit the CPU CFS period of "RUN" instructions' },
+  'cpu-quota': { kind: 'int', help: 'Limit the CPU CFS quota of "RUN" instructions' },
+  'cpu-shares': { kind: 'int', short: 'c', help: 'CPU shares (relative weight)' },
+  'cpuset-cpus': { kind: 'string', help: 'CPUs in which to allow execution (0-3, 0,1)' },
+  'cpuset-mems': { kind: 'string', help: 'MEMs in which to allow execution (0-3, 0,1)' },
+  debug: { kind: 'bool', help: 'When a "RUN" instruction fails, open a shell where it failed' },
+  explain: { kind: 'bool', help: 'Say for each step whether it came from the cache, and why not' },
+  file: {
+    kind: 'string',
+    short: 'f',
+    help: 'Name of the Dockerfile (default "PATH/Dockerfile"), - for stdin',
+  },
+  'force-rm': { kind: 'bool', help: 'Accepted for compatibility', hidden: true },
+  'host-ca': { kind: 'string', help: 'CA bundle that RUN steps may read; never in the image or a cache key' },
+  iidfile: { kind: 'string', help: 'Write the image ID to a file' },
+  label: { kind: 'list', help: 'Set metadata for an image' },
+  load: { kind: 'bool', help: 'Keep the image here, beside other outputs (the default without any)' },
+  memory: { kind: 'bytes', short: 'm', help: 'Memory limit of each "RUN" instruction' },
+  'memory-swap': {
+    kind: 'bytes',
+    help: "Swap limit equal to memory plus swap: '-1' to enable unlimited swap",
+  },
+  'metadata-file': { kind: 'string', help: 'Write build result metadata to a file' },
+  net: { kind: 'string', help: '', hidden: true, aliasOf: 'network' },
+  network: {
+    kind: 'string',
+    help: 'Set the networking mode for the "RUN" instructions: default, none, host, or a network\'s name',
+  },
+  'no-cache': { kind: 'bool', help: 'Do not use cache when building the image' },
+  'no-cache-filter': { kind: 'list', help: 'Do not cache specified stages' },
+  output: { kind: 'list', short: 'o', help: 'Output destination (format: "type=local,dest=path")' },
+  platform: { kind: 'list', help: 'Set target platform for build' },
+  progress: {
+    kind: 'string',
+    help: 'Type of progress output (auto, tty, plain, rawjson, quiet)',
+    shownDefault: '"auto"',
+  },
+  provenance: { kind: 'string', help: 'Shorthand for "--attest=type=provenance"' },
+  pull: { kind: 'bool', help: 'Always attempt to pull all referenced images' },
+  push: { kind: 'bool', help: 'Shorthand for "--output=type=registry"' },
+  quiet: { kind: 'bool', short: 'q', help: 'Suppress the build output and print image ID on success' },
+  rm: { kind: 'bool', on: true, help: 'Accepted for compatibility', hidden: true },
+  sbom: { kind: 'string', help: 'Shorthand for "--attest=type=sbom"' },
+  secret: { kind: 'list', help: 'Secret to expose to the build (id=mysecret[,src=/local/secret|,env=NAME])' },
+  'security-opt': { kind: 'list', help: 'Security options', hidden: true },
+  'shm-size': { kind: 'bytes', help: 'Shared memory size for RUN steps' },
+  squash: { kind: 'bool', help: 'Make one layer of all that the Dockerfile adds to its base' },
+  ssh: { kind: 'list', help: 'SSH agent socket to expose to the build (default|<id>[=<socket>])' },
+  tag: { kind: 'list', short: 't', help: 'Name and optionally a tag (format: "name:tag")' },
+  target: { kind: 'string', help: 'Set the target build stage to build' },
+  ulimit: { kind: 'list', type: 'ulimit', help: 'Ulimit options of the "RUN" instructions' },
+});
+
+/** What was given on the command line. */
+export type BuildFlags = FlagValues<typeof BUILD_FLAGS>;

@@ -1,0 +1,86 @@
+import { Readable } from 'node:stream';
+import { createGzip } from 'node:zlib';
+import type { BuildResult } from '#api';
+import type { ClientRequest } from '#client';
+import { followBuild, progressFor } from './build-events.ts';
+import type { CliBuildContext } from './build-context.ts';
+import type { BuildEngine } from './build-engine.ts';
+import type { BuildOptions, BuildOrder } from './build-options.ts';
+import { uploadOf } from './build-upload.ts';
+import type { Cli } from './context.ts';
+import { cliErrors } from './errors.ts';
+import { configHeader } from './registry-auth.ts';
+
+const refuse = (feature: string): Error =>
+  cliErrors.notSupported({
+    feature: `${feature} in a build on another machine`,
+    instead: "run the build on the daemon's own machine",
+  });
+
+/** What names files or sockets of this machine means nothing to a daemon elsewhere. */
+const forElsewhere = ({ order, configuredProxies }: BuildOptions): BuildOrder => {
+  const { hostCa: _hostCa, ...rest } = order;
+  for (const [name, context] of Object.entries(order.contexts ?? {}))
+    if (context.kind === 'directory' || context.kind === 'oci-layout')
+      throw refuse(`--build-context ${name} of a local path`);
+  for (const cache of [...(order.cacheFrom ?? []), ...(order.cacheTo ?? [])])
+    if (cache.kind === 'local') throw refuse('a cache in a local directory');
+  if (order.ssh !== undefined) throw refuse('--ssh');
+  const written = order.outputs?.find((output) => 'destination' in output);
+  if (written !== undefined) throw refuse(`--output type=${written.kind}`);
+  return { ...rest, proxies: configuredProxies };
+};
+
+const dockerfileFields = (
+  file: { readonly path: string } | { readonly text: string } | undefined,
+): Pick<BuildOrder, 'dockerfile' | 'dockerfileText'> => {
+  if (file === undefined) return {};
+  return 'path' in file ? { dockerfile: file.path } : { dockerfileText: file.text };
+};
+
+type PlaceContext = Extract<CliBuildContext, { kind: 'directory' | 'remote' }>;
+
+/** The daemon reads or fetches the context itself. */
+const byPlace = (context: PlaceContext, order: BuildOrder): Partial<ClientRequest> => ({
+  path: '/lade/v1/build',
+  body: {
+    ...(context.kind === 'directory' ? { contextPath: context.path } : { contextUrl: context.url }),
+    ...dockerfileFields(context.dockerfile),
+    ...order,
+  },
+});
+
+/** The context follows the order, as an archive. */
+const byArchive = async (
+  context: Exclude<CliBuildContext, { kind: 'remote' }>,
+  order: BuildOrder,
+  compress: boolean,
+): Promise<Partial<ClientRequest>> => {
+  const { stream, dockerfile } = await uploadOf(context);
+  const archive = compress && context.kind !== 'archive' ? stream.pipe(createGzip()) : stream;
+  const body = async function* (): AsyncGenerator<Buffer> {
+    yield Buffer.from(
+      `${JSON.stringify({ ...(dockerfile === undefined ? {} : { dockerfile }), ...order })}\n`,
+    );
+    for await (const chunk of archive) yield chunk as Buffer;
+  };
+  return {
+    path: '/lade/v1/build/archive',
+    stream: Readable.from(body(), { objectMode: false }),
+    contentType: 'application/vnd.lade.build',
+  };
+};
+
+/** Builds with a Lade daemon, here or elsewhere. */
+export const buildWithLade = async (
+  cli: Cli,
+  engine: Exclude<BuildEngine, 'docker'>,
+  context: CliBuildContext,
+  options: BuildOptions,
+): Promise<BuildResult> => {
+  const order = engine === 'here' ? options.order : forElsewhere(options);
+  const inPlace = context.kind === 'remote' || (context.kind === 'directory' && engine === 'here');
+  const call = inPlace ? byPlace(context, order) : await byArchive(context, order, options.compress);
+  const request = { method: 'POST', path: '', ...call, headers: await configHeader(cli) } as const;
+  return await followBuild(cli, options, request, progressFor(cli, options));
+};
