@@ -123,7 +123,7 @@ const apply = (live: Live, event: BuildProgressEvent, why: string | undefined): 
     case 'build-started':
       return;
     case 'step-started':
-      stepOf(live, event.step).why = why;
+      [stepOf(live, event.step).why] = why?.split('\n') ?? [];
       return;
     case 'step-cached':
       return finish(stepOf(live, event.step), 'cached', 0);

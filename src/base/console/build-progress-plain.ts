@@ -3,9 +3,9 @@ import {
   stepTitle,
   type BuildProgress,
   type BuildProgressEvent,
+  type BuildScreen,
   type BuildStepView,
 } from './build-progress.ts';
-import type { Screen } from './transfer-progress.ts';
 
 interface Shown {
   readonly number: number;
@@ -21,6 +21,7 @@ interface Plain {
   readonly pulls: Map<string, string>;
   current: number | undefined;
   readonly write: (text: string) => void;
+  readonly now: () => number;
 }
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)}s`;
@@ -31,7 +32,7 @@ const shownStep = (plain: Plain, step: BuildStepView): Shown => {
   const made: Shown = {
     number: plain.steps.size + 1,
     title: stepTitle(step),
-    startedAt: performance.now(),
+    startedAt: plain.now(),
     decoder: new StringDecoder('utf8'),
     held: '',
   };
@@ -49,7 +50,7 @@ const line = (plain: Plain, shown: Shown, text: string): void => {
 };
 
 const log = (plain: Plain, shown: Shown, data: Uint8Array): void => {
-  const at = ((performance.now() - shown.startedAt) / 1000).toFixed(3);
+  const at = ((plain.now() - shown.startedAt) / 1000).toFixed(3);
   const lines = (shown.held + shown.decoder.write(Buffer.from(data))).split('\n');
   shown.held = lines.pop() ?? '';
   for (const text of lines) line(plain, shown, `${at} ${text.replace(/\r$/, '')}`);
@@ -78,7 +79,9 @@ const show = (plain: Plain, event: BuildProgressEvent, why: string | undefined):
   const shown = shownStep(plain, event.step);
   switch (event.kind) {
     case 'step-started':
-      return line(plain, shown, why === undefined ? '' : `why: ${why}`);
+      if (why === undefined) return line(plain, shown, '');
+      for (const reason of why.split('\n')) line(plain, shown, `why: ${reason}`);
+      return;
     case 'step-cached':
       return line(plain, shown, 'CACHED');
     case 'step-log':
@@ -97,8 +100,14 @@ const show = (plain: Plain, event: BuildProgressEvent, why: string | undefined):
 };
 
 /** Numbered lines, each written once. */
-export const createPlainBuild = (screen: Screen): BuildProgress => {
-  const plain: Plain = { steps: new Map(), pulls: new Map(), current: undefined, write: screen.write };
+export const createPlainBuild = (screen: BuildScreen): BuildProgress => {
+  const plain: Plain = {
+    steps: new Map(),
+    pulls: new Map(),
+    current: undefined,
+    write: screen.write,
+    now: screen.now ?? (() => performance.now()),
+  };
   return {
     show: (event, why) => show(plain, event, why),
     end() {

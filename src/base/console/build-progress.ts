@@ -37,7 +37,7 @@ export type BuildProgressEvent =
     };
 
 export interface BuildProgress {
-  /** `why` says why a step was not taken from the cache. */
+  /** `why` says why a step was not taken from the cache, one reason a line. */
   show(event: BuildProgressEvent, why?: string): void;
   /** Draws the last state; nothing is shown afterwards. */
   end(): void;
@@ -46,6 +46,8 @@ export interface BuildProgress {
 export interface BuildScreen extends Screen {
   /** Height in lines. */
   readonly rows: () => number;
+  /** Milliseconds; the clock of this process unless given: a log has its own. */
+  readonly now?: (() => number) | undefined;
 }
 
 /** `[2/6] RUN npm ci`, with the stage's name where there is one. */

@@ -16,6 +16,7 @@ const DIRECTORIES: Readonly<Record<string, SpaceKind>> = {
   runtime: 'containers',
   volumes: 'volumes',
   'build-cache': 'build-cache',
+  'build-logs': 'build-cache',
   builds: 'build-cache',
   trash: 'removed',
   quarantine: 'quarantine',

@@ -11,6 +11,9 @@ export type SpaceLimit =
 export interface SettingValues {
   readonly 'gc.budget': SpaceLimit | undefined;
   /** Milliseconds. */
+  readonly 'builds.age': number;
+  readonly 'builds.keep': number;
+  /** Milliseconds. */
   readonly 'undo.keep': number;
 }
 
@@ -71,7 +74,21 @@ interface Definition<T> {
   readonly meaning: string;
 }
 
+const parseCount = (text: string): number | undefined => (/^\d{1,9}$/u.test(text) ? Number(text) : undefined);
+
 const DEFINITIONS: { readonly [K in SettingKey]: Definition<SettingValues[K]> } = {
+  'builds.age': {
+    parse: parseKeep,
+    default: '30d',
+    expected: 'a duration such as 12h or 30d',
+    meaning: 'how long builds and their logs are remembered',
+  },
+  'builds.keep': {
+    parse: parseCount,
+    default: '100',
+    expected: 'a number of builds, or 0 for none',
+    meaning: 'how many builds are remembered, with their logs',
+  },
   'gc.budget': {
     parse: parseSpaceLimit,
     default: '',

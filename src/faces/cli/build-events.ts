@@ -8,7 +8,7 @@ import { cliErrors } from './errors.ts';
 import { explainMiss } from './miss-reasons.ts';
 
 /** Output of steps travels as base64. */
-const decodeEvent = (event: BuildEvent): BuildEvent =>
+export const decodeEvent = (event: BuildEvent): BuildEvent =>
   event.kind === 'step-log'
     ? { ...event, data: Buffer.from(event.data as unknown as string, 'base64') }
     : event;
@@ -33,10 +33,15 @@ const summary = (result: BuildResult): string => {
   return [...lines, ...result.tags.map((tag) => `tagged ${tag}`)].join('\n');
 };
 
+/** Reasons told while a build runs; `lade explain` has them all. */
+const MAX_REASONS = 20;
+
+/** One reason a line. */
 const whyOf = (event: BuildEvent, explain: boolean): string | undefined => {
-  if (!explain || event.kind !== 'step-started') return undefined;
-  const [first] = event.reasons;
-  return first === undefined ? undefined : explainMiss(first);
+  if (!explain || event.kind !== 'step-started' || event.reasons.length === 0) return undefined;
+  const told = event.reasons.slice(0, MAX_REASONS).map(explainMiss);
+  const more = event.reasons.length - told.length;
+  return [...told, ...(more > 0 ? [`and ${more} more reasons (lade explain --all shows them)`] : [])].join('\n');
 };
 
 const showEvent = (progress: BuildProgress, event: BuildEvent, explain: boolean): void => {

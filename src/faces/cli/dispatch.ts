@@ -40,11 +40,15 @@ const runEntry = async (
 ): Promise<number> => {
   if (!isGroup(at.entry)) return await execute(cli, (await at.entry.load()).command, argv);
   const [sub, ...rest] = argv;
+  const { otherwise } = at.entry;
+  const isHelp = sub === '--help' || sub === '-h';
+  if (otherwise !== undefined && !isHelp && (sub === undefined || sub.startsWith('-')))
+    return await execute(cli, (await otherwise.load()).command, argv);
   if (sub === undefined || sub === '--help' || sub === '-h') return await groupHelp(cli, at.name, at.entry);
   const entry = Object.hasOwn(at.entry.verbs, sub) ? at.entry.verbs[sub] : undefined;
   if (entry === undefined)
     throw unknown([at.name, sub], Object.keys(at.entry.verbs), `lade ${at.name} --help`);
-  return await execute(cli, (await entry.load()).command, rest);
+  return await runEntry(cli, { name: `${at.name} ${sub}`, entry }, rest);
 };
 
 const run = async (cli: Cli, argv: readonly string[]): Promise<number> => {

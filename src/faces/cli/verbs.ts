@@ -12,7 +12,9 @@ export interface Verb {
 /** `lade network …`. */
 export interface Group {
   readonly summary: string;
-  readonly verbs: Readonly<Record<string, Verb>>;
+  readonly verbs: Readonly<Record<string, Verb | Group>>;
+  /** What the group's name alone means, with flags or without; its help unless given. */
+  readonly otherwise?: Verb;
   readonly hidden?: boolean;
 }
 
@@ -162,9 +164,34 @@ const volume: Group = {
   },
 };
 
+const explain = verb(
+  'Say for each step of a build whether it came from the cache, and why not',
+  () => import('./verbs/explain.ts'),
+);
+const historyLs = verb('List builds, the newest first', () => import('./verbs/builder-history-ls.ts'));
+const historyRm = verb('Forget builds and their logs', () => import('./verbs/builder-history-rm.ts'));
 const builder: Group = {
   summary: 'Manage builds',
-  verbs: { build, prune: verb('Remove build cache', () => import('./verbs/builder-prune.ts')) },
+  verbs: {
+    build,
+    explain,
+    history: {
+      summary: 'Show the builds that were made',
+      verbs: {
+        inspect: verb(
+          'Show what a build was, and each of its steps',
+          () => import('./verbs/builder-history-inspect.ts'),
+        ),
+        ls: historyLs,
+        list: hidden(historyLs),
+        rm: historyRm,
+        remove: hidden(historyRm),
+      },
+      otherwise: historyLs,
+    },
+    logs: verb('Show the whole log of a build', () => import('./verbs/builder-logs.ts')),
+    prune: verb('Remove build cache', () => import('./verbs/builder-prune.ts')),
+  },
 };
 
 const buildx: Group = {
@@ -229,6 +256,7 @@ export const VERBS: Readonly<Record<string, Verb | Group>> = {
   events,
   image,
   images,
+  explain,
   info,
   inspect,
   login: verb('Authenticate to a registry', () => import('./verbs/login.ts')),

@@ -5,6 +5,7 @@ import { incoming, outgoing } from '#http';
 import { errorAnswer } from './answer-error.ts';
 import { archiveRoutes } from './routes/archive.ts';
 import { buildRoutes } from './routes/build.ts';
+import { buildHistoryRoutes } from './routes/builds.ts';
 import { containerRoutes } from './routes/containers.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { distributionRoutes } from './routes/distribution.ts';
@@ -69,6 +70,7 @@ export const createDaemonApp = (parts: DaemonParts): Hono => {
     networkRoutes,
     eventRoutes,
     buildRoutes,
+    buildHistoryRoutes,
     ladeRoutes,
     swarmRoutes,
   ])

@@ -137,7 +137,7 @@ const openRooms = async (
 
 /** The builder with all that only it needs, loaded by the first build. */
 const lazyBuilder = (rooms: Rooms, { proxies }: BuildDefaults): (() => Promise<Builder>) => {
-  const { root, library, layers, runtime, networks } = rooms;
+  const { root, library, layers, runtime, networks, settings } = rooms;
   let builder: Promise<Builder> | undefined;
   return () => {
     builder ??= import('#builder').then(({ createBuilder }) =>
@@ -148,6 +148,10 @@ const lazyBuilder = (rooms: Rooms, { proxies }: BuildDefaults): (() => Promise<B
         layers,
         runtime,
         networks: hasLocalProxy(proxies) ? undefined : networks,
+        historyLimits: () => ({
+          count: settings.value('builds.keep'),
+          ageMs: settings.value('builds.age'),
+        }),
       }),
     );
     return builder;

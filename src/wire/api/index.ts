@@ -49,7 +49,16 @@ export type {
   VersionAnswer,
   WaitAnswer,
 } from './responses.ts';
-export type { BuildEvent, BuildResult, BuildStep, MissReason } from '#builder';
+export type {
+  BuildDetails,
+  BuildEvent,
+  BuildResult,
+  BuildStep,
+  BuildSummary,
+  LogEntry,
+  MissReason,
+  StepTrace,
+} from '#builder';
 export type {
   ContainerConfig,
   ContainerInspect,

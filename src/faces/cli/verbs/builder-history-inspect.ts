@@ -17,7 +17,9 @@ export const command = defineCommand({
     const source = format === 'json' ? '{{json .}}' : format;
     for (const build of args.length === 0 ? ['^0'] : args) {
       const details = await inspectBuild(client, build);
-      cli.out(source === undefined ? buildReport(details) : `${compileTemplate(source)(details).trimEnd()}\n`);
+      cli.out(
+        source === undefined ? buildReport(details) : `${compileTemplate(source)(details).trimEnd()}\n`,
+      );
     }
     return 0;
   },

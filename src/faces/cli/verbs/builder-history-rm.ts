@@ -1,7 +1,7 @@
 import { flagTable } from '#console';
 import { listBuilds } from '../build-history.ts';
 import { NO_LIMIT, defineCommand } from '../command.ts';
-import { eachArgument } from '../each.ts';
+import { forEachName } from '../each.ts';
 import { cliErrors } from '../errors.ts';
 
 export const command = defineCommand({
@@ -17,9 +17,8 @@ export const command = defineCommand({
       throw cliErrors.argumentInvalid({ problem: 'no build is named', advice: 'name builds, or give --all' });
     const ended = async (): Promise<readonly string[]> =>
       (await listBuilds(client)).filter(({ status }) => status !== 'running').map(({ id }) => id);
-    return await eachArgument(cli, flags.all ? await ended() : args, async (build) => {
-      const path = `/lade/v1/builds/${encodeURIComponent(build)}`;
-      cli.out(`${(await client.json<{ id: string }>({ method: 'DELETE', path })).id}\n`);
-    });
+    return await forEachName(cli, flags.all ? await ended() : args, (build) =>
+      client.json({ method: 'DELETE', path: `/lade/v1/builds/${encodeURIComponent(build)}` }),
+    );
   },
 });
