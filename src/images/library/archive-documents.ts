@@ -14,6 +14,8 @@ export interface NamedTop extends ArchiveTop {
 export interface Archive {
   readonly tops: readonly NamedTop[];
   readonly since: readonly SinceImage[];
+  /** An OCI layout and nothing else: without Docker's documents. */
+  readonly ociOnly?: boolean | undefined;
 }
 
 /** Content of the archive between its headers. */
@@ -74,12 +76,6 @@ const asUnique = (files: readonly ArchiveFile[]): readonly ArchiveFile[] => [
   ...new Map(files.map((one) => [one.digest, one])).values(),
 ];
 
-function* small(path: string, content: Buffer): Generator<ArchivePart, void, undefined> {
-  yield encodeTarHeader(file(path, content.length));
-  yield content;
-  yield Buffer.alloc(tarPadding(content.length));
-}
-
 function* blobs(files: readonly ArchiveFile[]): Generator<ArchivePart, void, undefined> {
   for (const one of files) {
     yield encodeTarHeader(file(layoutPath(one.digest), one.size));
@@ -90,26 +86,53 @@ function* blobs(files: readonly ArchiveFile[]): Generator<ArchivePart, void, und
 
 const directory = (path: string): Buffer => encodeTarHeader({ path, kind: 'directory', mode: 0o755 });
 
+const document = (path: string, value: unknown): SmallFile => ({ path, content: json(value) });
+
+/** A file of the archive that describes what is in it. */
+export interface SmallFile {
+  readonly path: string;
+  readonly content: Buffer;
+}
+
+/** What describes the content of an archive. */
+const documentsOf = ({ tops, since, ociOnly }: Archive): readonly SmallFile[] => {
+  const forDocker = ociOnly !== true && tops.some((top) => top.images.length > 0);
+  return [
+    document('oci-layout', { imageLayoutVersion: '1.0.0' }),
+    document('index.json', ociIndex(tops)),
+    ...(forDocker
+      ? [document('manifest.json', dockerManifest(tops)), document('repositories', repositories(tops))]
+      : []),
+    ...(since.length > 0 ? [document(SINCE_FILE, since)] : []),
+  ];
+};
+
+/** The content of an archive: what describes first, then layers; each once. */
+const contentOf = ({ tops }: Archive): readonly ArchiveFile[] =>
+  asUnique([...tops.flatMap((top) => top.documents), ...tops.flatMap((top) => top.files)]);
+
+/** The same as the files of a directory. */
+export const archiveFiles = (
+  archive: Archive,
+): { readonly documents: readonly SmallFile[]; readonly content: readonly ArchiveFile[] } => ({
+  documents: documentsOf(archive),
+  content: contentOf(archive),
+});
+
 /**
  * The parts of an archive that is a Docker archive and an OCI layout at once. What describes comes first, so that a
  * reader knows each layer when it comes. The same images give the same bytes.
  */
-export function* archiveParts({ tops, since }: Archive): Generator<ArchivePart, void, undefined> {
-  const documents = asUnique(tops.flatMap((top) => top.documents));
-  const described = new Set(documents.map((one) => one.digest));
-  const content = asUnique(tops.flatMap((top) => top.files)).filter((one) => !described.has(one.digest));
-  yield* small('oci-layout', json({ imageLayoutVersion: '1.0.0' }));
-  yield* small('index.json', json(ociIndex(tops)));
-  const listed = dockerManifest(tops);
-  if (tops.some((top) => top.images.length > 0)) {
-    yield* small('manifest.json', json(listed));
-    yield* small('repositories', json(repositories(tops)));
+export function* archiveParts(archive: Archive): Generator<ArchivePart, void, undefined> {
+  const content = contentOf(archive);
+  for (const { path, content: bytes } of documentsOf(archive)) {
+    yield encodeTarHeader(file(path, bytes.length));
+    yield bytes;
+    yield Buffer.alloc(tarPadding(bytes.length));
   }
-  if (since.length > 0) yield* small(SINCE_FILE, json(since));
   yield directory('blobs/');
-  const algorithms = [...documents, ...content].map(({ digest }) => digest.slice(0, digest.indexOf(':')));
+  const algorithms = content.map(({ digest }) => digest.slice(0, digest.indexOf(':')));
   for (const algorithm of new Set(algorithms)) yield directory(`blobs/${algorithm}/`);
-  yield* blobs(documents);
   yield* blobs(content);
   yield TAR_END;
 }

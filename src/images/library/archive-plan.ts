@@ -24,7 +24,7 @@ export interface ArchiveFile {
 
 /** One image of an archive. */
 export interface ArchiveImage {
-  readonly record: ImageRecord;
+  readonly record: Pick<ImageRecord, 'id'>;
   readonly manifest: Descriptor;
   /** Files that manifest.json names, lowest first; Docker before 23.0 reads them plain or as gzip only. */
   readonly layers: readonly Digest[];
@@ -67,6 +67,19 @@ const readable = (context: Context, { diffId, descriptor }: Layer): Digest => {
   const plain = layerCompression(descriptor.mediaType) !== 'zstd';
   if (plain || diffId === undefined || context.layers.info(diffId) === undefined) return descriptor.digest;
   return diffId;
+};
+
+/** What manifest.json names for the layers of an image, and the uncompressed tars that it needs beside the blobs. */
+export const readableLayers = (
+  context: Context,
+  image: { readonly diffIds: readonly DiffId[]; readonly layers: readonly Descriptor[] },
+): { readonly digests: readonly Digest[]; readonly more: readonly ArchiveFile[] } => {
+  const layers = image.layers.map((descriptor, index) => ({ diffId: image.diffIds[index], descriptor }));
+  const plain = layers.filter((layer) => readable(context, layer) !== layer.descriptor.digest);
+  return {
+    digests: layers.map((layer) => readable(context, layer)),
+    more: plain.flatMap(({ diffId }) => (diffId === undefined ? [] : [tarFile(context, diffId)])),
+  };
 };
 
 const isLeft = (left: Left, { diffId }: Layer): boolean => diffId !== undefined && left.has(diffId);

@@ -1,19 +1,11 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
-import { MEDIA_TYPES, type DiffId } from '#oci';
+import { layerCompression, type DiffId, type LayerCompression } from '#oci';
 import type { Ingest, LayerBlob, Lease } from '#store';
+import { COMPRESSORS, MEMBER_BYTES, ociLayerType } from './compression.ts';
 import type { Context } from './context.ts';
 
-const MEMBER_BYTES = 1024 * 1024;
-/** More memory for the window makes it faster; room for a whole member saves the way to the threads and back. */
-const SETTINGS = { level: 4, memLevel: 9, chunkSize: MEMBER_BYTES };
 /** Members being compressed at once, on the threads of libuv. */
 const IN_FLIGHT = 4;
-
-const compressMember = promisify((bytes: Buffer, done: (error: Error | null, result: Buffer) => void) =>
-  gzip(bytes, SETTINGS, done),
-);
 
 /** Slices of a file; a file without bytes is one empty slice. */
 async function* slices(
@@ -41,16 +33,18 @@ const readFully = async (handle: FileHandle, buffer: Buffer, position: number) =
 };
 
 /**
- * A file as gzip in members of 1 MiB each, which are valid gzip together, and of which each is a point to start reading
+ * A file, compressed in members of 1 MiB each, which are valid together, and of which each is a point to start reading
  * at. Size, level and header are fixed: the same bytes give the same result.
  */
 export async function* compressedMembers(
   path: string,
   signal?: AbortSignal,
+  compression: LayerCompression = 'gzip',
 ): AsyncGenerator<Buffer, void, undefined> {
   const inFlight: Promise<Buffer>[] = [];
+  const compress = COMPRESSORS[compression];
   for await (const slice of slices(path, signal)) {
-    const member = compressMember(slice);
+    const member = compress(slice);
     member.catch(() => undefined);
     inFlight.push(member);
     const next = inFlight.length >= IN_FLIGHT ? inFlight.shift() : undefined;
@@ -60,36 +54,68 @@ export async function* compressedMembers(
 }
 
 /** Writes a file, compressed so. */
-export const compressInto = async (ingest: Ingest, path: string, signal?: AbortSignal): Promise<void> => {
-  for await (const member of compressedMembers(path, signal)) await ingest.write(member);
+export const compressInto = async (
+  ingest: Ingest,
+  path: string,
+  { signal, compression }: CompressOptions = {},
+): Promise<void> => {
+  for await (const member of compressedMembers(path, signal, compression)) await ingest.write(member);
+};
+
+interface CompressOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** gzip unless given. */
+  readonly compression?: LayerCompression | undefined;
+}
+
+export interface LayerFormOptions extends CompressOptions {
+  readonly lease: Lease;
+  /** A form that is stored counts only when it is compressed in this way. */
+  readonly strict?: boolean | undefined;
+}
+
+/** The stored form of a layer that suits best, protected. */
+const knownForm = async (
+  { store }: Context,
+  diffId: DiffId,
+  { lease, compression = 'gzip', strict }: LayerFormOptions,
+): Promise<LayerBlob | undefined> => {
+  const isWanted = (blob: LayerBlob): boolean => layerCompression(blob.mediaType) === compression;
+  const known = store.images.layerBlobs(diffId);
+  const others = strict === true ? [] : known.filter((blob) => !isWanted(blob));
+  for (const blob of [...known.filter(isWanted), ...others]) {
+    await lease.protect('blob', blob.digest);
+    if (store.blobs.stat(blob.digest) !== undefined) return blob;
+  }
+  return undefined;
 };
 
 const compressOnce = async (
   context: Context,
   diffId: DiffId,
-  options: { readonly lease: Lease; readonly signal?: AbortSignal | undefined },
+  options: LayerFormOptions,
 ): Promise<LayerBlob> => {
   const { store, layers } = context;
-  const [known] = store.images.layerBlobs(diffId);
-  if (known !== undefined) {
-    await options.lease.protect('blob', known.digest);
-    if (store.blobs.stat(known.digest) !== undefined) return known;
-  }
-  await options.lease.protect('layer', diffId);
-  await using ingest = await store.blobs.ingest({ ref: `compress ${diffId}`, lease: options.lease });
+  const { lease, compression = 'gzip' } = options;
+  const known = await knownForm(context, diffId, options);
+  if (known !== undefined) return known;
+  await lease.protect('layer', diffId);
+  await using ingest = await store.blobs.ingest({ ref: `compress ${diffId} ${compression}`, lease });
   if (ingest.offset > 0) await ingest.restart();
-  const info = await compressInto(ingest, layers.tarPath(diffId), options.signal).then(
+  const info = await compressInto(ingest, layers.tarPath(diffId), options).then(
     () => ingest.commit(),
     async (error: unknown) => {
       await ingest.abort();
       throw error;
     },
   );
-  const blob = { ...info, mediaType: MEDIA_TYPES.ociLayerGzip };
+  const blob = { ...info, mediaType: ociLayerType(compression) };
   await store.images.linkLayerBlob(diffId, blob);
   return blob;
 };
 
-/** The compressed form of a layer: the one stored, or a new one that is stored from now on. */
+/** The compressed form of a layer: one that is stored, or a new one that is stored from now on. */
 export const compressedLayer: typeof compressOnce = (context, diffId, options) =>
-  context.compressions(diffId, () => compressOnce(context, diffId, options));
+  context.compressions(`${diffId} ${options.compression ?? 'gzip'}`, () =>
+    compressOnce(context, diffId, options),
+  );

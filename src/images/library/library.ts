@@ -1,4 +1,5 @@
 import { createKeyedLock, type CollectOptions } from '#store';
+import { assemble } from './assemble.ts';
 import { createImage, tagImage } from './create-image.ts';
 import type { Context } from './context.ts';
 import { createDownloads } from './downloads.ts';
@@ -14,11 +15,13 @@ import { prepareImage } from './prepare.ts';
 import { pullAllTags, pullImage } from './pull.ts';
 import { pushAllTags, pushImage } from './push.ts';
 import { completeImage, fetchLayersOf, recompress } from './complete.ts';
+import { recordAssembly } from './record-assembly.ts';
 import { refetchContent } from './refetch.ts';
 import { createRelief, letGoRefetchable, roomyLayers } from './relief.ts';
 import { beginRemoval } from './removal.ts';
 import { removeImage } from './remove.ts';
 import { saveImages } from './save.ts';
+import { assemblyFiles, saveAssembly } from './save-assembly.ts';
 import type { ImageView, Library, LibraryDependencies } from './types.ts';
 import { letGoDeleted, listDeletions, undo } from './undo.ts';
 import { libraryUsage } from './usage.ts';
@@ -87,6 +90,12 @@ export const createLibrary = (dependencies: LibraryDependencies): Library => {
     load: (stream, emit = nothing, options) => loadImages(context, stream, emit, options),
     import: (request) => importImage(context, request),
     createImage: (request) => createImage(context, request),
+    assemblies: {
+      make: (request) => assemble(context, request),
+      record: (assembly, names) => recordAssembly(context, assembly, names),
+      save: (assembly, archive) => saveAssembly(context, assembly, archive),
+      files: (assembly, archive) => assemblyFiles(context, assembly, archive),
+    },
     hold: (id, holder) => holds.hold(id, holder),
     release: (holder) => holds.release(holder),
     holds,

@@ -69,7 +69,7 @@ describe('compression', () => {
     writeFileSync(path, Buffer.alloc(8 << 20));
     await using lease = await opened.store.leases.create({ label: 'test' });
     await using ingest = await opened.store.blobs.ingest({ ref: 'test', lease });
-    await expect(compressInto(ingest, path, AbortSignal.abort())).rejects.toThrow();
+    await expect(compressInto(ingest, path, { signal: AbortSignal.abort() })).rejects.toThrow();
   });
 });
 

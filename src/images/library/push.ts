@@ -32,11 +32,15 @@ const PARALLEL_UPLOADS = 5;
 /** A push of one image. */
 interface ImagePush extends Push {
   readonly record: ImageRecord;
+  /** The manifest that the name means, where it means one. */
+  readonly wanted: Digest | undefined;
 }
 
 /** A manifest whose layers the registry has, or this store. */
 const pushable = async (context: Context, push: ImagePush): Promise<StoredManifest | undefined> => {
-  const known = await manifestsOf(context, push.record);
+  const all = await manifestsOf(context, push.record);
+  const isWanted = ({ descriptor }: StoredManifest): boolean => descriptor.digest === push.wanted;
+  const known = [...all.filter(isWanted), ...all.filter((stored) => !isWanted(stored))];
   const whole = known.find((stored) => isWhole(context, stored));
   if (whole !== undefined) return whole;
   for (const stored of known) {
@@ -210,6 +214,7 @@ export const pushImage = async (
   await using client = context.registryClientFor(request.auth);
   const push: ImagePush = {
     record,
+    wanted: meant.target?.digest,
     reference,
     repository: client.repository(reference),
     lease,

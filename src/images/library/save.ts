@@ -139,7 +139,8 @@ const tooShort = (file: ArchiveFile, written: number): Error =>
     reason: `it has ${written} bytes, not ${file.size}`,
   });
 
-async function* fileBytes(file: ArchiveFile): AsyncGenerator<Uint8Array, void, undefined> {
+/** The bytes of one of its files, exactly as many as promised. */
+export async function* fileBytes(file: ArchiveFile): AsyncGenerator<Uint8Array, void, undefined> {
   const content = typeof file.content === 'function' ? file.content() : [file.content];
   let written = 0;
   for await (const chunk of content as AsyncIterable<Uint8Array>) {
@@ -150,7 +151,8 @@ async function* fileBytes(file: ArchiveFile): AsyncGenerator<Uint8Array, void, u
   if (written !== file.size) throw tooShort(file, written);
 }
 
-async function* bytesOf(parts: Iterable<ArchivePart>): AsyncGenerator<Uint8Array, void, undefined> {
+/** The bytes of an archive. */
+export async function* bytesOf(parts: Iterable<ArchivePart>): AsyncGenerator<Uint8Array, void, undefined> {
   for (const part of parts) {
     if (!(part instanceof Uint8Array)) yield* fileBytes(part);
     else if (part.length > 0) yield part;

@@ -5,8 +5,10 @@ import type { LayerStore } from '#layers';
 import type { Digest, DiffId, ImageConfig, ImageId } from '#oci';
 import type { Collected, Content, Holder, Holds, ImageRecord, ImageStore, Lease, LeaseOptions } from '#store';
 
+import type { Assembly, AssemblyRequest } from './assembly-types.ts';
 import type { DiffRequest, ImageDiff } from './diff-types.ts';
 import type { ImageLists } from './list-types.ts';
+import type { AssemblyArchive, LayoutFile } from './save-assembly.ts';
 import type {
   HistoryItem,
   ImageInspect,
@@ -278,6 +280,18 @@ export interface LibraryUsage {
   readonly undoSize: number;
 }
 
+/** Images of stored layers that are put together as manifests and an index. */
+export interface ImageAssemblies {
+  /** Makes and stores all of it, protected by the lease of the request. */
+  make(request: AssemblyRequest): Promise<Assembly>;
+  /** Records it under these names; answers the image that they mean. Without a name only the images are recorded. */
+  record(assembly: Assembly, names: readonly string[]): Promise<ImageView>;
+  /** A tar; the lease must live until it is read. */
+  save(assembly: Assembly, archive: AssemblyArchive): AsyncIterable<Uint8Array>;
+  /** The files of the same archive, what describes it last. */
+  files(assembly: Assembly, archive: AssemblyArchive): Promise<readonly LayoutFile[]>;
+}
+
 /** Use-cases on images. Everything that changes is durable when it resolves. */
 export interface Library {
   /** By ID, ID prefix or reference; `not-found` in Docker's words. */
@@ -351,6 +365,8 @@ export interface Library {
   import(request: ImportRequest): Promise<ImageView>;
   /** Records an image of stored layers; for builder and commit. */
   createImage(request: CreateImageRequest): Promise<ImageView>;
+  /** What the builder makes of several images, or of one with a manifest of its own. */
+  readonly assemblies: ImageAssemblies;
   /** Keeps an image from being deleted without force. */
   hold(id: ImageId, holder: Holder): Promise<void>;
   release(holder: Pick<Holder, 'kind' | 'id'>): Promise<void>;
