@@ -6,8 +6,12 @@ export interface BuildStep {
   readonly id: string;
   /** The instruction with its variables expanded, such as `RUN npm ci`. */
   readonly name: string;
+  /** The instruction on one line as the Dockerfile has it. */
+  readonly written?: string | undefined;
   /** The stage's name, or its number. */
   readonly stage: string;
+  /** From 1, over the steps of its stage that do more than change the configuration; undefined for one that does not. */
+  readonly inStage?: { readonly index: number; readonly total: number } | undefined;
   /** From 1, over all instructions of the stages that are built. */
   readonly index: number;
   readonly total: number;
@@ -52,7 +56,7 @@ export type BuildEvent =
       /** Empty for steps that are never cached. The first is the one to show. */
       readonly reasons: readonly MissReason[];
     }
-  | { readonly kind: 'step-cached'; readonly step: BuildStep }
+  | { readonly kind: 'step-cached'; readonly step: BuildStep; readonly layer?: string | undefined }
   | {
       readonly kind: 'step-log';
       readonly step: BuildStep;
@@ -65,6 +69,8 @@ export type BuildEvent =
       readonly durationMs: number;
       /** Bytes of the layer that the step made, if it made one. */
       readonly layerSize?: number | undefined;
+      /** DiffId of that layer. For FROM: the ID of the image. */
+      readonly layer?: string | undefined;
     }
   | {
       readonly kind: 'step-failed';

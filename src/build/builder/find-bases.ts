@@ -45,7 +45,7 @@ const findStageBases = async (draft: Draft): Promise<Bases['byStage']> => {
         };
         const tell: Emit<BuildEvent> = (event) => emit(event.kind === 'pull' ? { ...event, step } : event);
         const image = await findBaseImage({ library: tools.library, request, emit: tell }, wanted);
-        emit({ kind: 'step-done', step, durationMs: performance.now() - from });
+        emit({ kind: 'step-done', step, durationMs: performance.now() - from, layer: image.id });
         return [[index, image] as const];
       } catch (error) {
         const failure = baseFailure(draft, base.kind === 'image' ? base.reference : '', step.range, error);

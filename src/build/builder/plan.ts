@@ -54,7 +54,7 @@ const planStage = (
     below?.args,
   );
   for (const instruction of [...triggersOf(state), ...outlined.stage.instructions]) {
-    state.steps.push(planInstruction(state, instruction));
+    state.steps.push({ ...planInstruction(state, instruction), written: instruction.text });
   }
   return {
     outlined,

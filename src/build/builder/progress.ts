@@ -12,6 +12,9 @@ export interface StepTable {
   readonly total: number;
 }
 
+/** Kinds of instructions that touch files. */
+const FILE_KINDS: ReadonlySet<string> = new Set(['run', 'copy', 'add', 'workdir']);
+
 /** FROM with its variables replaced. */
 const fromText = ({ base, stage }: OutlinedStage): string => {
   const image = base.kind === 'image' ? base.reference : stage.from.image.value;
@@ -21,10 +24,16 @@ const fromText = ({ base, stage }: OutlinedStage): string => {
   return ['FROM', ...platform, image, ...name].join(' ');
 };
 
+/** Instructions of a stage that do more than change the configuration; FROM is one where it names an image. */
+const workOf = ({ base, stage }: OutlinedStage): number =>
+  stage.instructions.filter(({ kind }) => FILE_KINDS.has(kind)).length + (base.kind === 'image' ? 1 : 0);
+
 const fromStep = (outlined: OutlinedStage, index: number, total: number): BuildStep => ({
   id: `stage ${outlined.index}`,
   name: fromText(outlined),
+  written: outlined.stage.from.text,
   stage: outlined.name,
+  inStage: outlined.base.kind === 'image' ? { index: 1, total: workOf(outlined) } : undefined,
   index,
   total,
   range: outlined.stage.from.range,
@@ -52,12 +61,18 @@ export const numberSteps = (planned: Iterable<PlannedStage>): StepTable => {
   const table = new Map<string, BuildStep>();
   let index = 1;
   for (const { outlined, steps } of stages) {
-    table.set(key(outlined.index, -1), fromStep(outlined, index++, total));
+    const from = fromStep(outlined, index++, total);
+    const work = steps.filter(({ operation }) => operation !== undefined).length + (from.inStage?.index ?? 0);
+    table.set(key(outlined.index, -1), { ...from, inStage: from.inStage && { index: 1, total: work } });
+    let done = from.inStage?.index ?? 0;
     for (const [position, step] of steps.entries()) {
+      if (step.operation !== undefined) done += 1;
       table.set(key(outlined.index, position), {
         id: `stage ${outlined.index} step ${position}`,
         name: step.name,
+        written: step.written,
         stage: outlined.name,
+        inStage: step.operation === undefined ? undefined : { index: done, total: work },
         index: index++,
         total,
         range: step.range,
@@ -136,7 +151,7 @@ const tell = (state: State, place: Place, event: SolveEvent<StepResult>): void =
       tellUpTo(state, place.stage, place.position);
       state.cached += 1;
       keep(state, place, event.result);
-      return emit({ kind: 'step-cached', step });
+      return emit({ kind: 'step-cached', step, layer: event.result.own });
     case 'started':
       tellUpTo(state, place.stage, place.position);
       return emit({ kind: 'step-started', step, reasons: toReasons(event.differences, nameOf) });
@@ -145,7 +160,7 @@ const tell = (state: State, place: Place, event: SolveEvent<StepResult>): void =
       keep(state, place, event.result);
       const { own, size } = event.result;
       const layerSize = own === undefined ? undefined : size;
-      return emit({ kind: 'step-done', step, durationMs: event.durationMs, layerSize });
+      return emit({ kind: 'step-done', step, durationMs: event.durationMs, layerSize, layer: own });
     }
     case 'failed': {
       const { durationMs, error } = event;

@@ -48,6 +48,8 @@ export type Operation = RunOperation | CopyOperation | WorkdirOperation;
 export interface PlannedStep {
   /** As progress shows it. */
   readonly name: string;
+  /** On one line as the Dockerfile has it, before variables are replaced; absent when it comes from elsewhere. */
+  readonly written?: string | undefined;
   /** As the image's history shows it. */
   readonly createdBy: string;
   readonly range: SourceRange;
