@@ -2,14 +2,13 @@ import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { resolveUser } from '#runtime';
 import { writeTar } from '#tar';
+import { extractTar, openDirectory, treeEntries } from '#trees';
 import type { Container } from './container.ts';
 import { emitContainer, type EngineContext } from './context.ts';
 import { engineErrors } from './errors.ts';
-import { openDirectory, openPathRoot, orPathNotFound, type PathRoot } from './path-root.ts';
+import { openPathRoot, orPathNotFound, type PathRoot } from './path-root.ts';
 import { describePath, statInRoot } from './path-stat.ts';
 import { releaseWhenClosed } from './root-access.ts';
-import { extractTar } from './tree-untar.ts';
-import { treeEntries } from './tree-tar.ts';
 import type { ArchivePutOptions, PathStat } from './types.ts';
 
 /** HEAD /containers/{id}/archive. */

@@ -118,15 +118,6 @@ export const engineErrors = defineErrors('engine', {
     kind: 'permission-denied',
     message: (p: { name: string }) => `container ${p.name} rootfs is marked read-only`,
   },
-  cannotOverwrite: {
-    kind: 'invalid-argument',
-    message: (p: { path: string }) =>
-      `cannot overwrite: ${p.path} is a directory in one place and not in the other`,
-  },
-  archiveEscapes: {
-    kind: 'invalid-argument',
-    message: (p: { path: string }) => `the archive entry ${p.path} lies outside of its directory`,
-  },
   copyUpFailed: {
     kind: 'internal',
     message: (p: { path: string; text: string }) =>

@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
 import { writeTar } from '#tar';
+import { treeEntries } from '#trees';
 import type { Container } from './container.ts';
 import { emitContainer, type EngineContext } from './context.ts';
 import { openRootAccess, releaseWhenClosed } from './root-access.ts';
-import { treeEntries } from './tree-tar.ts';
 
 /** A tar of the container's root file system, without its mounts. */
 export const exportTar = async (context: EngineContext, container: Container): Promise<Readable> => {

@@ -102,22 +102,6 @@ export const openPathRoot = async (
   });
 };
 
-export interface OpenDirectory extends Disposable {
-  readonly fd: number;
-  /** Path by which node:fs reaches entries of it. */
-  entry(name: string): string;
-}
-
-/** Opens a directory below a root. Throws what `openInRoot` throws. */
-export const openDirectory = (root: number, path: string): OpenDirectory => {
-  const fd = openInRoot(root, path, { flags: constants.O_RDONLY | constants.O_DIRECTORY });
-  return {
-    fd,
-    entry: (name) => `/proc/self/fd/${fd}/${name}`,
-    [Symbol.dispose]: () => closeSync(fd),
-  };
-};
-
 const MISSING: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR']);
 
 /** Turns "there is no such thing" into Docker's words. */

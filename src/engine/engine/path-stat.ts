@@ -1,8 +1,9 @@
 import { closeSync, lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { posix } from 'node:path';
 import { openInRoot } from '#sys';
+import { openDirectory } from '#trees';
 import type { PathStat } from './types.ts';
-import { openDirectory, type PathRoot } from './path-root.ts';
+import type { PathRoot } from './path-root.ts';
 
 const O_PATH = 0o10000000;
 

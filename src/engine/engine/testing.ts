@@ -13,9 +13,9 @@ import { makeBusyboxRoot } from '../../containers/runtime/testing.ts';
 import { createEngine } from './engine.ts';
 import type { Engine } from './engine-types.ts';
 import { libraryErrors } from '#library';
+import { treeEntries } from '#trees';
 import { engineMigrations } from './migrations.ts';
 import type { EngineImages, EngineNetworks } from './ports.ts';
-import { treeEntries } from './tree-tar.ts';
 import type { EngineEvent } from './types.ts';
 
 /** Images in memory, for tests of the engine alone. */

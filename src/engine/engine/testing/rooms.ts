@@ -9,11 +9,11 @@ import { networkMigrations, openNetworks, type Networks } from '#network';
 import { createRuntime, type Runtime } from '#runtime';
 import { openImageStore, openRoot } from '#store';
 import { writeTar } from '#tar';
+import { treeEntries } from '#trees';
 import { makeBusyboxRoot } from '../../../containers/runtime/testing.ts';
 import { createEngine } from '../engine.ts';
 import type { Engine } from '../engine-types.ts';
 import { engineMigrations } from '../migrations.ts';
-import { treeEntries } from '../tree-tar.ts';
 import type { EngineEvent } from '../types.ts';
 
 /** Every real room on one root, as the daemon puts them together. */

@@ -3,8 +3,8 @@ import { chmod, lchown, link, lstat, mkdir, open, rm, symlink, unlink } from 'no
 import { posix } from 'node:path';
 import { errnoOf, lsetXattr, lutimesNs, mknod } from '#sys';
 import { encodeName, fsPath, readTar, type TarEntry, type TarItem } from '#tar';
-import { engineErrors } from './errors.ts';
-import { openDirectory, type OpenDirectory } from './path-root.ts';
+import { treesErrors } from './errors.ts';
+import { openDirectory, type OpenDirectory } from './open-directory.ts';
 
 export interface ExtractOptions {
   /** Descriptor of the directory that no symbolic link leads out of. */
@@ -23,7 +23,7 @@ const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | const
 /** Parts of an entry's path; none may be `..`. */
 const partsOf = (path: string): readonly string[] => {
   const parts = path.split('/').filter((part) => part !== '' && part !== '.');
-  if (parts.includes('..')) throw engineErrors.archiveEscapes({ path });
+  if (parts.includes('..')) throw treesErrors.archiveEscapes({ path });
   return parts;
 };
 
@@ -57,7 +57,7 @@ const makeWay = async (path: string | Buffer, entry: TarEntry, keepKinds: boolea
   const isDirectory = stat.isDirectory();
   if (isDirectory && entry.kind === 'directory') return true;
   if (keepKinds && isDirectory !== (entry.kind === 'directory')) {
-    throw engineErrors.cannotOverwrite({ path: entry.path });
+    throw treesErrors.cannotOverwrite({ path: entry.path });
   }
   if (isDirectory) await rm(path, { recursive: true });
   else await unlink(path);
@@ -72,7 +72,7 @@ const writeContent = async (path: string | Buffer, item: TarItem): Promise<void>
 const makeLink = async (path: string | Buffer, entry: TarEntry, options: ExtractOptions): Promise<void> => {
   const parts = partsOf(entry.linkName);
   const name = parts.at(-1);
-  if (name === undefined) throw engineErrors.archiveEscapes({ path: entry.linkName });
+  if (name === undefined) throw treesErrors.archiveEscapes({ path: entry.linkName });
   using parent = openDirectory(options.root, posix.join(options.directory, ...parts.slice(0, -1)));
   await link(fsPath(parent.entry(name)), path);
 };

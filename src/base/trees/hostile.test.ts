@@ -2,14 +2,14 @@ import { closeSync, constants, mkdirSync, mkdtempSync, openSync, rmSync, symlink
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { escapingArchives, makeOutside } from '../../base/tar/testing.ts';
-import { extractTar } from './tree-untar.ts';
+import { escapingArchives, makeOutside } from '../tar/testing.ts';
+import { extractTar } from './extract-tar.ts';
 
 async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
   yield bytes;
 }
 
-describe('archives copied into a container cannot reach the host', () => {
+describe('an archive that is unpacked stays below its root', () => {
   test.each(Object.keys(escapingArchives('/')))('%s', async (name) => {
     using outside = makeOutside();
     const path = mkdtempSync(join(tmpdir(), 'lade-untar-'));

@@ -1,0 +1,4 @@
+export { extractTar, type ExtractOptions } from './extract-tar.ts';
+export { openDirectory, type OpenDirectory } from './open-directory.ts';
+export { treeEntries } from './tree-entries.ts';
+export { treesErrors } from './errors.ts';
