@@ -1,100 +1,110 @@
-import type { ArgInstruction, CheckFinding, Directive, Stage, StageInstruction, Statement } from './types.ts';
+import { isWanted, withComments } from './check-options.ts';
+import { findingOf } from './check-rules.ts';
+import type { Pieces } from './slices.ts';
+import type { CheckFinding, CheckOptions, FromInstruction, Instruction, Stage, Statement } from './types.ts';
 
 interface Checked {
-  readonly globalArgs: readonly ArgInstruction[];
-  readonly stages: readonly Stage[];
   readonly statements: readonly Statement[];
-  readonly directives: readonly Directive[];
+  readonly instructions: readonly Instruction[];
+  readonly stages: readonly Stage[];
+  readonly options: CheckOptions;
 }
 
-type Check = (file: Checked) => readonly CheckFinding[];
+const isLower = (text: string): boolean => text === text.toLowerCase();
+const isUpper = (text: string): boolean => text === text.toUpperCase();
 
-const instructionsOf = (file: Checked): readonly StageInstruction[] =>
-  file.stages.flatMap((stage) => stage.instructions);
+/** `FROM … as name`: how the name and the word before it are written. */
+const fromCasing = (statement: Statement): readonly CheckFinding[] => {
+  const [, as, name] = statement.args;
+  if (as === undefined || name === undefined || statement.args.length !== 3) return [];
+  const { writtenKeyword: from, range } = statement;
+  const lower = isLower(name.value) ? [] : [findingOf('StageNameCasing', range, name.value)];
+  // How FROM itself is written is the matter of another check.
+  if (!isLower(from) && !isUpper(from)) return lower;
+  const matches = isLower(from) ? isLower(as.value) : isUpper(as.value);
+  return matches ? lower : [...lower, findingOf('FromAsCasing', range, as.value, from)];
+};
 
-const duplicateStageName: Check = ({ stages }) => {
-  const seen = new Set<string>();
-  return stages.flatMap(({ from }): readonly CheckFinding[] => {
-    const name = from.name?.value;
-    if (name === undefined || !seen.has(name)) {
-      if (name !== undefined) seen.add(name);
-      return [];
+/** The comment before ARG or FROM, when there is one, describes what is defined. */
+const description = (
+  statement: Statement,
+  keyword: 'ARG' | 'FROM',
+  names: readonly string[],
+): readonly CheckFinding[] => {
+  const comment = statement.comments.at(-1);
+  const [first] = names;
+  if (comment === undefined || first === undefined || names.includes(comment.split(' ', 1)[0] ?? ''))
+    return [];
+  const example = names.length > 1 ? '<arg_key>' : first;
+  return [findingOf('InvalidDefinitionDescription', statement.range, keyword, example)];
+};
+
+/** Checks that need nothing but the instruction. */
+const checkOne = (statement: Statement, instruction: Instruction): readonly CheckFinding[] => {
+  switch (instruction.kind) {
+    case 'maintainer':
+      return [findingOf('MaintainerDeprecated', statement.range)];
+    case 'from': {
+      const { name } = instruction;
+      const names = name === undefined ? [] : [name.value];
+      return [...fromCasing(statement), ...description(statement, 'FROM', names)];
     }
-    const message = `Duplicate stage name "${name}", stage names should be unique`;
-    return [{ rule: 'DuplicateStageName', message, range: from.range }];
+    case 'arg':
+      return description(
+        statement,
+        'ARG',
+        instruction.args.map(({ name }) => name.value),
+      );
+    default:
+      return [];
+  }
+};
+
+const RESERVED: ReadonlySet<string> = new Set(['context', 'scratch']);
+
+const checkStageNames = (stages: readonly Stage[]): readonly CheckFinding[] => {
+  const seen = new Set<string>();
+  return stages.flatMap(({ from }: { readonly from: FromInstruction }) => {
+    const name = from.name?.value;
+    if (name === undefined) return [];
+    const found = [
+      ...(RESERVED.has(name) ? [findingOf('ReservedStageName', from.range, name)] : []),
+      ...(seen.has(name) ? [findingOf('DuplicateStageName', from.range, name)] : []),
+    ];
+    seen.add(name);
+    return found;
   });
 };
 
-const maintainerDeprecated: Check = (file) =>
-  instructionsOf(file).flatMap((instruction) =>
-    instruction.kind === 'maintainer'
-      ? [
-          {
-            rule: 'MaintainerDeprecated',
-            message: 'Maintainer instruction is deprecated in favor of using label',
-            range: instruction.range,
-          },
-        ]
-      : [],
-  );
-
-const legacyKeyValue: Check = (file) =>
-  instructionsOf(file).flatMap((instruction) => {
-    if (instruction.kind !== 'env' && instruction.kind !== 'label') return [];
-    if (!instruction.pairs.some((pair) => pair.legacy)) return [];
-    const keyword = instruction.kind.toUpperCase();
-    const message = `"${keyword} key=value" should be used instead of legacy "${keyword} key value" format`;
-    return [{ rule: 'LegacyKeyValueFormat', message, range: instruction.range }];
-  });
-
-const jsonArgsRecommended: Check = (file) =>
-  file.stages.flatMap(({ instructions }) => {
-    if (instructions.some((instruction) => instruction.kind === 'shell')) return [];
-    return instructions.flatMap((instruction) => {
-      if (instruction.kind !== 'cmd' && instruction.kind !== 'entrypoint') return [];
-      if (instruction.command.form === 'exec' || instruction.command.text === '') return [];
-      const keyword = instruction.kind.toUpperCase();
-      const message = `JSON arguments recommended for ${keyword} to prevent unintended behavior related to OS signals`;
-      return [{ rule: 'JSONArgsRecommended', message, range: instruction.range }];
-    });
-  });
-
-const multipleInstructions: Check = (file) =>
-  file.stages.flatMap(({ instructions }) => {
-    const kinds = ['cmd', 'entrypoint', 'healthcheck'] as const;
-    return kinds.flatMap((kind) =>
-      instructions
-        .filter((instruction) => instruction.kind === kind)
-        .slice(0, -1)
-        .map(({ range }) => ({
-          rule: 'MultipleInstructionsDisallowed',
-          message: `Multiple ${kind.toUpperCase()} instructions should not be used in the same stage because only the last one will be used`,
-          range,
-        })),
-    );
-  });
-
-const CHECKS: readonly Check[] = [
-  duplicateStageName,
-  maintainerDeprecated,
-  legacyKeyValue,
-  jsonArgsRecommended,
-  multipleInstructions,
-];
-
-/** Names that the directive `# check=skip=A,B` silences. */
-const skipped = (directives: readonly Directive[]): ReadonlySet<string> => {
-  const value = directives.find((directive) => directive.name === 'check')?.value ?? '';
-  const fields = value.split(';').map((field) => field.trim());
-  const list = fields.find((field) => field.startsWith('skip='))?.slice('skip='.length) ?? '';
-  return new Set(list.split(',').map((rule) => rule.trim().toLowerCase()));
+/** Global ARG lines do not count. */
+const checkCasing = (stages: readonly Stage[]): readonly CheckFinding[] => {
+  const all = stages.flatMap(({ from, instructions }) => [from, ...instructions]);
+  const lower = all.filter(({ keyword }) => isLower(keyword)).length;
+  const upper = all.filter(({ keyword }) => isUpper(keyword)).length;
+  const isRight = lower > upper ? isLower : isUpper;
+  const casing = lower > upper ? 'lowercase' : 'uppercase';
+  return all
+    .filter(({ keyword }) => !isRight(keyword))
+    .map(({ keyword, range }) => findingOf('ConsistentInstructionCasing', range, keyword, casing));
 };
 
-/** Remarks on a Dockerfile that do not stop the build, in the order of the lines. */
-export const checkDockerfile = (file: Checked): readonly CheckFinding[] => {
-  const skip = skipped(file.directives);
-  if (skip.has('all')) return [];
-  return CHECKS.flatMap((check) => check(file))
-    .filter((finding) => !skip.has(finding.rule.toLowerCase()))
-    .toSorted((a, b) => a.range.start.offset - b.range.start.offset);
-};
+/** What the text alone shows, in pieces: what checks of variables, files and images find comes with the plan. */
+export function* checkText(file: Checked): Pieces<readonly CheckFinding[]> {
+  const { statements, instructions, stages, options } = file;
+  const found: CheckFinding[] = [];
+  for (const [index, statement] of statements.entries()) {
+    const instruction = instructions[index];
+    if (instruction === undefined) break;
+    const own = checkOne(statement, instruction);
+    if (own.length > 0) {
+      const wanted = withComments(options, statement.comments);
+      found.push(...own.filter((finding) => isWanted(finding, wanted)));
+    }
+    yield;
+  }
+  const names = checkStageNames(stages).filter((finding) => isWanted(finding, options));
+  yield;
+  const casing = checkCasing(stages).filter((finding) => isWanted(finding, options));
+  yield;
+  return found.concat(names, casing);
+}

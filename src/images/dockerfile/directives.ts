@@ -1,3 +1,4 @@
+import { firstWord } from './check-options.ts';
 import { trimStart } from './source-text.ts';
 import type { Directive } from './types.ts';
 
@@ -31,17 +32,18 @@ export const createDirectiveScanner = (mark = '#'): ((line: string) => Directive
   };
 };
 
-const scanFor = (lines: readonly string[], mark: string): string | undefined => {
+const scanFor = (lines: Iterable<string>, name: Directive['name'], mark: string): string | undefined => {
   const scan = createDirectiveScanner(mark);
   for (const line of lines) {
     const found = scan(line.replace(/\r$/u, ''));
     if (found.kind !== 'directive') return undefined;
-    if (found.name === 'syntax') return found.value;
+    if (found.name === name) return firstWord(found.value);
   }
   return undefined;
 };
 
 const fromJson = (source: string): string | undefined => {
+  if (!source.trimStart().startsWith('{')) return undefined;
   try {
     const value: unknown = JSON.parse(source);
     if (typeof value !== 'object' || value === null || !('syntax' in value)) return undefined;
@@ -51,13 +53,33 @@ const fromJson = (source: string): string | undefined => {
   }
 };
 
+/** The text after a byte order mark and a first line `#!…`. */
+const withoutShebang = (source: string): string => {
+  const text = source.replace(/^\uFEFF/u, '');
+  if (!text.startsWith('#!')) return text;
+  const newline = text.indexOf('\n');
+  return newline < 0 ? '' : text.slice(newline + 1);
+};
+
+/** Lines one by one: the rest of a large file is not looked at. */
+function* linesOf(text: string): Generator<string> {
+  for (let at = 0; at < text.length;) {
+    const newline = text.indexOf('\n', at);
+    const end = newline < 0 ? text.length : newline;
+    yield text.slice(at, end);
+    at = end + 1;
+  }
+}
+
 /**
- * The frontend that a file names: `# syntax=`, `// syntax=` or `{"syntax": …}`; a first line `#!…` is skipped.
- * Lade builds `docker/dockerfile` itself; the caller decides what to do with another.
+ * The frontend that a file names: `# syntax=`, `// syntax=` or `{"syntax": …}`; a first line `#!…` is skipped, and what
+ * follows the name after a blank. Lade builds `docker/dockerfile` itself; the caller decides what to do with another.
  */
 export const detectSyntax = (source: string): string | undefined => {
-  const text = source.replace(/^\uFEFF/u, '');
-  const all = text.split('\n');
-  const lines = all[0]?.startsWith('#!') === true ? all.slice(1) : all;
-  return scanFor(lines, '#') ?? scanFor(lines, '//') ?? fromJson(lines.join('\n'));
+  const text = withoutShebang(source);
+  return scanFor(linesOf(text), 'syntax', '#') ?? scanFor(linesOf(text), 'syntax', '//') ?? fromJson(text);
 };
+
+/** The value of the directive `check`, which may also stand after a first line `#!…`. */
+export const detectChecks = (source: string): string =>
+  scanFor(linesOf(withoutShebang(source)), 'check', '#') ?? '';

@@ -9,7 +9,8 @@ interface Place {
   readonly advice?: string | undefined;
 }
 
-const located = (p: Place): string => `${p.file}:${p.line}: ${p.problem}\n${p.excerpt}`;
+const located = (p: Place): string =>
+  `dockerfile parse error on line ${p.line}: ${p.problem}\n${p.file}:${p.line}\n${p.excerpt}`;
 
 export const dockerfileErrors = defineErrors('dockerfile', {
   syntax: {
@@ -25,12 +26,30 @@ export const dockerfileErrors = defineErrors('dockerfile', {
   lineTooLong: {
     kind: 'invalid-argument',
     message: (p: { readonly file: string; readonly line: number }) =>
-      `${p.file}:${p.line}: the line is longer than 65535 bytes`,
+      `dockerfile line greater than max allowed size of 65535 (${p.file}:${p.line})`,
     hint: 'break the line with backslashes, or copy the content from a file',
+  },
+  tooLarge: {
+    kind: 'invalid-argument',
+    message: (p: { readonly file: string; readonly size: number; readonly limit: number }) =>
+      `${p.file} has ${p.size} characters, more than ${p.limit}`,
+    hint: 'copy large content from a file instead of a here-document',
+  },
+  trigger: {
+    kind: 'invalid-argument',
+    message: (p: { readonly expression: string }) =>
+      `onbuild trigger should be a single expression: ${p.expression.slice(0, 200)}`,
+    hint: 'the base image holds it; correct the ONBUILD line that it was built from',
+  },
+  checkOption: {
+    kind: 'invalid-argument',
+    message: (p: { readonly option: string }) =>
+      `failed to parse check options: invalid check option "${p.option}"`,
+    hint: 'the form is # check=skip=RuleA,RuleB;error=true;experimental=all',
   },
   empty: {
     kind: 'invalid-argument',
-    message: (p: { readonly file: string }) => `${p.file} has no instructions`,
+    message: (p: { readonly file: string }) => `file with no instructions: ${p.file}`,
     hint: 'a Dockerfile needs at least one FROM instruction',
   },
   noStage: {

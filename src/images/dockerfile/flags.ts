@@ -39,8 +39,7 @@ export const readFlags = (statement: Statement, forms: Readonly<Record<string, F
     const { name, value } = split(flag);
     const form = Object.hasOwn(forms, name) ? forms[name] : undefined;
     if (form === undefined) {
-      const names = Object.keys(forms).map((known) => `--${known}`);
-      throw new InstructionFault(`unknown flag: --${name}`, flag.range, didYouMean(`--${name}`, names));
+      throw new InstructionFault(`unknown flag: --${name}`, flag.range, didYouMean(name, Object.keys(forms)));
     }
     const seen = booleans.has(name) || words.has(name);
     if (seen && form !== 'list')
@@ -50,7 +49,9 @@ export const readFlags = (statement: Statement, forms: Readonly<Record<string, F
       continue;
     }
     if (value === undefined) throw new InstructionFault(`missing a value on flag: --${name}`, flag.range);
-    words.set(name, [...(words.get(name) ?? []), { value, range: flag.range }]);
+    const list = words.get(name) ?? [];
+    list.push({ value, range: flag.range });
+    words.set(name, list);
   }
   return {
     boolean: (name) => booleans.get(name),

@@ -41,15 +41,20 @@ export const heredocHeads = (line: string): readonly HeredocHead[] => {
 export const heredocText = (heredoc: Heredoc): string =>
   heredoc.stripTabs ? heredoc.content.replaceAll(/^\t+/gmu, '') : heredoc.content;
 
-/** Reads one body up to its terminator; undefined when the file ends before it. */
-export const readHeredocBody = (head: HeredocHead, reader: LineReader): Heredoc | undefined => {
-  let content = '';
+/** Reads one body up to its terminator, line by line; its result is undefined when the file ends before it. */
+export function* readHeredocBody(
+  head: HeredocHead,
+  reader: LineReader,
+): Generator<void, Heredoc | undefined> {
   let start: number | undefined;
   for (let line = reader.next(); line !== undefined; line = reader.next()) {
     start ??= line.offset;
     const candidate = head.stripTabs ? line.text.replace(/^\t+/u, '') : line.text;
-    if (candidate === head.name) return { ...head, content, range: reader.range(start, line.offset) };
-    content += line.raw;
+    if (candidate === head.name) {
+      const content = reader.source.slice(start, line.offset);
+      return { ...head, content, range: reader.range(start, line.offset) };
+    }
+    yield;
   }
   return undefined;
-};
+}

@@ -1,6 +1,9 @@
 export type * from './types.ts';
 export { dockerfileErrors } from './errors.ts';
-export { parseDockerfile, parseTrigger, type ParseOptions } from './parse.ts';
+export { parseDockerfile, parseDockerfileInSlices, parseTrigger, type ParseOptions } from './parse.ts';
+export { doAll, doInSlices, type Pieces } from './slices.ts';
+export { CHECK_DESCRIPTIONS, findingOf } from './check-rules.ts';
+export { isWanted, withComments } from './check-options.ts';
 export { parseStatements, type Statements } from './statements.ts';
 export { parseRunMount } from './run-mount.ts';
 export { detectSyntax } from './directives.ts';

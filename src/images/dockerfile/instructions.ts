@@ -3,6 +3,7 @@ import { InstructionFault } from './faults.ts';
 import { readFlags, type Flags } from './flags.ts';
 import { parseHeredocWord } from './heredocs.ts';
 import { parseRunMount } from './run-mount.ts';
+import { didYouMean } from './suggest.ts';
 import type {
   CommandLine,
   Heredoc,
@@ -18,7 +19,12 @@ import type {
 type Reader = (statement: Statement) => Instruction;
 
 const noFlags = (statement: Statement): Flags => readFlags(statement, {});
-const base = (statement: Statement) => ({ range: statement.range, text: statement.text });
+const base = ({ range, text, writtenKeyword, comments }: Statement) => ({
+  range,
+  text,
+  keyword: writtenKeyword,
+  comments,
+});
 const capitals = (statement: Statement): string => statement.keyword.toUpperCase();
 
 const atLeastOne = (statement: Statement): Word => {
@@ -42,7 +48,11 @@ const stageName = (args: readonly Word[]): Word | undefined => {
   const [, as, name] = args;
   if (args.length === 1) return undefined;
   if (args.length !== 3 || as === undefined || name === undefined || as.value.toLowerCase() !== 'as') {
-    throw new InstructionFault('FROM requires either one or three arguments: FROM image [AS name]');
+    throw new InstructionFault(
+      'FROM requires either one or three arguments',
+      undefined,
+      'write FROM image, or FROM image AS name',
+    );
   }
   const value = name.value.toLowerCase();
   if (STAGE_NAME.test(value)) return { value, range: name.range };
@@ -97,17 +107,16 @@ const NETWORKS = ['default', 'none', 'host'] as const;
 const SECURITY = ['sandbox', 'insecure'] as const;
 
 const oneOf = <T extends string>(
-  name: string,
+  name: 'network' | 'security',
   word: Word | undefined,
   allowed: readonly T[],
 ): T | undefined => {
   if (word === undefined) return undefined;
   const found = allowed.find((value) => value === word.value);
   if (found !== undefined) return found;
-  throw new InstructionFault(
-    `--${name} must be one of ${allowed.join(', ')}, not "${word.value}"`,
-    word.range,
-  );
+  const problem =
+    name === 'network' ? `invalid network mode "${word.value}"` : `security "${word.value}" is not valid`;
+  throw new InstructionFault(problem, word.range, didYouMean(word.value, allowed));
 };
 
 const RUN_FLAGS = { mount: 'list', network: 'text', security: 'text', device: 'list' } as const;
@@ -138,8 +147,8 @@ const inlineSources = (statement: Statement, sources: readonly Word[]): readonly
 const transfer = (statement: Statement, flags: Flags): TransferInstruction => {
   const keyword = capitals(statement);
   if (statement.args.length < 2) {
-    const problem = `${keyword} requires at least two arguments, but only ${statement.args.length} was provided`;
-    throw new InstructionFault(`${problem}; the last one is the destination`);
+    const problem = `${keyword} requires at least two arguments, but only one was provided. Destination could not be determined`;
+    throw new InstructionFault(problem);
   }
   const destination = statement.args.at(-1) ?? atLeastOne(statement);
   const words = statement.args.slice(0, -1);
@@ -183,7 +192,11 @@ const shell: Reader = (statement) => {
   noFlags(statement);
   atLeastOne(statement);
   if (!statement.json) {
-    throw new InstructionFault(`SHELL requires the arguments to be in JSON form, such as ["/bin/sh", "-c"]`);
+    throw new InstructionFault(
+      'SHELL requires the arguments to be in JSON form',
+      undefined,
+      'write SHELL ["/bin/sh", "-c"]',
+    );
   }
   return { kind: 'shell', ...base(statement), shell: statement.args.map((word) => word.value) };
 };
@@ -205,20 +218,21 @@ const interval = (flags: Flags, name: string): number => {
   if (word === undefined || word.value === '') return 0;
   const nanoseconds = parseDuration(word.value);
   if (nanoseconds === undefined)
-    throw new InstructionFault(`invalid duration "${word.value}" of --${name}`, word.range);
+    throw new InstructionFault(`time: invalid duration "${word.value}" of --${name}`, word.range);
   if (nanoseconds !== 0 && nanoseconds < MILLISECOND) {
-    throw new InstructionFault(`--${name} cannot be less than 1ms`, word.range);
+    throw new InstructionFault(`Interval "${name}" cannot be less than 1ms`, word.range);
   }
   return nanoseconds;
 };
 
+const MAX_RETRIES = 2 ** 31 - 1;
+
 const retriesOf = (word: Word | undefined): number => {
   if (word === undefined || word.value === '') return 0;
-  if (/^\+?\d+$/u.test(word.value)) return Number(word.value);
-  throw new InstructionFault(
-    `--retries must be a number that is not negative, not "${word.value}"`,
-    word.range,
-  );
+  const retries = /^[+-]?\d+$/u.test(word.value) ? Number(word.value) : Number.NaN;
+  if (retries < 0) throw new InstructionFault(`--retries cannot be negative (${retries})`, word.range);
+  if (retries <= MAX_RETRIES) return retries;
+  throw new InstructionFault(`invalid number "${word.value}" of --retries`, word.range);
 };
 
 const HEALTH_FLAGS = {
@@ -231,14 +245,24 @@ const HEALTH_FLAGS = {
 
 const healthTest = (statement: Statement, type: string): readonly string[] => {
   const args = statement.args.slice(1).map((word) => word.value);
-  if (type !== 'CMD') throw new InstructionFault(`unknown type "${type}" in HEALTHCHECK (try CMD)`);
-  if (args.length === 0) throw new InstructionFault('missing command after HEALTHCHECK CMD');
+  if (type !== 'CMD') throw new InstructionFault(`Unknown type "${type}" in HEALTHCHECK (try CMD)`);
+  if (args.length === 0) throw new InstructionFault('Missing command after HEALTHCHECK CMD');
   return [statement.json ? 'CMD' : 'CMD-SHELL', ...args];
 };
 
+const NO_TIMES = { interval: 0, timeout: 0, startPeriod: 0, startInterval: 0, retries: 0 };
+
+const timesOf = (flags: Flags): typeof NO_TIMES => ({
+  interval: interval(flags, 'interval'),
+  timeout: interval(flags, 'timeout'),
+  startPeriod: interval(flags, 'start-period'),
+  startInterval: interval(flags, 'start-interval'),
+  retries: retriesOf(flags.text('retries')),
+});
+
 const healthcheck: Reader = (statement): HealthcheckInstruction => {
   const type = atLeastOne(statement).value.toUpperCase();
-  const flags = readFlags(statement, type === 'NONE' ? {} : HEALTH_FLAGS);
+  const flags = readFlags(statement, HEALTH_FLAGS);
   if (type === 'NONE' && statement.args.length > 1) {
     throw new InstructionFault('HEALTHCHECK NONE takes no arguments');
   }
@@ -246,11 +270,7 @@ const healthcheck: Reader = (statement): HealthcheckInstruction => {
     kind: 'healthcheck',
     ...base(statement),
     test: type === 'NONE' ? ['NONE'] : healthTest(statement, type),
-    interval: interval(flags, 'interval'),
-    timeout: interval(flags, 'timeout'),
-    startPeriod: interval(flags, 'start-period'),
-    startInterval: interval(flags, 'start-interval'),
-    retries: retriesOf(flags.text('retries')),
+    ...(type === 'NONE' ? NO_TIMES : timesOf(flags)),
   };
 };
 
@@ -260,7 +280,7 @@ const onbuild: Reader = (statement) => {
   if (child === undefined) throw new InstructionFault('ONBUILD requires at least one argument');
   const trigger = capitals(child);
   if (trigger === 'ONBUILD')
-    throw new InstructionFault("chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
+    throw new InstructionFault("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
   if (trigger === 'FROM' || trigger === 'MAINTAINER') {
     throw new InstructionFault(`${trigger} isn't allowed as an ONBUILD trigger`);
   }

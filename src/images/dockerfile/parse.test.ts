@@ -57,29 +57,31 @@ describe('parseDockerfile', () => {
     ['RNU x', 'unknown instruction: RNU (did you mean RUN?)'],
     ['COPYY a b', 'did you mean COPY?'],
     ['ONBUILD FRM x', 'unknown instruction: FRM'],
-    ['COPY --chwon=1 a b', 'unknown flag: --chwon (did you mean --chown?)'],
+    ['COPY --chwon=1 a b', 'unknown flag: --chwon (did you mean chown?)'],
     ['COPY --link=maybe a b', 'expecting boolean'],
     ['COPY --chown=1 --chown=2 a b', 'duplicate flag'],
     ['COPY a', 'at least two arguments'],
     ['COPY a <<E\nE', 'heredoc as a destination'],
     ['SHELL /bin/sh', 'JSON form'],
-    ['HEALTHCHECK CMD', 'missing command'],
-    ['HEALTHCHECK PING x', 'unknown type "PING"'],
+    ['HEALTHCHECK CMD', 'Missing command'],
+    ['HEALTHCHECK PING x', 'Unknown type "PING"'],
     ['HEALTHCHECK --interval=x CMD y', 'invalid duration'],
     ['HEALTHCHECK --interval=1us CMD y', 'less than 1ms'],
-    ['HEALTHCHECK --retries=-1 CMD y', 'not negative'],
+    ['HEALTHCHECK --retries=-1 CMD y', 'cannot be negative (-1)'],
     ['ONBUILD ONBUILD RUN x', "isn't allowed"],
     ['ONBUILD FROM x', 'FROM isn'],
     ['FROM a AS 1x', 'invalid name for build stage'],
     ['FROM a b', 'either one or three'],
-    ['RUN --network=lan x', '--network must be one of'],
+    ['RUN --network=lan x', 'invalid network mode "lan"'],
     ['RUN --mount=type=bnd,target=/x y', 'unsupported mount type'],
     ['ARG =x', 'can not be blank'],
     ['WORKDIR', 'exactly one argument'],
     ['USER', 'exactly one argument'],
   ])('%s is refused', (line, message) => {
     expect(() => parseDockerfile(`FROM a\n${line}\nRUN after`)).toThrow(message);
-    expect(() => parseDockerfile(`FROM a\n${line}\nRUN after`)).toThrow(/Dockerfile:2: [^]*>>>/u);
+    expect(() => parseDockerfile(`FROM a\n${line}\nRUN after`)).toThrow(
+      / line 2: [^]*Dockerfile:2\n[^]*>>>/u,
+    );
   });
 
   test('errors have codes', () => {
@@ -95,21 +97,6 @@ describe('parseDockerfile', () => {
     expect(codeOf('RUN x')).toBe('other');
     expect(codeOf('ARG x')).toBe('other');
     expect(codeOf('FROM a')).toBeUndefined();
-  });
-
-  test('remarks come in the order of the lines and can be silenced', () => {
-    const source = 'FROM a AS x\nMAINTAINER me\nENV a b\nCMD run\nCMD ["run"]\nFROM b AS x\n';
-    expect(parseDockerfile(source).findings.map(({ rule, range }) => [rule, range.start.line])).toEqual([
-      ['MaintainerDeprecated', 2],
-      ['LegacyKeyValueFormat', 3],
-      ['JSONArgsRecommended', 4],
-      ['MultipleInstructionsDisallowed', 4],
-      ['DuplicateStageName', 6],
-    ]);
-    expect(parseDockerfile(`# check=skip=all\n${source}`).findings).toEqual([]);
-    expect(
-      parseDockerfile(`# check=skip=MaintainerDeprecated,x;error=true\n${source}`).findings,
-    ).toHaveLength(4);
   });
 });
 
@@ -162,7 +149,7 @@ describe('sizes', () => {
     expect(error(`FROM a\n${label}${'x'.repeat(65_535 - label.length)}\n`)).toBeUndefined();
     expect(error(`FROM a\n${label}${'x'.repeat(65_536 - label.length)}\n`)).toMatchObject({
       code: 'DOCKERFILE_LINE_TOO_LONG',
-      message: 'Dockerfile:2: the line is longer than 65535 bytes',
+      message: 'dockerfile line greater than max allowed size of 65535 (Dockerfile:2)',
     });
     expect(error(`FROM a\nLABEL b=${'ä'.repeat(33_000)}`)).toMatchObject({
       code: 'DOCKERFILE_LINE_TOO_LONG',

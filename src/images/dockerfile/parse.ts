@@ -1,10 +1,13 @@
 import { isLadeError } from '#errors';
-import { checkDockerfile } from './checks.ts';
+import { isWanted, parseCheckOptions } from './check-options.ts';
+import { checkText } from './checks.ts';
+import { detectChecks } from './directives.ts';
 import { dockerfileErrors } from './errors.ts';
 import { InstructionFault } from './faults.ts';
 import { isInstruction, readInstruction } from './instructions.ts';
 import { excerpt, tooLongLine } from './source-text.ts';
-import { INSTRUCTIONS, parseStatements } from './statements.ts';
+import { doAll, doInSlices, type Pieces } from './slices.ts';
+import { INSTRUCTIONS, parseStatements, statementsOf } from './statements.ts';
 import { didYouMean } from './suggest.ts';
 import type {
   ArgInstruction,
@@ -19,6 +22,8 @@ import type {
 export interface ParseOptions {
   /** What errors call the file (default `Dockerfile`). */
   readonly name?: string | undefined;
+  /** Instead of the file's directive `check`: the build argument BUILDKIT_DOCKERFILE_CHECK. */
+  readonly check?: string | undefined;
 }
 
 /** Makes errors that carry file, line and excerpt. */
@@ -52,18 +57,25 @@ const createFailure = (source: string, file: string) => {
 
 const innermost = (statement: Statement): Statement => statement.child ?? statement;
 
-const readInstructions = (statements: readonly Statement[], source: string, file: string) => {
+function* instructionsOf(
+  statements: readonly Statement[],
+  source: string,
+  file: string,
+): Pieces<readonly Instruction[]> {
   const failure = createFailure(source, file);
-  return statements.map((statement): Instruction => {
+  const instructions: Instruction[] = [];
+  for (const statement of statements) {
     for (const one of [statement, innermost(statement)])
       if (!isInstruction(one.keyword)) failure.unknown(one);
     try {
-      return readInstruction(statement);
+      instructions.push(readInstruction(statement));
     } catch (error) {
-      return failure.fault(statement, error);
+      failure.fault(statement, error);
     }
-  });
-};
+    yield;
+  }
+  return instructions;
+}
 
 interface MutableStage {
   readonly from: FromInstruction;
@@ -92,21 +104,40 @@ const toStages = (instructions: readonly Instruction[], file: string, source: st
   return { globalArgs, stages };
 };
 
+/** Longest Dockerfile; what does not fit is better copied from a file. */
+const MAX_SOURCE = 16 << 20;
+
+function* dockerfileOf(source: string, options: ParseOptions): Pieces<Dockerfile> {
+  const name = options.name ?? 'Dockerfile';
+  if (source.length > MAX_SOURCE)
+    throw dockerfileErrors.tooLarge({ file: name, size: source.length, limit: MAX_SOURCE });
+  const line = tooLongLine(source);
+  if (line !== undefined) throw dockerfileErrors.lineTooLong({ file: name, line });
+  yield;
+  const written = options.check ?? '';
+  const checks = parseCheckOptions(written === '' ? detectChecks(source) : written);
+  const { directives, escape, statements, findings } = yield* statementsOf(source, name);
+  const instructions = yield* instructionsOf(statements, source, name);
+  const { globalArgs, stages } = toStages(instructions, name, source);
+  yield;
+  const checked = yield* checkText({ statements, instructions, stages, options: checks });
+  const wanted = findings.filter((finding) => isWanted(finding, checks));
+  return { name, source, directives, escape, globalArgs, stages, checks, findings: wanted.concat(checked) };
+}
+
 /**
  * Parses a Dockerfile: syntax, instructions, flags, stages.
  *
  * @throws `invalid-argument` errors that carry file, line, excerpt and, where something near exists, "did you mean".
  */
-export const parseDockerfile = (source: string, options: ParseOptions = {}): Dockerfile => {
-  const name = options.name ?? 'Dockerfile';
-  const line = tooLongLine(source);
-  if (line !== undefined) throw dockerfileErrors.lineTooLong({ file: name, line });
-  const { directives, escape, statements, findings } = parseStatements(source, name);
-  const instructions = readInstructions(statements, source, name);
-  const { globalArgs, stages } = toStages(instructions, name, source);
-  const checked = checkDockerfile({ globalArgs, stages, statements, directives });
-  return { name, source, directives, escape, globalArgs, stages, findings: [...findings, ...checked] };
-};
+export const parseDockerfile = (source: string, options: ParseOptions = {}): Dockerfile =>
+  doAll(dockerfileOf(source, options));
+
+/** `parseDockerfile` that lets other work have the thread every few milliseconds, however long the file is. */
+export const parseDockerfileInSlices = (
+  source: string,
+  options: ParseOptions & { readonly signal?: AbortSignal | undefined } = {},
+): Promise<Dockerfile> => doInSlices(dockerfileOf(source, options), options.signal);
 
 /**
  * Parses the instruction that an image's ONBUILD entry holds.
@@ -115,8 +146,9 @@ export const parseDockerfile = (source: string, options: ParseOptions = {}): Doc
  */
 export const parseTrigger = (expression: string): StageInstruction => {
   const { statements } = parseStatements(expression, 'ONBUILD');
-  const [instruction] = readInstructions(statements, expression, 'ONBUILD');
-  if (instruction === undefined || instruction.kind === 'from')
-    throw dockerfileErrors.empty({ file: 'ONBUILD' });
+  const instructions = doAll(instructionsOf(statements, expression, 'ONBUILD'));
+  const [instruction] = instructions;
+  if (instruction === undefined || instructions.length > 1 || instruction.kind === 'from')
+    throw dockerfileErrors.trigger({ expression });
   return instruction;
 };

@@ -1,6 +1,6 @@
 import { dockerfileErrors } from './errors.ts';
 import { replacePattern, withoutPrefix, withoutSuffix } from './shell-pattern.ts';
-import { isSpace } from './source-text.ts';
+import { isSpace, SPACE } from './source-text.ts';
 
 /** Variables by name. A name that is present with the empty string is set. */
 export type Variables = Readonly<Record<string, string>> | ReadonlyMap<string, string>;
@@ -15,6 +15,8 @@ export interface ExpandOptions {
   readonly keepUnset?: boolean | undefined;
   /** Quotes are ordinary characters, as in heredoc bodies. */
   readonly ignoreQuotes?: boolean | undefined;
+  /** Longest result, in characters (default a million). */
+  readonly limit?: number | undefined;
 }
 
 export interface Expansion {
@@ -29,28 +31,46 @@ export interface Expansion {
 }
 
 const END = '';
-const DIGIT = /^\p{Nd}$/u;
-const NAME_CHARACTER = /^[\p{L}\p{Nd}_]$/u;
+const DIGITS = /\p{Nd}+/uy;
+const NAME = /[\p{L}\p{Nd}_]+/uy;
+const BLANKS = /[ \t\r]+/y;
+const UP_TO_QUOTE = /[^']+/y;
+const WHITE = new RegExp(SPACE, 'u');
 const SPECIAL_PARAMETERS = '@*#?-$!0';
 /** Longest text that a word may become; no program could be started with a longer one. */
 const MAX_EXPANSION = 1 << 20;
+/** What all references of one word may bring together, thrown away or not, beyond the word itself. */
+const MAX_BROUGHT = 8 << 20;
+/** How deep `${a:-${b:-…}}` may go. */
+const MAX_DEPTH = 500;
 const TOO_LARGE = 'the variables make more than a million characters of it';
 const MISSING_BRACE = "syntax error: missing '}'";
 
 /** One pass over one word. Faults are thrown as Error with a short reason; `expandWord` gives them a place. */
 interface Scan {
-  readonly input: readonly string[];
+  readonly input: string;
   readonly escape: string;
+  readonly limit: number;
   readonly variables: Variables;
   readonly options: ExpandOptions;
   readonly used: Set<string>;
   readonly unset: Set<string>;
   at: number;
   rawEscapes: boolean;
+  brought: number;
+  depth: number;
 }
 
-const peek = (scan: Scan): string => scan.input[scan.at] ?? END;
-const take = (scan: Scan): string => scan.input[scan.at++] ?? END;
+const peek = ({ input, at }: Scan): string => {
+  const code = input.codePointAt(at);
+  return code === undefined ? END : String.fromCodePoint(code);
+};
+
+const take = (scan: Scan): string => {
+  const character = peek(scan);
+  scan.at += character.length;
+  return character;
+};
 
 /** Collects words: white space separates them unless it came in raw. */
 const createWordCollector = () => {
@@ -68,8 +88,13 @@ const createWordCollector = () => {
     word = '';
     inWord = false;
   };
+  /** Text as it stands there: its white space separates words. */
+  const text = (some: string): void => {
+    if (!WHITE.test(some)) return raw(some);
+    for (const one of some) character(one);
+  };
   const finish = (): readonly string[] => (word === '' ? words : [...words, word]);
-  return { raw, character, finish };
+  return { raw, character, text, finish };
 };
 
 const valueOf = (variables: Variables, name: string): string | undefined => {
@@ -81,20 +106,25 @@ const valueOf = (variables: Variables, name: string): string | undefined => {
 const lookUp = (scan: Scan, name: string): string | undefined => {
   const value = valueOf(scan.variables, name);
   (value === undefined ? scan.unset : scan.used).add(name);
+  scan.brought += value?.length ?? 0;
+  if (scan.brought > MAX_BROUGHT) throw new Error(TOO_LARGE);
   return value;
 };
 
+/** Takes what `form`, a sticky expression, finds here. */
 const takeWhile = (scan: Scan, form: RegExp): string => {
-  let taken = '';
-  while (form.test(peek(scan))) taken += take(scan);
+  form.lastIndex = scan.at;
+  const taken = form.exec(scan.input)?.[0] ?? '';
+  scan.at += taken.length;
   return taken;
 };
 
 const takeName = (scan: Scan): string => {
+  const digits = takeWhile(scan, DIGITS);
+  if (digits !== '') return digits;
   const first = peek(scan);
-  if (DIGIT.test(first)) return takeWhile(scan, DIGIT);
   if (first !== END && SPECIAL_PARAMETERS.includes(first)) return take(scan);
-  return takeWhile(scan, NAME_CHARACTER);
+  return takeWhile(scan, NAME);
 };
 
 /** What stands before `stop`, with `missing` as the reason when the word ends before it. */
@@ -166,11 +196,19 @@ const replaced = (scan: Scan, name: string): string => {
   const value = lookUp(scan, name);
   if (value === undefined && scan.options.keepUnset === true) return `\${${name}/${pattern}/${replacement}}`;
   return withPattern(pattern, () =>
-    replacePattern(value ?? '', { pattern, replacement, all, limit: MAX_EXPANSION }),
+    replacePattern(value ?? '', { pattern, replacement, all, limit: scan.limit }),
   );
 };
 
 const braced = (scan: Scan): string => {
+  scan.depth += 1;
+  if (scan.depth > MAX_DEPTH) throw new Error(`substitutions are nested deeper than ${MAX_DEPTH}`);
+  const value = substituted(scan);
+  scan.depth -= 1;
+  return value;
+};
+
+const substituted = (scan: Scan): string => {
   take(scan);
   if (peek(scan) === END) throw new Error(MISSING_BRACE);
   if ('{}:'.includes(peek(scan))) throw new Error('syntax error: bad substitution');
@@ -199,14 +237,10 @@ const openQuote = (scan: Scan): string => {
 
 const singleQuoted = (scan: Scan): string => {
   const quote = openQuote(scan);
-  let result = quote;
-  for (;;) {
-    const character = take(scan);
-    if (character === END)
-      throw new Error('unexpected end of statement while looking for matching single-quote');
-    if (character === "'") return result + quote;
-    result += character;
-  }
+  const body = takeWhile(scan, UP_TO_QUOTE);
+  if (take(scan) === END)
+    throw new Error('unexpected end of statement while looking for matching single-quote');
+  return quote + body + quote;
 };
 
 /** After the escape character inside double quotes: it escapes only `"`, `$` and itself. */
@@ -239,7 +273,7 @@ const angle = (scan: Scan): string => {
   take(scan);
   if (peek(scan) !== '<') return '<';
   take(scan);
-  return `<<${takeWhile(scan, /^[ \t]$/u)}`;
+  return `<<${takeWhile(scan, BLANKS)}`;
 };
 
 const specialFor = (scan: Scan, character: string): ((scan: Scan) => string) | undefined => {
@@ -264,6 +298,9 @@ const plain = (scan: Scan, collector: WordCollector): string => {
   return text;
 };
 
+/** Characters that mean nothing wherever they stand. */
+const ORDINARY = /[^$<'"\\`/}]+/y;
+
 /** Reads up to `stop`, or to the end when `stop` is undefined. */
 const until = (scan: Scan, stop: string | undefined): Pick<Expansion, 'value' | 'words'> => {
   const collector = createWordCollector();
@@ -273,6 +310,12 @@ const until = (scan: Scan, stop: string | undefined): Pick<Expansion, 'value' | 
       take(scan);
       return { value, words: collector.finish() };
     }
+    const ordinary = takeWhile(scan, ORDINARY);
+    if (ordinary !== '') {
+      collector.text(ordinary);
+      value += ordinary;
+      continue;
+    }
     const special = specialFor(scan, character);
     if (special === undefined) {
       value += plain(scan, collector);
@@ -280,34 +323,42 @@ const until = (scan: Scan, stop: string | undefined): Pick<Expansion, 'value' | 
     }
     const text = special(scan);
     value += text;
-    if (value.length > MAX_EXPANSION) throw new Error(TOO_LARGE);
-    if (character === '$') for (const one of text) collector.character(one);
+    if (value.length > scan.limit) throw new Error(TOO_LARGE);
+    if (character === '$') collector.text(text);
     else collector.raw(text);
   }
   if (stop !== undefined) throw new Error(`unexpected end of statement while looking for matching ${stop}`);
   return { value, words: collector.finish() };
 };
 
+/** So much of a long word an error repeats. */
+const shown = (word: string): string => (word.length > 200 ? `${word.slice(0, 200)}…` : word);
+
 /**
  * Expands the variables of one word and removes its quotes, as the Dockerfile reference describes.
  *
- * @throws `DOCKERFILE_EXPANSION` for unbalanced quotes or braces, an unknown modifier, or `${x?}` without x.
+ * @throws `DOCKERFILE_EXPANSION` for unbalanced quotes or braces, an unknown modifier, `${x?}` without x, and what
+ * would become too long or is nested too deep.
  */
 export const expandWord = (word: string, variables: Variables, options: ExpandOptions = {}): Expansion => {
+  const limit = options.limit ?? MAX_EXPANSION;
   const scan: Scan = {
-    input: Array.from(word),
+    input: word,
     escape: options.escape ?? '\\',
+    limit,
     variables,
     options,
     used: new Set(),
     unset: new Set(),
     at: 0,
     rawEscapes: options.rawEscapes ?? false,
+    brought: 0,
+    depth: 0,
   };
   try {
     return { ...until(scan, undefined), used: scan.used, unset: scan.unset };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw dockerfileErrors.expansion({ word, reason }, error);
+    throw dockerfileErrors.expansion({ word: shown(word), reason }, error);
   }
 };

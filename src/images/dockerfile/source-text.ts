@@ -5,7 +5,12 @@ export const SPACE = '[\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u202
 const spaceOnly = new RegExp(`^${SPACE}$`, 'u');
 const leadingSpace = new RegExp(`^${SPACE}+`, 'u');
 
-export const isSpace = (character: string): boolean => spaceOnly.test(character);
+export const isSpace = (character: string): boolean => {
+  const code = character.charCodeAt(0);
+  // Nearly all text is ASCII, and that is asked for each of its characters.
+  if (code < 0x80) return (code >= 9 && code <= 13) || code === 32;
+  return spaceOnly.test(character);
+};
 export const trimStart = (text: string): string => text.replace(leadingSpace, '');
 
 /** `text` without what `drops` says of its last characters; linear, unlike a pattern that ends in `+$`. */
@@ -43,17 +48,21 @@ export const isBlank = (character: string): boolean => character === ' ' || char
 
 const isLineEnd = (character: string): boolean => character === '\n' || character === '\r';
 
-const splitLines = (source: string): readonly PhysicalLine[] => {
-  const lines: PhysicalLine[] = [];
-  let offset = source.startsWith(BYTE_ORDER_MARK) ? 1 : 0;
-  while (offset < source.length) {
-    const newline = source.indexOf('\n', offset);
-    const end = newline < 0 ? source.length : newline + 1;
-    const raw = source.slice(offset, end);
-    lines.push({ number: lines.length + 1, offset, raw, text: withoutEnd(raw, isLineEnd) });
-    offset = end;
+/** Offsets at which the lines begin; numbers, because a file may have millions of empty lines. */
+const lineStarts = (source: string): Uint32Array => {
+  let count = 0;
+  const first = source.startsWith(BYTE_ORDER_MARK) ? 1 : 0;
+  for (let at = first; at < source.length; count += 1) {
+    const newline = source.indexOf('\n', at);
+    at = newline < 0 ? source.length : newline + 1;
   }
-  return lines;
+  const starts = new Uint32Array(count);
+  let at = first;
+  for (let index = 0; index < count; index += 1) {
+    starts[index] = at;
+    at = source.indexOf('\n', at) + 1;
+  }
+  return starts;
 };
 
 /** As docker's own limit, in bytes. */
@@ -75,13 +84,13 @@ export const tooLongLine = (source: string): number | undefined => {
   return undefined;
 };
 
-/** Index of the last line that starts at or before `offset`. */
-const lineIndexAt = (lines: readonly PhysicalLine[], offset: number): number => {
+/** Index of the last of `starts`, which grow, that is at or before `offset`. */
+const indexAt = (starts: ArrayLike<number>, offset: number): number => {
   let low = 0;
-  let high = lines.length - 1;
+  let high = starts.length - 1;
   while (low < high) {
     const middle = (low + high + 1) >> 1;
-    if ((lines[middle]?.offset ?? 0) <= offset) low = middle;
+    if ((starts[middle] ?? 0) <= offset) low = middle;
     else high = middle - 1;
   }
   return low;
@@ -89,16 +98,23 @@ const lineIndexAt = (lines: readonly PhysicalLine[], offset: number): number => 
 
 /** Reads `source` line by line. */
 export const createLineReader = (source: string): LineReader => {
-  const lines = splitLines(source);
+  const starts = lineStarts(source);
   let index = 0;
   const position = (offset: number): Position => {
-    const line = lines[lineIndexAt(lines, offset)];
-    if (line === undefined) return { line: 1, column: 1, offset };
-    return { line: line.number, column: offset - line.offset + 1, offset };
+    if (starts.length === 0) return { line: 1, column: 1, offset };
+    const line = indexAt(starts, offset);
+    return { line: line + 1, column: offset - (starts[line] ?? 0) + 1, offset };
+  };
+  const next = (): PhysicalLine | undefined => {
+    const offset = starts[index];
+    if (offset === undefined) return undefined;
+    index += 1;
+    const raw = source.slice(offset, starts[index] ?? source.length);
+    return { number: index, offset, raw, text: withoutEnd(raw, isLineEnd) };
   };
   return {
     source,
-    next: () => lines[index++],
+    next,
     position,
     range: (start, end) => ({ start: position(start), end: position(Math.max(start, end)) }),
   };
@@ -111,40 +127,65 @@ export interface MappedText {
   sourceOffset(index: number): number;
 }
 
-interface Piece {
-  readonly at: number;
-  readonly source: number;
-  readonly length: number;
-}
-
 /** Joins pieces `[source offset, text]`. */
 export const joinMapped = (parts: readonly (readonly [number, string])[]): MappedText => {
-  const pieces: Piece[] = [];
-  let text = '';
-  for (const [source, part] of parts) {
-    if (part.length > 0) pieces.push({ at: text.length, source, length: part.length });
-    text += part;
+  const filled = parts.filter(([, part]) => part.length > 0);
+  const text = filled.map(([, part]) => part).join('');
+  const starts: number[] = [];
+  let at = 0;
+  for (const [, part] of filled) {
+    starts.push(at);
+    at += part.length;
   }
   const sourceOffset = (index: number): number => {
-    const piece = pieces.findLast((candidate) => candidate.at <= index);
-    if (piece === undefined) return parts[0]?.[0] ?? 0;
-    return piece.source + Math.min(index - piece.at, piece.length);
+    const piece = indexAt(starts, index);
+    const [source, part] = filled[piece] ?? [parts[0]?.[0] ?? 0, ''];
+    return source + Math.min(index - (starts[piece] ?? 0), part.length);
   };
   return { text, sourceOffset };
 };
 
-/** Lines around `range` with a mark at the lines it covers, as errors show them. */
+/** So many lines and characters of a line are shown; what an excerpt leaves out is marked. */
+const MAX_EXCERPT_LINES = 24;
+const MAX_EXCERPT_WIDTH = 400;
+
+/** The offset of the line `count` lines before the one that holds `offset`, and how many lines that are. */
+const linesBefore = (source: string, offset: number, count: number): readonly [number, number] => {
+  let start = source.lastIndexOf('\n', offset - 1) + 1;
+  let lines = 0;
+  for (; lines < count && start > 0; lines += 1)
+    start = start === 1 ? 0 : source.lastIndexOf('\n', start - 2) + 1;
+  return [start, lines];
+};
+
+const shownLine = (line: string): string => {
+  const text = withoutEnd(line, isLineEnd);
+  return text.length > MAX_EXCERPT_WIDTH ? `${text.slice(0, MAX_EXCERPT_WIDTH)}…` : text;
+};
+
+const DASHES = '-'.repeat(20);
+
+/** Lines around `range` with a mark at the lines it covers, as errors show them; time and size do not grow with the file. */
 export const excerpt = (source: string, range: SourceRange, around = 2): string => {
-  const lines = source.split('\n');
-  const last =
-    range.end.column === 1 && range.end.line > range.start.line ? range.end.line - 1 : range.end.line;
-  const from = Math.max(1, range.start.line - around);
-  const to = Math.min(lines.length, last + around);
+  const { start, end } = range;
+  const last = end.column === 1 && end.line > start.line ? end.line - 1 : end.line;
+  const [offset, before] = start.offset === 0 ? [0, 0] : linesBefore(source, start.offset, around);
+  const from = start.line - before;
+  const shown: string[] = [];
+  const to = Math.min(last + around, from + MAX_EXCERPT_LINES - 1);
   const width = String(to).length;
-  const shown = lines.slice(from - 1, to).map((line, index) => {
-    const number = from + index;
-    const mark = number >= range.start.line && number <= last ? '>>>' : '   ';
-    return `${String(number).padStart(width)} | ${mark} ${line.replace(/\r$/u, '')}`.trimEnd();
-  });
-  return ['-'.repeat(20), ...shown, '-'.repeat(20)].join('\n');
+  let at = offset;
+  for (let number = from; number <= to && at <= source.length; number += 1) {
+    const newline = source.indexOf('\n', at);
+    const stop = newline < 0 ? source.length : newline;
+    const mark = number >= start.line && number <= last ? '>>>' : '   ';
+    shown.push(
+      trimEnd(
+        `${String(number).padStart(width)} | ${mark} ${shownLine(source.slice(at, Math.min(stop, at + 2 * MAX_EXCERPT_WIDTH)))}`,
+      ),
+    );
+    at = stop + 1;
+  }
+  if (to < last) shown.push(`${' '.repeat(width)} | ${last - to} more lines`);
+  return [DASHES, ...shown, DASHES].join('\n');
 };

@@ -77,7 +77,10 @@ export const splitWords = (span: Span, escape: string): readonly Span[] => {
 };
 
 /** Flags `--…` at the start of `span`, unquoted, and what follows them. `--` alone ends the flags. */
-export const splitFlags = (span: Span): { readonly flags: readonly Span[]; readonly rest: Span } => {
+export const splitFlags = (
+  span: Span,
+  escape: string,
+): { readonly flags: readonly Span[]; readonly rest: Span } => {
   const text = span.value;
   const flags: Span[] = [];
   let at = 0;
@@ -89,22 +92,22 @@ export const splitFlags = (span: Span): { readonly flags: readonly Span[]; reado
     while (at < text.length && isSpace(text[at] ?? '')) at += 1;
     if (!text.startsWith('--', at)) return restFrom(at);
     const start = at;
-    const [value, end] = readFlag(text, at);
+    const [value, end] = readFlag(text, at, escape);
     at = end;
     if (value === '--') return restFrom(at);
     flags.push({ value, start: span.start + start, end: span.start + end });
   }
 };
 
-/** Reads one flag with its quotes and backslashes resolved; answers it and where it ends. */
-const readFlag = (text: string, from: number): readonly [string, number] => {
+/** Reads one flag with its quotes and escapes resolved; answers it and where it ends. */
+const readFlag = (text: string, from: number, escape: string): readonly [string, number] => {
   let value = '';
   let quote = '';
   let at = from;
   for (; at < text.length; at += 1) {
     const character = text[at] ?? '';
     if (quote === '' && isSpace(character)) break;
-    if (character === '\\') {
+    if (character === escape) {
       at += 1;
       value += text[at] ?? '';
     } else if (quote === '' && (character === "'" || character === '"')) quote = character;

@@ -81,7 +81,7 @@ describe('parseStatements', () => {
 
   test('an error shows the lines around the place', () => {
     expect(() => parseStatements('FROM a\nENV x\nRUN y', 'sub/Dockerfile')).toThrow(
-      /sub\/Dockerfile:2: [^]*2 \| >>> ENV x/u,
+      / line 2: ENV must[^]*sub\/Dockerfile:2\n[^]*2 \| >>> ENV x/u,
     );
   });
 
@@ -107,7 +107,7 @@ describe('parseStatements', () => {
   test('an empty continuation line is a finding', () => {
     expect(parseStatements('FROM a\nRUN x \\\n\n  y\n').findings[0]).toMatchObject({
       rule: 'NoEmptyContinuation',
-      range: { start: { line: 3 } },
+      range: { start: { line: 4 }, end: { line: 4 } },
     });
   });
 });

@@ -1,3 +1,4 @@
+import { findingOf } from './check-rules.ts';
 import { createDirectiveScanner } from './directives.ts';
 import { dockerfileErrors } from './errors.ts';
 import { heredocHeads, readHeredocBody } from './heredocs.ts';
@@ -14,6 +15,7 @@ import {
   type MappedText,
   type PhysicalLine,
 } from './source-text.ts';
+import { doAll, type Pieces } from './slices.ts';
 import { splitBlanks, splitFirst, splitFlags, splitWords, trimmedSpan, type Span } from './spans.ts';
 import type { CheckFinding, Directive, Heredoc, SourceRange, Statement, Word } from './types.ts';
 
@@ -65,7 +67,7 @@ const jsonOrBlanks = jsonOr(splitBlanks);
 const pair = (word: Span): readonly Span[] => {
   const equals = word.value.indexOf('=');
   if (equals < 0) {
-    throw new SyntaxFault(`can't find = in "${word.value}"; the form must be name=value`);
+    throw new SyntaxFault(`Syntax error - can't find = in "${word.value}". Must be of the form: name=value`);
   }
   const place = { start: word.start, end: word.end };
   return [
@@ -131,7 +133,7 @@ const readStatement = (span: Span, escape: string): SpanStatement => {
   const { flags, rest } =
     tail === undefined
       ? { flags: [], rest: { value: '', start: span.end, end: span.end } }
-      : splitFlags(tail);
+      : splitFlags(tail, escape);
   const read = READERS[keyword.value.toLowerCase()];
   const found = read === undefined ? list([]) : read(rest, escape);
   return { keyword, flags, text: span.value, ...found };
@@ -151,6 +153,7 @@ const located = (
   rest: Pick<Statement, 'heredocs' | 'comments' | 'range'>,
 ): Statement => ({
   keyword: statement.keyword.value.toLowerCase(),
+  writtenKeyword: statement.keyword.value,
   keywordRange: toWord(statement.keyword).range,
   flags: statement.flags.map(toWord),
   args: statement.args.map(toWord),
@@ -166,7 +169,7 @@ interface LogicalLine {
   readonly mapped: MappedText;
   readonly start: number;
   readonly end: number;
-  readonly emptyContinuation: SourceRange | undefined;
+  readonly hasEmptyContinuation: boolean;
 }
 
 /** A file while its statements are read. */
@@ -217,39 +220,59 @@ const continued = (text: string, escape: string): readonly [string, boolean] => 
   return goesOn ? [body.slice(0, -1), true] : [text, false];
 };
 
+/** No program could be started with a longer argument; COPY of very many files fits. */
+const MAX_INSTRUCTION = 1 << 20;
+
 /** Joins a line with those that continue it; undefined when it is empty. */
-const readLogicalLine = ({ reader, escape }: Reading, first: PhysicalLine): LogicalLine | undefined => {
+function* readLogicalLine(reading: Reading, first: PhysicalLine): Pieces<LogicalLine | undefined> {
+  const { reader, escape } = reading;
   const stripped = trimStart(first.text);
   const start = first.offset + (first.text.length - stripped.length);
   let [text, goesOn] = continued(stripped, escape);
   if (!goesOn && text === '') return undefined;
   const parts: (readonly [number, string])[] = [[start, text]];
   let end = first.offset + first.text.length;
-  let emptyContinuation: SourceRange | undefined;
+  let length = text.length;
+  let hasEmptyContinuation = false;
   while (goesOn) {
     const line = reader.next();
     if (line === undefined) break;
+    yield;
     if (isComment(line.text)) continue;
+    end = line.offset + line.text.length;
     if (trimStart(line.text) === '') {
-      emptyContinuation ??= reader.range(line.offset, line.offset + line.text.length);
+      hasEmptyContinuation = true;
       continue;
     }
     [text, goesOn] = continued(line.text, escape);
     parts.push([line.offset, text]);
-    end = line.offset + line.text.length;
+    length += text.length;
+    if (length > MAX_INSTRUCTION)
+      return fail(
+        reading,
+        `the instruction is longer than ${MAX_INSTRUCTION} characters`,
+        reader.range(start, end),
+      );
   }
-  return { mapped: joinMapped(parts), start, end, emptyContinuation };
-};
+  return { mapped: joinMapped(parts), start, end, hasEmptyContinuation };
+}
 
-const readHeredocs = (reading: Reading, statement: SpanStatement, line: LogicalLine): readonly Heredoc[] => {
+function* readHeredocs(
+  reading: Reading,
+  statement: SpanStatement,
+  line: LogicalLine,
+): Pieces<readonly Heredoc[]> {
   if (!takesHeredocs(statement) || !line.mapped.text.includes('<<')) return [];
   const { reader } = reading;
-  return heredocHeads(line.mapped.text).map(
-    (head) =>
-      readHeredocBody(head, reader) ??
-      fail(reading, `unterminated heredoc <<${head.name}`, reader.range(line.start, line.end)),
-  );
-};
+  const heredocs: Heredoc[] = [];
+  for (const head of heredocHeads(line.mapped.text)) {
+    const found = yield* readHeredocBody(head, reader);
+    heredocs.push(
+      found ?? fail(reading, `unterminated heredoc <<${head.name}`, reader.range(line.start, line.end)),
+    );
+  }
+  return heredocs;
+}
 
 const readSpans = (reading: Reading, line: LogicalLine): SpanStatement => {
   try {
@@ -266,7 +289,7 @@ const endOfLine = (source: string, offset: number): number => {
   return source[end - 1] === '\r' ? end - 1 : end;
 };
 
-const toStatement = (reading: Reading, line: LogicalLine): Statement => {
+function* toStatement(reading: Reading, line: LogicalLine): Pieces<Statement> {
   const { reader, comments } = reading;
   const { mapped } = line;
   const statement = readSpans(reading, line);
@@ -275,37 +298,38 @@ const toStatement = (reading: Reading, line: LogicalLine): Statement => {
     const end = span.end > span.start ? mapped.sourceOffset(span.end - 1) + 1 : start;
     return { value: span.value, range: reader.range(start, end) };
   };
-  const heredocs = readHeredocs(reading, statement, line);
+  const heredocs = yield* readHeredocs(reading, statement, line);
   const last = heredocs.at(-1);
   const end = last === undefined ? line.end : endOfLine(reader.source, last.range.end.offset);
   return located(statement, toWord, { heredocs, comments, range: reader.range(line.start, end) });
-};
+}
 
-const readNext = (reading: Reading, line: PhysicalLine): Statement | undefined => {
+function* readNext(reading: Reading, line: PhysicalLine): Pieces<Statement | undefined> {
   const text = trimStart(line.text);
   const directive = readDirective(reading, line, text);
   if (text.startsWith('#')) {
     if (!directive) noteComment(reading, text);
     return undefined;
   }
-  const logical = readLogicalLine(reading, line);
-  if (logical === undefined) return undefined;
-  const statement = toStatement(reading, logical);
+  const logical = yield* readLogicalLine(reading, line);
+  if (logical === undefined) {
+    // Comments before an empty line do not describe what comes after it.
+    reading.comments = [];
+    return undefined;
+  }
+  const statement = yield* toStatement(reading, logical);
   reading.comments = [];
-  if (logical.emptyContinuation !== undefined) {
-    const message = `Empty continuation line found in: ${statement.text}`;
-    reading.findings.push({ rule: 'NoEmptyContinuation', message, range: logical.emptyContinuation });
+  if (logical.hasEmptyContinuation) {
+    const { reader } = reading;
+    const last = reader.position(logical.end);
+    const start = { line: last.line, column: 1, offset: last.offset - last.column + 1 };
+    reading.findings.push(findingOf('NoEmptyContinuation', { start, end: last }));
   }
   return statement;
-};
+}
 
-/**
- * Splits a Dockerfile into statements: directives, comments, continuations, heredocs, JSON forms. It checks the
- * syntax, not the meaning: unknown instructions pass.
- *
- * @throws `DOCKERFILE_SYNTAX`, `DOCKERFILE_EMPTY`
- */
-export const parseStatements = (source: string, file = 'Dockerfile'): Statements => {
+/** `parseStatements` in pieces. */
+export function* statementsOf(source: string, file: string): Pieces<Statements> {
   const reader = createLineReader(source);
   const reading: Reading = {
     file,
@@ -318,10 +342,20 @@ export const parseStatements = (source: string, file = 'Dockerfile'): Statements
   };
   const statements: Statement[] = [];
   for (let line = reader.next(); line !== undefined; line = reader.next()) {
-    const statement = readNext(reading, line);
+    const statement = yield* readNext(reading, line);
     if (statement !== undefined) statements.push(statement);
+    yield;
   }
   if (statements.length === 0) throw dockerfileErrors.empty({ file });
   const { directives, escape, findings } = reading;
   return { directives, escape, statements, findings };
-};
+}
+
+/**
+ * Splits a Dockerfile into statements: directives, comments, continuations, heredocs, JSON forms. It checks the
+ * syntax, not the meaning: unknown instructions pass.
+ *
+ * @throws `DOCKERFILE_SYNTAX`, `DOCKERFILE_EMPTY`
+ */
+export const parseStatements = (source: string, file = 'Dockerfile'): Statements =>
+  doAll(statementsOf(source, file));

@@ -48,6 +48,8 @@ export type CommandLine =
 export interface Statement {
   /** The instruction in lower case. */
   readonly keyword: string;
+  /** The instruction as it is written. */
+  readonly writtenKeyword: string;
   readonly keywordRange: SourceRange;
   /** Flags as written, with their dashes. */
   readonly flags: readonly Word[];
@@ -66,6 +68,10 @@ export interface Statement {
 
 interface InstructionBase {
   readonly range: SourceRange;
+  /** The instruction's name as it is written. */
+  readonly keyword: string;
+  /** Comment lines directly before the instruction, without their mark. */
+  readonly comments: readonly string[];
   /** The instruction on one line, as written, without heredoc bodies. */
   readonly text: string;
 }
@@ -232,11 +238,45 @@ export interface Stage {
   readonly instructions: readonly StageInstruction[];
 }
 
-/** A remark that does not stop the build. `rule` is a name of BuildKit's list of build checks. */
+/** The names of BuildKit's build checks. */
+export type CheckRule =
+  | 'StageNameCasing'
+  | 'FromAsCasing'
+  | 'NoEmptyContinuation'
+  | 'ConsistentInstructionCasing'
+  | 'DuplicateStageName'
+  | 'ReservedStageName'
+  | 'JSONArgsRecommended'
+  | 'MaintainerDeprecated'
+  | 'UndefinedArgInFrom'
+  | 'WorkdirRelativePath'
+  | 'UndefinedVar'
+  | 'MultipleInstructionsDisallowed'
+  | 'LegacyKeyValueFormat'
+  | 'InvalidBaseImagePlatform'
+  | 'RedundantTargetPlatform'
+  | 'SecretsUsedInArgOrEnv'
+  | 'InvalidDefaultArgInFrom'
+  | 'FromPlatformFlagConstDisallowed'
+  | 'CopyIgnoredFile'
+  | 'InvalidDefinitionDescription'
+  | 'ExposeProtoCasing'
+  | 'ExposeInvalidFormat';
+
+/** A remark that does not stop the build, unless `# check=error=true` says so. */
 export interface CheckFinding {
-  readonly rule: string;
+  readonly rule: CheckRule;
   readonly message: string;
+  /** The whole instruction, or the line that is meant. */
   readonly range: SourceRange;
+}
+
+/** What the directive `check` asks for. */
+export interface CheckOptions {
+  readonly skip: ReadonlySet<string> | 'all';
+  readonly experimental: ReadonlySet<string> | 'all';
+  /** Findings fail the build. */
+  readonly error: boolean;
 }
 
 /** A parsed Dockerfile. */
@@ -249,6 +289,8 @@ export interface Dockerfile {
   /** ARG instructions before the first FROM. */
   readonly globalArgs: readonly ArgInstruction[];
   readonly stages: readonly Stage[];
+  readonly checks: CheckOptions;
+  /** What the text alone shows; what `checks` skips is not there. */
   readonly findings: readonly CheckFinding[];
 }
 
