@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { encodeAuthHeader } from '#api';
 import type { BuildRequest, BuildResult } from '#builder';
@@ -83,7 +84,90 @@ describe('POST /build', () => {
     expect(failed.text).toContain('no such stage');
   });
 
-  test.each(['remote=http://x', 'squash=1', 'memory=5', 'version=2', 'networkmode=container:x'])(
+  test('every option becomes a field of the request', async () => {
+    const requests: BuildRequest[] = [];
+    await using served = await serveBuilder(requests);
+    const query = new URLSearchParams({
+      remote: 'https://example.com/x.git#main',
+      memory: '5000000',
+      memswap: '-1',
+      cpushares: '7',
+      cpusetcpus: '0-1',
+      cpuquota: '50000',
+      cpuperiod: '100000',
+      cgroupparent: '/c',
+      ulimits: '[{"Name":"nofile","Soft":5,"Hard":-1}]',
+      squash: '1',
+      networkmode: 'mine',
+      cachefrom: '["app:cache"]',
+      shmsize: '1000',
+      platform: 'linux/arm64',
+      extrahosts: 'db:10.0.0.1',
+    });
+    await served.ask('POST', `/build?${query.toString()}`);
+    expect(requests).toMatchObject([
+      {
+        context: { kind: 'remote', url: 'https://example.com/x.git#main' },
+        limits: {
+          memoryBytes: 5_000_000,
+          memorySwapBytes: -1,
+          cpuShares: 7,
+          cpusetCpus: '0-1',
+          cpuQuotaUs: 50_000,
+          cpuPeriodUs: 100_000,
+          cgroupParent: '/c',
+          ulimits: [{ name: 'nofile', soft: 5, hard: -1 }],
+        },
+        squash: true,
+        network: 'mine',
+        cacheFrom: [{ kind: 'registry', reference: 'app:cache' }],
+        shmSizeBytes: 1000,
+        platforms: ['linux/arm64'],
+        extraHosts: ['db:10.0.0.1'],
+      },
+    ]);
+  });
+
+  test('BuildKit without a session answers traces and the ID; with one it is told what to do', async () => {
+    await using served = await serveBuilder([]);
+    const answer = await served.ask('POST', '/build?version=2');
+    const lines = answer.text
+      .trim()
+      .split('\r\n')
+      .map((line) => JSON.parse(line) as { id?: string; aux?: unknown; stream?: string });
+    expect(lines.filter(({ id }) => id !== 'moby.buildkit.trace')).toEqual([
+      { id: 'moby.image.id', aux: { ID: IMAGE } },
+      { stream: 'Successfully tagged web:1\n' },
+    ]);
+    expect(lines.some(({ id, aux }) => id === 'moby.buildkit.trace' && typeof aux === 'string')).toBe(true);
+    expect((await served.ask('POST', '/build?version=2&q=1')).text).toBe(`{"stream":"${IMAGE}\\n"}\r\n`);
+    const session = await served.ask('POST', '/build?version=2&session=x');
+    expect([session.status, session.text]).toEqual([501, expect.stringContaining('DOCKER_BUILDKIT=0')]);
+    expect((await served.ask('POST', '/build?version=3')).status).toBe(400);
+  });
+
+  test('a build is cancelled by the ID that its client gave it', async () => {
+    const requests: BuildRequest[] = [];
+    await using served = await serveParts({
+      buildDefaults: { hostCa: undefined, proxies: {} },
+      builder: async () => ({
+        build: async (request: BuildRequest) => {
+          requests.push(request);
+          await once(request.signal ?? new EventTarget(), 'abort');
+          throw request.signal?.reason;
+        },
+      }),
+    });
+    const building = served.ask('POST', '/build?buildid=b1');
+    await expect.poll(() => requests.length).toBe(1);
+    expect((await served.ask('POST', '/build/cancel?id=other')).status).toBe(200);
+    expect(requests[0]?.signal?.aborted).toBe(false);
+    expect((await served.ask('POST', '/build/cancel?id=b1')).status).toBe(200);
+    expect((await building).status).not.toBe(200);
+    expect((await served.ask('POST', '/build/cancel')).status).toBe(400);
+  });
+
+  test.each(['securityopt=["seccomp=x"]', 'isolation=hyperv', 'outputs=[{}]', 'networkmode=container:x'])(
     '%s is refused by name',
     async (query) => {
       await using served = await serveBuilder([]);

@@ -1,91 +1,187 @@
 import { StringDecoder } from 'node:string_decoder';
 import type { ProgressLine } from '#api';
-import type { BuildEvent, BuildStep } from '#builder';
+import type { BuildEvent, BuildResult, BuildStep } from '#builder';
+import { containerName, createClassicIds, shortImageId } from './classic-ids.ts';
 
-/** What one step has to say, in order, and whether it has ended. */
+export interface ClassicOptions {
+  /** Containers of RUN steps are removed when they end well, and (`force`) when they fail. */
+  readonly remove: { readonly success: boolean; readonly failure: boolean };
+}
+
+/** What Docker's classic builder prints. */
+export interface ClassicOutput {
+  show(event: BuildEvent): void;
+  /** Writes what was held back. */
+  end(): void;
+  finish(result: BuildResult, tags: readonly string[]): void;
+}
+
+/** What one step has to say, and whether it has ended. */
 interface StepLines {
+  readonly step: BuildStep;
   readonly lines: ProgressLine[];
-  done: boolean;
+  readonly decoders: { readonly stdout: StringDecoder; readonly stderr: StringDecoder };
+  readonly container: string;
+  layer: string | undefined;
+  state: 'running' | 'cached' | 'done' | 'failed';
+  begun: boolean;
 }
 
 const text = (stream: string): ProgressLine => ({ stream });
 
-const title = (step: BuildStep): ProgressLine => text(`Step ${step.index}/${step.total} : ${step.name}\n`);
+const isRun = (step: BuildStep): boolean =>
+  step.kind === 'filesystem' && /^RUN\b/i.test(step.written ?? step.name);
 
-const linesOf = (event: BuildEvent, decode: (data: Uint8Array) => string): readonly ProgressLine[] => {
+const RED = '\u001B[91m';
+const PLAIN = '\u001B[0m';
+
+const outputOf = (
+  own: StepLines,
+  event: Extract<BuildEvent, { kind: 'step-log' }>,
+): readonly ProgressLine[] => {
+  const output = own.decoders[event.stream].write(Buffer.from(event.data));
+  if (output === '') return [];
+  return [text(event.stream === 'stderr' ? `${RED}${output}${PLAIN}` : output)];
+};
+
+const pullLine = (event: Extract<BuildEvent, { kind: 'pull' }>): ProgressLine => ({
+  status: event.status,
+  id: event.id,
+  progressDetail: event.current === undefined ? {} : { current: event.current, total: event.total },
+});
+
+const titleLines = ({ step }: StepLines, number: number, total: number): readonly ProgressLine[] => [
+  text(`Step ${number}/${total} : ${step.written ?? step.name}`),
+  text('\n'),
+];
+
+type StepEvent = Extract<BuildEvent, { step: unknown }>;
+
+const take = (own: StepLines, event: StepEvent): void => {
   switch (event.kind) {
-    case 'step-started':
-      return [title(event.step)];
-    case 'step-cached':
-      return [title(event.step), text(' ---> Using cache\n')];
-    case 'step-log': {
-      const output = decode(event.data);
-      return output === '' ? [] : [text(output)];
-    }
-    case 'warning':
-      return [text(`[Warning] ${event.message}\n`)];
-    case 'status':
-      return [event.id === undefined ? { status: event.message } : { status: event.message, id: event.id }];
+    case 'step-log':
+      own.lines.push(...outputOf(own, event));
+      return;
     case 'pull':
-      return [
-        {
-          status: event.status,
-          id: event.id,
-          progressDetail: event.current === undefined ? {} : { current: event.current, total: event.total },
-        },
-      ];
-    case 'build-started':
+      own.lines.push(pullLine(event));
+      return;
+    case 'step-started':
+      if (isRun(own.step)) own.lines.push(text(` ---> Running in ${own.container}\n`));
+      return;
+    case 'step-cached':
+      [own.state, own.layer] = ['cached', event.layer];
+      return;
     case 'step-done':
+      [own.state, own.layer] = ['done', event.layer];
+      return;
     case 'step-failed':
     case 'step-cancelled':
-      return [];
+      own.state = 'failed';
+      return;
     default:
-      return event satisfies never;
+      event satisfies never;
   }
 };
 
-const stepOf = (event: BuildEvent): BuildStep | undefined => ('step' in event ? event.step : undefined);
-
-const ends = (event: BuildEvent): boolean =>
-  event.kind === 'step-cached' ||
-  event.kind === 'step-done' ||
-  event.kind === 'step-failed' ||
-  event.kind === 'step-cancelled';
+const sentence = (message: string): string => message.charAt(0).toUpperCase() + message.slice(1);
 
 /**
- * Turns build events into the lines of Docker's classic builder.
- *
- * Steps that run at the same time are shown one after another: the oldest one live, the others when it has ended.
+ * Turns build events into the lines of Docker's classic builder, in the order of the Dockerfile: steps that run at the
+ * same time are shown one after another, the first that has not ended live.
  */
-export const createClassicOutput = (write: (line: ProgressLine) => void): ((event: BuildEvent) => void) => {
-  const steps = new Map<string, StepLines>();
-  const decoders = new Map<string, StringDecoder>();
+export const createClassicOutput = (
+  write: (line: ProgressLine) => void,
+  options: ClassicOptions,
+): ClassicOutput => {
+  const waiting = new Map<string, StepLines>();
+  const idOf = createClassicIds();
+  const warnings: string[] = [];
+  /** Stages of which every step so far came from the cache. */
+  const cached = new Map<string, boolean>();
+  let [shown, total, lastId] = [0, 0, ''];
 
-  const decoderOf = (id: string): StringDecoder => {
-    const decoder = decoders.get(id) ?? new StringDecoder('utf8');
-    decoders.set(id, decoder);
-    return decoder;
+  const endOf = (own: StepLines): readonly ProgressLine[] => {
+    const { step, state, container } = own;
+    const removed = text(`Removing intermediate container ${container}\n`);
+    if (state === 'failed') return isRun(step) && options.remove.failure ? [removed] : [];
+    if (step.kind === 'filesystem')
+      cached.set(step.stage, state === 'cached' && cached.get(step.stage) !== false);
+    const hit = step.kind === 'metadata' ? cached.get(step.stage) === true : state === 'cached';
+    lastId = idOf(step, own.layer);
+    return [
+      ...(hit ? [text(' ---> Using cache\n')] : []),
+      ...(isRun(step) && state === 'done' && options.remove.success ? [removed] : []),
+      // The last one is that of the image, which is known when the build has ended.
+      ...(shown === total ? [] : [text(` ---> ${lastId}\n`)]),
+    ];
   };
-  /** Writes everything up to the first step that still runs, and that one's lines so far. */
+  /** Writes what a step has to say; returns whether it has ended. */
+  const advance = (own: StepLines): boolean => {
+    if (!own.begun) {
+      shown = Math.max(shown + 1, own.step.index);
+      for (const line of titleLines(own, shown, total)) write(line);
+    }
+    own.begun = true;
+    for (const line of own.lines.splice(0)) write(line);
+    if (own.state === 'running') return false;
+    for (const line of endOf(own)) write(line);
+    waiting.delete(own.step.id);
+    return true;
+  };
+  const inOrder = (): readonly StepLines[] =>
+    Array.from(waiting.values()).toSorted((a, b) => a.step.index - b.step.index);
   const flush = (): void => {
-    for (const [id, step] of steps) {
-      for (const line of step.lines.splice(0)) write(line);
-      if (!step.done) return;
-      steps.delete(id);
-      decoders.delete(id);
+    for (const own of inOrder()) {
+      // Triggers of base images shift the numbers of what comes after: then nothing can be said about the order.
+      const isNext = own.begun || own.step.index <= shown + 1 || own.step.total !== total;
+      if (!isNext || !advance(own)) return;
     }
   };
-  return (event) => {
-    const step = stepOf(event);
-    const lines = linesOf(event, (data) => decoderOf(step?.id ?? '').write(Buffer.from(data)));
-    if (step === undefined) {
-      for (const line of lines) write(line);
-      return;
-    }
-    const own = steps.get(step.id) ?? { lines: [], done: false };
-    steps.set(step.id, own);
-    own.lines.push(...lines);
-    own.done = own.done || ends(event);
-    flush();
+  const entryOf = (step: BuildStep): StepLines => {
+    const known = waiting.get(step.id);
+    if (known !== undefined) return known;
+    const decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') };
+    const made: StepLines = {
+      step,
+      lines: [],
+      decoders,
+      container: containerName(),
+      layer: undefined,
+      state: 'running',
+      begun: false,
+    };
+    waiting.set(step.id, made);
+    total = Math.max(total, step.total);
+    return made;
+  };
+  const end = (): void => {
+    for (const own of inOrder())
+      if (own.begun || own.state === 'failed' || own.state === 'done' || own.lines.length > 1) advance(own);
+    waiting.clear();
+    for (const warning of warnings.splice(0)) write(text(`[Warning] ${sentence(warning)}\n`));
+  };
+  return {
+    show(event) {
+      if (event.kind === 'build-started') return;
+      if (event.kind === 'warning') warnings.push(event.message);
+      else if (event.kind === 'status')
+        write(event.id === undefined ? { status: event.message } : { status: event.message, id: event.id });
+      else if (event.kind === 'pull' && event.step === undefined) write(pullLine(event));
+      else if (event.step !== undefined) {
+        take(entryOf(event.step), event);
+        flush();
+      }
+    },
+    end,
+    finish({ imageId }, tags) {
+      const short = shortImageId(imageId);
+      const held = warnings.splice(0);
+      end();
+      write(text(` ---> ${short}\n`));
+      write({ aux: { ID: imageId } });
+      for (const warning of held) write(text(`[Warning] ${sentence(warning)}\n`));
+      write(text(`Successfully built ${short}\n`));
+      for (const tag of tags) write(text(`Successfully tagged ${tag}\n`));
+    },
   };
 };

@@ -21,6 +21,17 @@ export const daemonErrors = defineErrors('daemon', {
     message: (p: { option: string; reason: string }) => `${p.option} is not supported yet: ${p.reason}`,
     hint: 'leave this option out',
   },
+  sessionUnsupported: {
+    kind: 'unsupported',
+    message: () =>
+      'this client builds through a BuildKit session, which Lade does not have yet: set DOCKER_BUILDKIT=0, or use lade build',
+    hint: 'set DOCKER_BUILDKIT=0 in the environment of the client',
+  },
+  buildIdMissing: {
+    kind: 'invalid-argument',
+    message: () => 'build ID not provided',
+    hint: 'name in id what the build named in buildid',
+  },
   sourceUnreadable: {
     kind: 'unavailable',
     message: (p: { source: string; reason: string }) => `cannot import from ${p.source}: ${p.reason}`,

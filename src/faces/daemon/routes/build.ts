@@ -1,55 +1,53 @@
 import { Hono, type Context } from 'hono';
 import { parseFilters } from '#api';
-import type { BuildResult } from '#builder';
-import { toLadeError } from '#errors';
 import { answered, requestSignal } from '#http';
-import { familiarString, parseReference } from '#oci';
-import { fromDockerQuery } from '../build-request.ts';
-import { createClassicOutput } from '../classic-output.ts';
-import { errorLine, jsonLines, type JsonLines } from '../json-lines.ts';
-import { flag, instantOf, textOf } from '../request.ts';
+import { createBuildAnswer } from '../build-answer.ts';
+import { buildVersionOf, dockerContext, fromDockerQuery } from '../docker-build-request.ts';
+import { daemonErrors } from '../errors.ts';
+import { jsonLines } from '../json-lines.ts';
+import { instantOf, textOf } from '../request.ts';
 import { withBody } from '../request-body.ts';
 import type { DaemonParts } from '../types.ts';
 
-const SHORT_ID = 12;
+/** Builds that can be cancelled, by the `buildid` that their clients chose. */
+type RunningBuilds = Map<string, AbortController>;
 
-const writeResult = (lines: JsonLines, result: BuildResult, quiet: boolean): void => {
-  if (quiet) {
-    lines.write({ stream: `${result.imageId}\n` });
-    return;
-  }
-  const short = result.imageId.replace(/^sha256:/, '').slice(0, SHORT_ID);
-  lines.write({ stream: ` ---> ${short}\n` });
-  lines.write({ aux: { ID: result.imageId } });
-  lines.write({ stream: `Successfully built ${short}\n` });
-  for (const tag of result.tags)
-    lines.write({ stream: `Successfully tagged ${familiarString(parseReference(tag))}\n` });
-};
-
-/** Exit status of a RUN step that failed, which becomes that of `docker build`. */
-const exitCodeOf = (error: unknown): number => {
-  const code = toLadeError(error).details?.['exitCode'];
-  return typeof code === 'number' && code > 0 ? code : 1;
-};
-
-/** POST /build: the context comes as a tar, the answer is Docker's classic output. */
-const build = async (c: Context, parts: DaemonParts): Promise<Response> => {
+const runBuild = async (c: Context, parts: DaemonParts, signal: AbortSignal): Promise<void> => {
   const lines = jsonLines(c);
-  const quiet = flag(c, 'q');
-  try {
+  const version = buildVersionOf(c);
+  await withBody(c, async (stream) => {
+    const context = dockerContext(c, { kind: 'tar', stream });
+    const request = fromDockerQuery(c, context, parts.buildDefaults, signal);
     const builder = await parts.builder();
-    const show = createClassicOutput((line) => lines.write(line));
-    const result = await withBody(c, (stream) => {
-      const request = fromDockerQuery(c, { kind: 'tar', stream }, parts.buildDefaults, requestSignal(c));
-      return builder.build(request, quiet ? () => undefined : show);
-    });
-    writeResult(lines, result, quiet);
-  } catch (error) {
-    if (!lines.begun()) throw error;
-    lines.write(errorLine(error, c.req.header('user-agent'), exitCodeOf(error)));
-  }
+    const answer = createBuildAnswer(c, lines, version);
+    try {
+      answer.finish(await builder.build(request, (event) => answer.show(event)));
+    } catch (error) {
+      answer.fail(error);
+    }
+  });
   lines.end();
+};
+
+/** POST /build: the context comes as an archive or is named, the answer is what Docker's builders print. */
+const build = async (c: Context, parts: DaemonParts, running: RunningBuilds): Promise<Response> => {
+  const id = textOf(c, 'buildid');
+  const cancel = new AbortController();
+  if (id !== undefined) running.set(id, cancel);
+  try {
+    await runBuild(c, parts, AbortSignal.any([requestSignal(c), cancel.signal]));
+  } finally {
+    if (id !== undefined && running.get(id) === cancel) running.delete(id);
+  }
   return answered();
+};
+
+/** POST /build/cancel; a build that is not known is none that runs. */
+const cancelBuild = (c: Context, running: RunningBuilds): Response => {
+  const id = textOf(c, 'id');
+  if (id === undefined) throw daemonErrors.buildIdMissing({});
+  running.get(id)?.abort();
+  return c.body(null, 200);
 };
 
 const prune = async (c: Context, parts: DaemonParts): Promise<Response> => {
@@ -63,7 +61,9 @@ const prune = async (c: Context, parts: DaemonParts): Promise<Response> => {
 
 export const buildRoutes = (parts: DaemonParts): Hono => {
   const app = new Hono();
-  app.post('/build', (c) => build(c, parts));
+  const running: RunningBuilds = new Map();
+  app.post('/build', (c) => build(c, parts, running));
+  app.post('/build/cancel', (c) => cancelBuild(c, running));
   app.post('/build/prune', (c) => prune(c, parts));
   return app;
 };
