@@ -21,7 +21,7 @@ export interface BaseImage {
 }
 
 /** The credentials of a reference's repository, in the form that the registry client takes. */
-const credentialsFor = (auth: RegistryAuth | undefined) => {
+export const credentialsFor = (auth: RegistryAuth | undefined) => {
   if (auth === undefined) return undefined;
   const { username, password, identityToken, registryToken } = auth;
   if (identityToken !== undefined && identityToken !== '')

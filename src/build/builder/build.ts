@@ -1,25 +1,19 @@
 import type { Emit } from '#events';
-import type { Library } from '#library';
-import {
-  asImageId,
-  canonicalString,
-  encodeImageConfig,
-  parseReference,
-  sha256Of,
-  type ImageConfig,
-  type ImageId,
-} from '#oci';
+import { canonicalString, parseReference } from '#oci';
+import { deliver, type BuiltImage, type OutputSpec } from '#outputs';
 import type { OpenContext } from '#sources';
-import { draftBuild, type BuildTools, type Draft } from './draft.ts';
-import { findBases } from './find-bases.ts';
+import { credentialsFor } from './base-images.ts';
+import type { BuildTools } from './draft.ts';
 import { finishImage, type StageResult } from './finish-image.ts';
-import { makePlan, type Plan } from './make-plan.ts';
-import type { Progress } from './progress.ts';
-import { graphOf, runGraph } from './run-graph.ts';
+import { planLanes } from './lanes.ts';
+import { metadataOf } from './metadata.ts';
+import { solveLanes, type SolvedLane } from './run-graph.ts';
+import { squashImage } from './squash.ts';
 import type { BuildEvent, BuildRequest, BuildResult } from './types.ts';
 
 /** The target stage and the stages it stands on, lowest first. */
-const chainOf = (draft: Draft, plan: Plan, progress: Progress): readonly StageResult[] => {
+const chainOf = ({ lane, progress }: SolvedLane): readonly StageResult[] => {
+  const { draft, plan } = lane;
   const chain: StageResult[] = [];
   for (let index: number | undefined = draft.outline.target.index; index !== undefined;) {
     const planned = plan.planned.get(index);
@@ -31,20 +25,6 @@ const chainOf = (draft: Draft, plan: Plan, progress: Progress): readonly StageRe
   return chain;
 };
 
-/** Records the image, unless exactly this image has exactly these names already. */
-const record = async (library: Library, config: ImageConfig, tags: readonly string[]): Promise<ImageId> => {
-  const id = asImageId(sha256Of(encodeImageConfig(config)));
-  const known = (name: string): boolean => {
-    try {
-      return library.resolve(name).id === id;
-    } catch {
-      return false;
-    }
-  };
-  if ([id, ...tags].every(known)) return id;
-  return (await library.createImage({ config, tags })).id;
-};
-
 /** RFC 3339 of SOURCE_DATE_EPOCH, where it is given. */
 const epochOf = (request: BuildRequest): string | undefined => {
   const seconds = request.buildArgs?.['SOURCE_DATE_EPOCH'];
@@ -53,7 +33,49 @@ const epochOf = (request: BuildRequest): string | undefined => {
     : new Date(Number(seconds) * 1000).toISOString();
 };
 
-/** Builds an image from an open context. */
+/** The image of one platform. */
+const finish = async (tools: BuildTools, request: BuildRequest, solved: SolvedLane): Promise<BuiltImage> => {
+  const chain = chainOf(solved);
+  const config = finishImage(chain, { epoch: epochOf(request), labels: request.labels ?? {} });
+  const { platform } = solved.lane;
+  if (request.squash !== true) return { platform, config };
+  const kept = chain[0]?.planned.baseConfig.rootfs.diffIds.length ?? 0;
+  const { layers, run } = tools;
+  const squashed = await squashImage({ layers, lease: run.lease }, config, { kept, signal: request.signal });
+  return { platform, config: squashed };
+};
+
+const outputsOf = ({ outputs, tags = [] }: BuildRequest): readonly OutputSpec[] =>
+  outputs ?? [{ kind: 'image', names: tags, push: false }];
+
+const stepsOf = (solved: readonly SolvedLane[]): BuildResult['steps'] => {
+  const sum = (count: (one: SolvedLane) => number): number =>
+    solved.reduce((total, one) => total + count(one), 0);
+  return {
+    total: sum(({ lane, graph }) => lane.plan.table.total - graph.shared.size),
+    cached: sum(({ progress }) => progress.counts.cached),
+    executed: sum(({ progress }) => progress.counts.executed),
+  };
+};
+
+const deliverImages = (
+  tools: BuildTools,
+  request: BuildRequest,
+  images: readonly BuiltImage[],
+  emit: Emit<BuildEvent>,
+) =>
+  deliver(tools, {
+    images,
+    outputs: outputsOf(request),
+    names: (request.tags ?? []).map((tag) => canonicalString(parseReference(tag))),
+    annotations: request.annotations ?? {},
+    statements: undefined,
+    credentials: (repository) => credentialsFor(request.auth?.(repository)),
+    emit,
+    signal: request.signal,
+  });
+
+/** Builds the images of all platforms from an open context, and brings them where they are wanted. */
 export const runBuild = async (
   tools: BuildTools,
   request: BuildRequest,
@@ -61,16 +83,19 @@ export const runBuild = async (
   emit: Emit<BuildEvent>,
 ): Promise<Omit<BuildResult, 'buildId'>> => {
   const from = performance.now();
-  const tags = (request.tags ?? []).map((tag) => canonicalString(parseReference(tag, { defaultTag: true })));
-  const drafted = draftBuild(tools, request, context, emit);
-  const bases = await findBases(drafted);
-  const plan = makePlan(drafted, bases);
-  const graph = graphOf(drafted, bases, plan);
-  const progress = await runGraph(drafted, plan, graph);
-  const options = { epoch: epochOf(request), labels: request.labels ?? {} };
-  const config = finishImage(chainOf(drafted, plan, progress), options);
+  const lanes = await planLanes({ tools, request, context, emit });
+  const solved = await solveLanes(lanes);
+  const images: BuiltImage[] = [];
+  for (const one of solved) images.push(await finish(tools, request, one));
   request.signal?.throwIfAborted();
-  const imageId = await record(tools.library, config, tags);
-  const steps = { total: plan.table.total, ...progress.counts };
-  return { imageId, tags, steps, durationMs: performance.now() - from };
+  const delivered = await deliverImages(tools, request, images, emit);
+  return {
+    imageId: delivered.imageId,
+    digest: delivered.descriptor?.digest,
+    images: delivered.images,
+    metadata: metadataOf(delivered),
+    tags: delivered.names,
+    steps: stepsOf(solved),
+    durationMs: performance.now() - from,
+  };
 };

@@ -36,6 +36,11 @@ export const builderErrors = defineErrors('builder', {
       `cannot fetch the base image ${p.reference}: ${p.reason}${at(p)}`,
     hint: 'it is not on this machine: check the network and the name, or import it first',
   },
+  unknownPlatform: {
+    kind: 'invalid-argument',
+    message: (p: { readonly platform: string }) => `there is no platform ${p.platform}`,
+    hint: 'write OS/ARCHITECTURE[/VARIANT], such as linux/amd64, linux/arm64 or linux/arm/v7',
+  },
   unknownBuild: {
     kind: 'not-found',
     message: (p: { readonly build: string }) => `there is no build ${p.build}`,

@@ -10,9 +10,10 @@ import { createPlainDigests, parseModeChange, type FileTree, selectFiles, type S
 import type { CopyOperation, FileOrigin, StepPlace, RunSurroundings, RunTools } from '#steps';
 import type { PlannedStage } from './plan.ts';
 import type { BuildStep } from './types.ts';
+import type { VertexShare } from './vertex-share.ts';
 
 /** One step that touches files, as a vertex; its place in the file and in progress. */
-interface GraphStep {
+export interface GraphStep {
   readonly step: BuildStep;
   readonly stage: number;
   /** Index in the stage; -1 for FROM. */
@@ -31,6 +32,10 @@ export interface GraphInput {
   readonly surroundings: RunSurroundings;
   /** Tells builds apart when misses are explained. */
   readonly scope: string;
+  /** Tells the graphs of several platforms apart; empty for the machine's own. */
+  readonly prefix: string;
+  /** Finds what several graphs have in common. */
+  readonly share: VertexShare;
   readonly noCache: boolean;
   /** Times in layers are clamped to this (SOURCE_DATE_EPOCH). */
   readonly epoch: string | undefined;
@@ -45,6 +50,8 @@ export interface Graph {
   /** The last vertex of each stage. */
   readonly ends: ReadonlyMap<number, BuildVertex>;
   readonly steps: ReadonlyMap<string, GraphStep>;
+  /** Steps that another graph carries out too, by the vertex that does. */
+  readonly shared: ReadonlyMap<string, GraphStep>;
   /** Progress names by step identity. */
   readonly names: ReadonlyMap<string, string>;
 }
@@ -67,6 +74,7 @@ export interface Assembly {
   readonly ends: Map<number, BuildVertex>;
   readonly images: Map<string, BuildVertex>;
   readonly steps: Map<string, GraphStep>;
+  readonly shared: Map<string, GraphStep>;
   readonly names: Map<string, string>;
 }
 

@@ -41,15 +41,13 @@ const operationVertex = (assembly: Assembly, site: Site, step: PlannedStep): Bui
 const startOf = (assembly: Assembly, planned: PlannedStage): BuildVertex => {
   const { input, ends, steps } = assembly;
   const { base, index } = planned.outlined;
-  const id = `stage ${index}`;
+  const id = `${input.prefix}stage ${index}`;
   steps.set(id, { step: input.stepAt(index, -1), stage: index, position: -1 });
   const below = base.kind === 'stage' ? ends.get(base.stage) : undefined;
   if (below !== undefined) return below;
-  return sourceVertex(
-    id,
-    `${input.scope} ${planned.outlined.name} FROM`,
-    input.bases.get(index)?.layers ?? NO_LAYERS,
-  );
+  const layers = input.bases.get(index)?.layers ?? NO_LAYERS;
+  const identity = `${input.scope} ${input.prefix}${planned.outlined.name} FROM`;
+  return input.share.take(sourceVertex(id, identity, layers));
 };
 
 const assembleStage = (assembly: Assembly, planned: PlannedStage): void => {
@@ -63,13 +61,12 @@ const assembleStage = (assembly: Assembly, planned: PlannedStage): void => {
     const kind = step.operation.kind;
     const number = (counts.get(kind) ?? 0) + 1;
     counts.set(kind, number);
-    const id = `stage ${outlined.index} step ${position}`;
+    const id = `${input.prefix}stage ${outlined.index} step ${position}`;
     const own = input.stepAt(outlined.index, position);
-    steps.set(id, { step: own, stage: outlined.index, position });
-    const identity = `${input.scope} ${outlined.name} ${kind} ${number}`;
+    const identity = `${input.scope} ${input.prefix}${outlined.name} ${kind} ${number}`;
     assembly.names.set(identity, own.name);
     const onBase = below === start && outlined.base.kind !== 'stage';
-    below = operationVertex(
+    const vertex = operationVertex(
       assembly,
       {
         id,
@@ -95,6 +92,11 @@ const assembleStage = (assembly: Assembly, planned: PlannedStage): void => {
       },
       step,
     );
+    below = input.share.take(vertex, step);
+    const alias = input.share.aliasOf(id);
+    const placed = { step: own, stage: outlined.index, position };
+    if (alias === undefined) steps.set(id, placed);
+    else assembly.shared.set(alias, placed);
   }
   assembly.ends.set(outlined.index, below);
 };
@@ -106,8 +108,10 @@ export const toGraph = (input: GraphInput): Graph => {
     ends: new Map(),
     images: new Map(),
     steps: new Map(),
+    shared: new Map(),
     names: new Map(),
   };
   for (const planned of input.planned.values()) assembleStage(assembly, planned);
-  return { ends: assembly.ends, steps: assembly.steps, names: assembly.names };
+  const { ends, steps, shared, names } = assembly;
+  return { ends, steps, shared, names };
 };

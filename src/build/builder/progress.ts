@@ -94,6 +94,10 @@ interface ProgressInput {
   readonly emit: Emit<BuildEvent>;
   /** Stage and position of a vertex, by its id. */
   readonly placeOf: (id: string) => { readonly stage: number; readonly position: number } | undefined;
+  /** The same of steps that are told for another platform. */
+  readonly sharedOf: (id: string) => { readonly stage: number; readonly position: number } | undefined;
+  /** Stages all of whose steps are told for another platform. */
+  readonly untold: ReadonlySet<number>;
   /** Progress name of a step's identity. */
   readonly nameOf: (identity: string) => string;
 }
@@ -138,7 +142,14 @@ const tellUpTo = ({ input, told }: State, stage: number, position: number): void
   }
 };
 
-const keep = ({ results }: State, { stage, position }: Place, result: StepResult): void => {
+/** Tells what follows the last step of a stage that touches files: nothing comes after that it could wait for. */
+const tellTail = (state: State, stage: number, position: number): void => {
+  const steps = state.input.planned.get(stage)?.steps ?? [];
+  if (!steps.slice(position + 1).some(({ operation }) => operation !== undefined))
+    tellUpTo(state, stage, steps.length);
+};
+
+const keep = ({ results }: State, { stage, position }: Omit<Place, 'step'>, result: StepResult): void => {
   const known = results.get(stage) ?? new Map<number, StepResult>();
   results.set(stage, known.set(position, result));
 };
@@ -151,7 +162,8 @@ const tell = (state: State, place: Place, event: SolveEvent<StepResult>): void =
       tellUpTo(state, place.stage, place.position);
       state.cached += 1;
       keep(state, place, event.result);
-      return emit({ kind: 'step-cached', step, layer: event.result.own });
+      emit({ kind: 'step-cached', step, layer: event.result.own });
+      return tellTail(state, place.stage, place.position);
     case 'started':
       tellUpTo(state, place.stage, place.position);
       return emit({ kind: 'step-started', step, reasons: toReasons(event.differences, nameOf) });
@@ -160,7 +172,8 @@ const tell = (state: State, place: Place, event: SolveEvent<StepResult>): void =
       keep(state, place, event.result);
       const { own, size } = event.result;
       const layerSize = own === undefined ? undefined : size;
-      return emit({ kind: 'step-done', step, durationMs: event.durationMs, layerSize, layer: own });
+      emit({ kind: 'step-done', step, durationMs: event.durationMs, layerSize, layer: own });
+      return tellTail(state, place.stage, place.position);
     }
     case 'failed': {
       const { durationMs, error } = event;
@@ -174,9 +187,14 @@ const tell = (state: State, place: Place, event: SolveEvent<StepResult>): void =
 };
 
 export const createProgress = (input: ProgressInput): Progress => {
-  const state: State = { input, told: new Map(), results: new Map(), cached: 0, executed: 0 };
+  const told = new Map(Array.from(input.untold, (stage) => [stage, Infinity] as const));
+  const state: State = { input, told, results: new Map(), cached: 0, executed: 0 };
+  for (const stage of input.planned.keys()) tellTail(state, stage, -1);
   return {
     onSolve: (event) => {
+      const shared = input.sharedOf(event.vertex.id);
+      if (shared !== undefined && (event.kind === 'cached' || event.kind === 'done'))
+        keep(state, shared, event.result);
       const place = input.placeOf(event.vertex.id);
       if (place === undefined || place.position < 0) return;
       tell(state, { ...place, step: input.table.at(place.stage, place.position) }, event);

@@ -1,13 +1,19 @@
 import { solve } from '#solver';
-import type { Draft } from './draft.ts';
-import type { Bases } from './find-bases.ts';
 import { toGraph, type Graph } from './graph.ts';
-import type { Plan } from './make-plan.ts';
+import type { Lane } from './lanes.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { surroundingsOf } from './surroundings.ts';
+import { createNoShare, createVertexShare, type VertexShare } from './vertex-share.ts';
 
-/** The graph of a plan. */
-export const graphOf = (draft: Draft, bases: Bases, plan: Plan): Graph => {
+/** A platform of a build while it is solved. */
+export interface SolvedLane {
+  readonly lane: Lane;
+  readonly graph: Graph;
+  readonly progress: Progress;
+}
+
+/** The graph of one platform; work that an earlier one has too is shared with it. */
+const graphOf = ({ draft, bases, plan, prefix }: Lane, share: VertexShare): Graph => {
   const { request, context, file, emit, tools } = draft;
   return toGraph({
     file,
@@ -18,6 +24,8 @@ export const graphOf = (draft: Draft, bases: Bases, plan: Plan): Graph => {
     tools: tools.run,
     surroundings: surroundingsOf(draft, plan.planned),
     scope: context.scope,
+    prefix,
+    share,
     noCache: request.noCache ?? false,
     epoch: tools.run.clampToNs === undefined ? undefined : String(tools.run.clampToNs),
     stepAt: (stage, position) => plan.table.at(stage, position),
@@ -25,24 +33,41 @@ export const graphOf = (draft: Draft, bases: Bases, plan: Plan): Graph => {
   });
 };
 
-/** Solves what the target needs. */
-export const runGraph = async (draft: Draft, plan: Plan, graph: Graph): Promise<Progress> => {
-  const { emit, tools, request, outline: stages } = draft;
-  const target = graph.ends.get(stages.target.index);
-  const progress = createProgress({
-    planned: plan.planned,
-    table: plan.table,
-    emit,
+/** Stages whose steps another platform carries out, all of them. */
+const untoldOf = ({ plan }: Lane, { steps, shared }: Graph): ReadonlySet<number> => {
+  const own = new Set(Array.from(steps.values(), ({ stage, position }) => (position < 0 ? -1 : stage)));
+  const others = new Set(Array.from(shared.values(), ({ stage }) => stage));
+  return new Set([...plan.planned.keys()].filter((stage) => others.has(stage) && !own.has(stage)));
+};
+
+const progressOf = (lane: Lane, graph: Graph): Progress =>
+  createProgress({
+    planned: lane.plan.planned,
+    table: lane.plan.table,
+    emit: lane.draft.emit,
     placeOf: (id) => graph.steps.get(id),
+    sharedOf: (id) => graph.shared.get(id),
+    untold: untoldOf(lane, graph),
     nameOf: (identity) => graph.names.get(identity) ?? identity,
   });
-  if (target !== undefined) {
-    await solve([target], {
-      cache: tools.cache,
-      emit: (event) => progress.onSolve(event),
-      signal: request.signal,
+
+/** Solves what the targets of all platforms need, at once. */
+export const solveLanes = async (lanes: readonly Lane[]): Promise<readonly SolvedLane[]> => {
+  const share = lanes.length > 1 ? createVertexShare() : createNoShare();
+  const solved = lanes.map((lane): SolvedLane => {
+    const graph = graphOf(lane, share);
+    return { lane, graph, progress: progressOf(lane, graph) };
+  });
+  const targets = solved.map(({ lane, graph }) => graph.ends.get(lane.draft.outline.target.index));
+  const [first] = lanes;
+  if (first !== undefined)
+    await solve([...new Set(targets.filter((target) => target !== undefined))], {
+      cache: first.draft.tools.cache,
+      emit: (event) => {
+        for (const { progress } of solved) progress.onSolve(event);
+      },
+      signal: first.draft.request.signal,
     });
-  }
-  progress.finish();
-  return progress;
+  for (const { progress } of solved) progress.finish();
+  return solved;
 };

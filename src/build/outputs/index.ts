@@ -1,1 +1,4 @@
 export type * from './types.ts';
+export type { BuiltImage, Delivered, DeliveryEvent, Subject } from './delivery-types.ts';
+export { deliver } from './deliver.ts';
+export { outputsErrors } from './errors.ts';

@@ -11,7 +11,9 @@ const RESULT: BuildResult = {
   buildId: '0123456789abcdef',
   imageId: IMAGE,
   tags: ['docker.io/library/web:1'],
-  steps: { total: 1, cached: 0, executed: 1 },
+  images: [],
+      metadata: {},
+      steps: { total: 1, cached: 0, executed: 1 },
   durationMs: 1,
 };
 

@@ -27,7 +27,9 @@ const RESULT: BuildResult = {
   imageId: IMAGE,
   buildId: 'b1',
   tags: [],
-  steps: { total: 3, cached: 0, executed: 3 },
+  images: [],
+      metadata: {},
+      steps: { total: 3, cached: 0, executed: 3 },
   durationMs: 1,
 };
 

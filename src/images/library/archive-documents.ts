@@ -54,6 +54,7 @@ const namedDescriptors = ({ descriptor, tags }: NamedTop): readonly object[] => 
     descriptorToJson({
       ...descriptor,
       annotations: {
+        ...descriptor.annotations,
         'io.containerd.image.name': tag,
         'org.opencontainers.image.ref.name': parseReference(tag).tag ?? 'latest',
       },
@@ -89,7 +90,7 @@ const directory = (path: string): Buffer => encodeTarHeader({ path, kind: 'direc
 const document = (path: string, value: unknown): SmallFile => ({ path, content: json(value) });
 
 /** A file of the archive that describes what is in it. */
-export interface SmallFile {
+interface SmallFile {
   readonly path: string;
   readonly content: Buffer;
 }
@@ -110,14 +111,6 @@ const documentsOf = ({ tops, since, ociOnly }: Archive): readonly SmallFile[] =>
 /** The content of an archive: what describes first, then layers; each once. */
 const contentOf = ({ tops }: Archive): readonly ArchiveFile[] =>
   asUnique([...tops.flatMap((top) => top.documents), ...tops.flatMap((top) => top.files)]);
-
-/** The same as the files of a directory. */
-export const archiveFiles = (
-  archive: Archive,
-): { readonly documents: readonly SmallFile[]; readonly content: readonly ArchiveFile[] } => ({
-  documents: documentsOf(archive),
-  content: contentOf(archive),
-});
 
 /**
  * The parts of an archive that is a Docker archive and an OCI layout at once. What describes comes first, so that a

@@ -137,5 +137,5 @@ export const assemble = async (context: Context, request: AssemblyRequest): Prom
   if (main === undefined) throw new TypeError('an assembly needs an image');
   const alone = images.length === 1 && request.index === undefined;
   const top = alone ? main.manifest : await putIndex(context, request, images);
-  return { top, images, main };
+  return { top, topAnnotations: request.topAnnotations ?? {}, images, main };
 };

@@ -26,6 +26,8 @@ export interface AssemblyRequest extends Cancellable {
   readonly parts: readonly AssemblyPart[];
   /** Puts them in an index; of several parts always. */
   readonly index?: { readonly annotations?: Annotations | undefined } | undefined;
+  /** Of what leads to the whole from outside, such as the entry in an archive's index.json. */
+  readonly topAnnotations?: Annotations | undefined;
   /** Of layers that were never compressed; gzip unless given. */
   readonly compression?: LayerCompression | undefined;
   /** Also layers that are stored in another form. */
@@ -47,6 +49,7 @@ export interface AssembledImage {
 export interface Assembly {
   /** The index, or the manifest of the one image. */
   readonly top: Descriptor;
+  readonly topAnnotations: Annotations;
   readonly images: readonly AssembledImage[];
   /** The image that is meant where no platform is asked for. */
   readonly main: AssembledImage;

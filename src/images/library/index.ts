@@ -2,7 +2,6 @@ export { createLibrary } from './library.ts';
 export { applyChanges } from './changes.ts';
 export { libraryErrors } from './errors.ts';
 export type { AssembledImage, Assembly, AssemblyPart, ImageStatement } from './assembly-types.ts';
-export type { LayoutFile } from './save-assembly.ts';
 export type { ConfigDifference, DiffRequest, ImageDiff } from './diff-types.ts';
 export type { ImageLists, InspectedList, SeenManifest } from './list-types.ts';
 export type {

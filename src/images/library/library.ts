@@ -21,7 +21,7 @@ import { createRelief, letGoRefetchable, roomyLayers } from './relief.ts';
 import { beginRemoval } from './removal.ts';
 import { removeImage } from './remove.ts';
 import { saveImages } from './save.ts';
-import { assemblyFiles, saveAssembly } from './save-assembly.ts';
+import { saveAssembly } from './save-assembly.ts';
 import type { ImageView, Library, LibraryDependencies } from './types.ts';
 import { letGoDeleted, listDeletions, undo } from './undo.ts';
 import { libraryUsage } from './usage.ts';
@@ -94,7 +94,6 @@ export const createLibrary = (dependencies: LibraryDependencies): Library => {
       make: (request) => assemble(context, request),
       record: (assembly, names) => recordAssembly(context, assembly, names),
       save: (assembly, archive) => saveAssembly(context, assembly, archive),
-      files: (assembly, archive) => assemblyFiles(context, assembly, archive),
     },
     hold: (id, holder) => holds.hold(id, holder),
     release: (holder) => holds.release(holder),

@@ -1,22 +1,16 @@
 import { parseManifest, type Descriptor } from '#oci';
-import { archiveFiles, archiveParts, type NamedTop } from './archive-documents.ts';
-import { blobFile, layoutPath, readableLayers, type ArchiveFile, type ArchiveImage } from './archive-plan.ts';
+import { archiveParts, type NamedTop } from './archive-documents.ts';
+import { blobFile, readableLayers, type ArchiveFile, type ArchiveImage } from './archive-plan.ts';
 import type { AssembledImage, Assembly } from './assembly-types.ts';
 import type { Context } from './context.ts';
 import { describedBy, tagTarget } from './create-image.ts';
-import { bytesOf, fileBytes } from './save.ts';
+import { bytesOf } from './save.ts';
 
 export interface AssemblyArchive {
   /** Names that the archive gives it. */
   readonly names: readonly string[];
   /** An OCI layout, or one that `docker load` of any version reads too. */
   readonly form: 'oci' | 'docker';
-}
-
-/** A file of an OCI layout in a directory. */
-export interface LayoutFile {
-  readonly path: string;
-  content(): AsyncIterable<Uint8Array>;
 }
 
 /** Configuration and content of one manifest. */
@@ -53,7 +47,7 @@ const packImage = async (
 };
 
 const topOf = async (context: Context, assembly: Assembly, archive: AssemblyArchive): Promise<NamedTop> => {
-  const { top, images, main } = assembly;
+  const { top, topAnnotations, images, main } = assembly;
   const packed = await Promise.all(
     images.map((image) => packImage(context, image, archive.form === 'docker' && image === main)),
   );
@@ -61,7 +55,11 @@ const topOf = async (context: Context, assembly: Assembly, archive: AssemblyArch
   const platform = describedBy(main.config).platform;
   const mainPacked = packed[images.indexOf(main)];
   return {
-    descriptor: alone ? { ...top, platform } : top,
+    descriptor: {
+      ...top,
+      ...(alone ? { platform } : {}),
+      ...(Object.keys(topAnnotations).length === 0 ? {} : { annotations: topAnnotations }),
+    },
     tags: archive.names.map(tagTarget),
     images: mainPacked === undefined ? [] : [mainPacked.image],
     referrers: images.flatMap(({ statements }) => statements),
@@ -79,22 +77,3 @@ export async function* saveAssembly(
   const tops = [await topOf(context, assembly, archive)];
   yield* bytesOf(archiveParts({ tops, since: [], ociOnly: archive.form === 'oci' }));
 }
-
-/** The same as files of a directory. */
-export const assemblyFiles = async (
-  context: Context,
-  assembly: Assembly,
-  archive: AssemblyArchive,
-): Promise<readonly LayoutFile[]> => {
-  const tops = [await topOf(context, assembly, archive)];
-  const { documents, content } = archiveFiles({ tops, since: [], ociOnly: archive.form === 'oci' });
-  return [
-    ...content.map((file) => ({ path: layoutPath(file.digest), content: () => fileBytes(file) })),
-    ...documents.map(({ path, content: bytes }) => ({
-      path,
-      async *content() {
-        yield bytes;
-      },
-    })),
-  ];
-};

@@ -139,8 +139,7 @@ const tooShort = (file: ArchiveFile, written: number): Error =>
     reason: `it has ${written} bytes, not ${file.size}`,
   });
 
-/** The bytes of one of its files, exactly as many as promised. */
-export async function* fileBytes(file: ArchiveFile): AsyncGenerator<Uint8Array, void, undefined> {
+async function* fileBytes(file: ArchiveFile): AsyncGenerator<Uint8Array, void, undefined> {
   const content = typeof file.content === 'function' ? file.content() : [file.content];
   let written = 0;
   for await (const chunk of content as AsyncIterable<Uint8Array>) {

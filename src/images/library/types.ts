@@ -8,7 +8,7 @@ import type { Collected, Content, Holder, Holds, ImageRecord, ImageStore, Lease,
 import type { Assembly, AssemblyRequest } from './assembly-types.ts';
 import type { DiffRequest, ImageDiff } from './diff-types.ts';
 import type { ImageLists } from './list-types.ts';
-import type { AssemblyArchive, LayoutFile } from './save-assembly.ts';
+import type { AssemblyArchive } from './save-assembly.ts';
 import type {
   HistoryItem,
   ImageInspect,
@@ -288,8 +288,6 @@ export interface ImageAssemblies {
   record(assembly: Assembly, names: readonly string[]): Promise<ImageView>;
   /** A tar; the lease must live until it is read. */
   save(assembly: Assembly, archive: AssemblyArchive): AsyncIterable<Uint8Array>;
-  /** The files of the same archive, what describes it last. */
-  files(assembly: Assembly, archive: AssemblyArchive): Promise<readonly LayoutFile[]>;
 }
 
 /** Use-cases on images. Everything that changes is durable when it resolves. */

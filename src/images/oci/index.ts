@@ -35,6 +35,7 @@ export {
 export {
   formatPlatform,
   hostPlatform,
+  isKnownPlatform,
   matchPlatform,
   normalizePlatform,
   parsePlatform,

@@ -89,6 +89,12 @@ export const parsePlatform = (value: string): Platform => {
   return normalizePlatform({ os, architecture, variant, osVersion });
 };
 
+/** Whether there are machines of this kind, as far as Go's list of systems and architectures says. */
+export const isKnownPlatform = (platform: Platform): boolean => {
+  const { os, architecture } = normalizePlatform(platform);
+  return operatingSystems.has(os) && architectures.has(architecture);
+};
+
 /** `os/architecture[/variant]` of the normalised platform. */
 export const formatPlatform = (platform: Platform): string => {
   const { os, architecture, variant } = normalizePlatform(platform);

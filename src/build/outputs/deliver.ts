@@ -1,0 +1,194 @@
+import type { Assembly } from '#library';
+import {
+  asImageId,
+  canonicalString,
+  encodeImageConfig,
+  hostPlatform,
+  parsePlatform,
+  parseReference,
+  selectPlatform,
+  sha256Of,
+  type Descriptor,
+  type ImageId,
+} from '#oci';
+import { readAnnotations, type AnnotationSet } from './annotations.ts';
+import type { BuiltImage, Delivered, DeliveryRequest, DeliveryTools } from './delivery-types.ts';
+import { outputsErrors } from './errors.ts';
+import { pushName } from './push.ts';
+import type { ImageForm, OutputSpec } from './types.ts';
+import { writeArchive } from './write-archive.ts';
+import { writeLocal, writeTarFile } from './write-files.ts';
+
+type ImageSpec = OutputSpec & { readonly kind: 'image' };
+type Lease = Awaited<ReturnType<DeliveryTools['library']['lease']>>;
+
+/** Everything that the outputs of one build share. */
+interface Delivery {
+  readonly tools: DeliveryTools;
+  readonly request: DeliveryRequest;
+  readonly annotations: AnnotationSet;
+  readonly lease: Lease;
+  /** One for each form in which images are wanted. */
+  readonly assemblies: Map<string, Promise<Assembly>>;
+  /** Canonical names that were given. */
+  readonly named: Set<string>;
+  descriptor: Descriptor | undefined;
+}
+
+export const imageIdOf = ({ config }: BuiltImage): ImageId => asImageId(sha256Of(encodeImageConfig(config)));
+
+/** The image that is meant where no platform is asked for. */
+const mainOf = (images: readonly BuiltImage[]): BuiltImage => {
+  const offered = images.map((image) => ({ image, platform: parsePlatform(image.platform) }));
+  const main = selectPlatform(offered, hostPlatform())?.image ?? images[0];
+  if (main === undefined) throw new TypeError('a build has a result for at least one platform');
+  return main;
+};
+
+const canonical = (names: readonly string[]): readonly string[] =>
+  names.map((name) => canonicalString(parseReference(name)));
+
+/** Names that anything of this build is given. */
+const allNames = ({ outputs, names }: DeliveryRequest): readonly string[] => [
+  ...new Set([
+    ...names,
+    ...outputs.flatMap((output) => ('names' in output ? canonical(output.names ?? []) : [])),
+  ]),
+];
+
+const compressionOf = ({ compression = 'gzip' }: ImageForm) =>
+  compression === 'uncompressed' ? 'none' : compression;
+
+const assemble = ({ tools, request, annotations, lease }: Delivery, form: ImageForm): Promise<Assembly> => {
+  const { images, statements, signal } = request;
+  const names = allNames(request);
+  return tools.library.assemblies.make({
+    parts: images.map((image) => ({
+      config: image.config,
+      annotations: annotations.of('manifest', image.platform),
+      descriptorAnnotations: annotations.of('manifest-descriptor', image.platform),
+      statements: statements === undefined ? undefined : (manifest) => statements({ image, manifest, names }),
+    })),
+    index: images.length > 1 ? { annotations: annotations.of('index') } : undefined,
+    topAnnotations: annotations.of(images.length > 1 ? 'index-descriptor' : 'manifest-descriptor'),
+    compression: compressionOf(form),
+    forceCompression: form.forceCompression,
+    mediaTypes: form.ociMediaTypes === false ? 'docker' : 'oci',
+    lease,
+    signal,
+  });
+};
+
+const assemblyFor = async (delivery: Delivery, form: ImageForm): Promise<Assembly> => {
+  const { compression, forceCompression, ociMediaTypes } = form;
+  const key = JSON.stringify([compression ?? 'gzip', forceCompression ?? false, ociMediaTypes ?? true]);
+  const known = delivery.assemblies.get(key) ?? assemble(delivery, form);
+  delivery.assemblies.set(key, known);
+  const assembly = await known;
+  delivery.descriptor ??= assembly.top;
+  return assembly;
+};
+
+/** Whether the image is recorded as it is, and gets a manifest when it is first pushed. */
+const isPlain = ({ request, annotations }: Delivery, form: ImageForm): boolean =>
+  request.images.length === 1 &&
+  annotations.isEmpty &&
+  request.statements === undefined &&
+  compressionOf(form) === 'gzip' &&
+  form.forceCompression !== true &&
+  form.ociMediaTypes !== false;
+
+/** Records an image, unless exactly this image has exactly these names already. */
+const recordPlain = async ({ tools, request }: Delivery, names: readonly string[]): Promise<void> => {
+  const { library } = tools;
+  const image = mainOf(request.images);
+  const id = imageIdOf(image);
+  const known = (name: string): boolean => {
+    try {
+      return library.resolve(name).id === id;
+    } catch {
+      return false;
+    }
+  };
+  if (![id, ...names].every(known)) await library.createImage({ config: image.config, tags: names });
+};
+
+const record = async (delivery: Delivery, output: ImageSpec): Promise<void> => {
+  const names = canonical(output.names);
+  if (output.push && names.length === 0) throw outputsErrors.nothingToPush({});
+  if (isPlain(delivery, output)) await recordPlain(delivery, names);
+  else await delivery.tools.library.assemblies.record(await assemblyFor(delivery, output), names);
+  for (const name of names) delivery.named.add(name);
+};
+
+const write = async (delivery: Delivery, output: OutputSpec): Promise<void> => {
+  const { tools, request } = delivery;
+  const files = { layers: tools.layers, images: request.images, signal: request.signal };
+  switch (output.kind) {
+    case 'image':
+      return record(delivery, output);
+    case 'local':
+      return writeLocal(output, files);
+    case 'tar':
+      return writeTarFile(output, files);
+    case 'oci':
+    case 'docker':
+      return writeArchive(tools, request, { output, assembly: await assemblyFor(delivery, output) });
+    case 'cacheonly':
+      return undefined;
+    default:
+      return output satisfies never;
+  }
+};
+
+const push = async (delivery: Delivery, output: OutputSpec): Promise<void> => {
+  if (output.kind !== 'image' || !output.push) return;
+  for (const name of canonical(output.names)) {
+    const { digest, size } = await pushName(delivery.tools, delivery.request, name);
+    delivery.descriptor ??= { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest, size };
+  }
+};
+
+const deliveredOf = async (delivery: Delivery): Promise<Delivered> => {
+  const { request, named, descriptor } = delivery;
+  const [assembly] = await Promise.all(delivery.assemblies.values());
+  return {
+    imageId: imageIdOf(mainOf(request.images)),
+    descriptor,
+    names: [...named],
+    images: request.images.map((image, index) => ({
+      platform: image.platform,
+      imageId: imageIdOf(image),
+      digest: assembly?.images[index]?.manifest.digest ?? descriptor?.digest,
+    })),
+  };
+};
+
+/** Lets go of what was made for archives only. */
+const clean = async ({ tools, assemblies }: Delivery): Promise<void> => {
+  if (assemblies.size > 0) await tools.library.collect();
+};
+
+/** Brings a result everywhere it is wanted: into the store and files first, to registries last. */
+export const deliver = async (tools: DeliveryTools, request: DeliveryRequest): Promise<Delivered> => {
+  const annotations = readAnnotations(request.annotations, request.images.length > 1);
+  await using stack = new AsyncDisposableStack();
+  const lease = await tools.library.lease({ label: 'build output' });
+  const delivery: Delivery = {
+    tools,
+    request,
+    annotations,
+    lease,
+    assemblies: new Map(),
+    named: new Set(),
+    descriptor: undefined,
+  };
+  stack.defer(() => clean(delivery));
+  stack.use(lease);
+  for (const output of request.outputs) {
+    request.signal?.throwIfAborted();
+    await write(delivery, output);
+  }
+  for (const output of request.outputs) await push(delivery, output);
+  return await deliveredOf(delivery);
+};
