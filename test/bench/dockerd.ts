@@ -24,9 +24,22 @@ const isThere = (path: string): boolean => {
   }
 };
 
+export interface DockerdOptions {
+  /** Default: the machine's own. */
+  readonly program?: string;
+  /** Where else containerd is looked for. */
+  readonly path?: string;
+  readonly args?: readonly string[];
+  /** A network of its own keeps its bridge from other daemons of the machine, but reaches nobody. */
+  readonly ownNetwork?: boolean;
+}
+
 /** Starts Debian's dockerd on a private root; undefined where docker.io is not installed. */
-export const startDockerd = async (scratch: Scratch): Promise<Dockerd | undefined> => {
-  if (!isThere(DOCKERD)) return undefined;
+export const startDockerd = async (
+  scratch: Scratch,
+  { program = DOCKERD, path, args: more = [], ownNetwork = false }: DockerdOptions = {},
+): Promise<Dockerd | undefined> => {
+  if (!isThere(program)) return undefined;
   const host = `unix://${scratch.join('docker.sock')}`;
   const args = [
     '-H',
@@ -38,7 +51,10 @@ export const startDockerd = async (scratch: Scratch): Promise<Dockerd | undefine
     '-p',
     scratch.join('docker.pid'),
   ];
-  const child = spawn(DOCKERD, [...args, '-l', 'error'], { stdio: 'ignore' });
+  const env = path === undefined ? process.env : { ...process.env, PATH: `${path}:${process.env['PATH']}` };
+  const command = [program, ...args, ...more, '-l', 'error'];
+  const [first = program, ...rest] = ownNetwork ? ['unshare', '--net', ...command] : command;
+  const child = spawn(first, rest, { stdio: 'ignore', env });
   const exited = once(child, 'exit');
   const ask = () => run('docker', ['-H', host, 'version', '-f', '{{.Server.Version}}']);
   const deadline = Date.now() + 30_000;
