@@ -2,7 +2,7 @@
 // project's own Node 24. Plain JavaScript on purpose: the machine's Node may not run TypeScript.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -30,6 +30,7 @@ const PACKAGES = {
     ['xz-utils', 'xz', 'unpacks Debian packages'],
     ['openssl', 'openssl', 'makes the certificates of test registries'],
     ['bsdutils', 'script', 'is the terminal that a login asks at'],
+    ['buildah', 'buildah', 'second opinion on Dockerfiles'],
   ],
 };
 
@@ -112,6 +113,68 @@ const unpackDockerCli = () => {
     fail('setup: Debian package docker.io could not be had');
 };
 
+/** What of Debian sid is unpacked beside the project: a BuildKit that knows the Dockerfile language of today. */
+const NEW_DOCKER = ['docker.io', 'containerd', 'docker-buildx'];
+
+/** The address of the first Debian archive that this machine installs from; undefined when it names none. */
+const debianArchive = () => {
+  const wanted = ['Created-By: Packages', 'Origin: Debian', 'Label: Debian'];
+  const args = ['indextargets', '--format', '$(REPO_URI)', ...wanted];
+  const { stdout } = spawnSync('apt-get', args, { encoding: 'utf8' });
+  return stdout?.split('\n')[0] || undefined;
+};
+
+const DEBIAN_KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg';
+
+/** apt with lists, state and cache of its own: the machine's are not touched. */
+const aptConfiguration = (folder, archive) => {
+  for (const name of ['lists/partial', 'cache/archives/partial', 'state'])
+    mkdirSync(join(folder, name), { recursive: true });
+  writeFileSync(join(folder, 'state', 'status'), '');
+  writeFileSync(join(folder, 'sources.list'), `deb [signed-by=${DEBIAN_KEYS}] ${archive} sid main\n`);
+  const path = (name) => `"${join(folder, name)}";`;
+  const settings = [
+    `Dir::Etc::SourceList ${path('sources.list')}`,
+    'Dir::Etc::SourceParts "/dev/null";',
+    `Dir::State ${path('state')}`,
+    `Dir::State::Lists ${path('lists')}`,
+    `Dir::State::Status ${path('state/status')}`,
+    `Dir::Cache ${path('cache')}`,
+    'APT::Sandbox::User "root";',
+  ];
+  writeFileSync(join(folder, 'apt.conf'), settings.join('\n'));
+  return join(folder, 'apt.conf');
+};
+
+/**
+ * Debian sid's dockerd and buildx, unpacked and not installed, where sid can be reached and they run on this machine.
+ * Tests that want them say why they were skipped otherwise.
+ */
+const unpackNewDocker = () => {
+  const target = join(cache, 'sid');
+  const archive = onPath('apt-get') ? debianArchive() : undefined;
+  if (existsSync(target) || archive === undefined) return;
+  say(
+    'setup: Debian sid packages docker.io, containerd, docker-buildx (unpacked into .cache, not installed)',
+  );
+  const work = join(cache, `sid-${process.pid}`);
+  mkdirSync(join(work, 'tree'), { recursive: true });
+  const script = `
+    apt-get update -qq
+    apt-get download -qq ${NEW_DOCKER.join(' ')}
+    for package in *.deb; do dpkg -x "$package" tree; done
+    tree/usr/sbin/dockerd --version
+    tree/usr/bin/containerd --version`;
+  const { status } = spawnSync('sh', ['-ec', script], {
+    cwd: work,
+    env: { ...process.env, APT_CONFIG: aptConfiguration(work, archive) },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  if (status === 0 && !existsSync(target)) renameSync(join(work, 'tree'), target);
+  else say('setup: they could not be had, or do not run here; comparisons with a new BuildKit are skipped');
+  rmSync(work, { recursive: true, force: true });
+};
+
 const build = (node) => {
   const result = spawnSync(node, [join(project, 'tools', 'build.ts'), '--if-stale'], {
     cwd: project,
@@ -127,7 +190,10 @@ const main = () => {
   installModules();
   const node = node24();
   installPackages(command.packages);
-  if (command.packages.includes('test')) unpackDockerCli();
+  if (command.packages.includes('test')) {
+    unpackDockerCli();
+    unpackNewDocker();
+  }
   if (name !== 'build' && name !== 'check') build(node);
   if (command.run === undefined) {
     say('setup: done');
