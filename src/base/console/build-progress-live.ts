@@ -1,152 +1,127 @@
-import {
-  stepTitle,
-  type BuildProgress,
-  type BuildProgressEvent,
-  type BuildScreen,
-  type BuildStepView,
-} from './build-progress.ts';
-import { humanSize } from './sizes.ts';
-import { visible } from './visible.ts';
-
-interface LiveStep {
-  readonly title: string;
-  readonly startedAt: number;
-  state: 'running' | 'cached' | 'done' | 'failed' | 'cancelled';
-  durationMs: number;
-  why: string | undefined;
-  note: string;
-  held: string;
-  readonly log: string[];
-}
-
-interface Live {
-  readonly screen: BuildScreen;
-  readonly steps: Map<string, LiveStep>;
-  readonly startedAt: number;
-  total: number;
-  /** Lines of the last drawing. */
-  drawn: number;
-  readonly messages: string[];
-}
+import { buildPaint, type BuildTone, type Paint } from './build-colors.ts';
+import type { BuildProgress, BuildScreen } from './build-progress.ts';
+import { applyEvent, cancelRest, type LiveStep, type LiveSteps } from './build-steps.ts';
+import { clipToWidth, displayWidth } from './display-width.ts';
 
 const LOG_LINES = 6;
-const KEPT_LINES = 200;
+const WHY_LINES = 3;
 const REDRAW_MS = 100;
+/** Narrower terminals show no times. */
+const NARROW = 30;
 
-const stepOf = (live: Live, step: BuildStepView): LiveStep => {
-  const known = live.steps.get(step.id);
-  if (known !== undefined) return known;
-  const made: LiveStep = {
-    title: visible(stepTitle(step)),
-    startedAt: performance.now(),
-    state: 'running',
-    durationMs: 0,
-    why: undefined,
-    note: '',
-    held: '',
-    log: [],
-  };
-  live.steps.set(step.id, made);
-  live.total = Math.max(live.total, step.total);
-  return made;
-};
+interface Live extends LiveSteps {
+  readonly screen: BuildScreen;
+  readonly paint: Paint;
+  readonly startedAt: number;
+  /** Columns of each line that stands on the screen. */
+  drawn: readonly number[];
+  last: string;
+}
 
-// Importing node:util costs every command some milliseconds, whether it builds or not.
-const stripEscapes = (text: string): string =>
-  process.getBuiltinModule('node:util').stripVTControlCharacters(text);
+/** A line of the view; `text` fits, and has no colours yet. */
+interface Line {
+  readonly text: string;
+  readonly tone?: BuildTone | undefined;
+}
 
-/** What a line of output looks like without its escape sequences and overwritten parts. */
-const cleanLine = (text: string): string => visible(stripEscapes(text).split('\r').findLast(Boolean) ?? '');
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)}s`;
 
-const addLog = (step: LiveStep, data: Uint8Array): void => {
-  const lines = (step.held + Buffer.from(data).toString()).split('\n');
-  step.held = lines.pop() ?? '';
-  step.log.push(...lines.map(cleanLine));
-  if (step.log.length > KEPT_LINES) step.log.splice(0, step.log.length - KEPT_LINES);
-};
+const elapsed = (step: LiveStep): number =>
+  step.state === 'running' ? performance.now() - step.startedAt : step.durationMs;
 
-const secondsOf = (step: LiveStep): string => {
-  const ms = step.state === 'running' ? performance.now() - step.startedAt : step.durationMs;
-  return `${(ms / 1000).toFixed(1)}s`;
-};
-
-const rightAligned = (left: string, right: string, columns: number): string => {
-  const room = Math.max(10, columns - right.length - 2);
-  const characters = Array.from(left);
-  const shown = characters.length > room ? `${characters.slice(0, room - 1).join('')}…` : left;
-  return `${shown.padEnd(room)} ${right}`;
+/** The last column stays free: terminals go to the next line when it is written. */
+const withTime = (left: string, ms: number, columns: number): string => {
+  if (columns < NARROW) return clipToWidth(left, columns - 1);
+  const right = seconds(ms);
+  const room = columns - 2 - right.length;
+  const shown = clipToWidth(left, room);
+  return `${shown}${' '.repeat(Math.max(0, room - displayWidth(shown)))} ${right}`;
 };
 
 const MARKS = { running: '', cached: 'CACHED ', done: '', failed: 'ERROR ', cancelled: 'CANCELED ' } as const;
+const STEP_TONES = {
+  running: undefined,
+  cached: 'done',
+  done: 'done',
+  failed: 'failed',
+  cancelled: 'cancelled',
+} as const;
 
-const linesOf = (step: LiveStep, columns: number): readonly string[] => {
-  const head = rightAligned(` => ${MARKS[step.state]}${step.title}`, secondsOf(step), columns);
-  const why = step.why === undefined ? [] : [` => => why: ${step.why}`.slice(0, columns - 1)];
-  if (step.state !== 'running') return [head, ...why];
-  const note = step.note === '' ? [] : [` => => ${step.note}`.slice(0, columns - 1)];
-  const log = step.log.slice(-LOG_LINES).map((line) => ` => => # ${line}`.slice(0, columns - 1));
-  return [head, ...why, ...note, ...log];
+const headOf = (step: LiveStep, columns: number): Line => ({
+  text: withTime(` => ${MARKS[step.state]}${step.title}`, elapsed(step), columns),
+  tone: STEP_TONES[step.state],
+});
+
+/** What hangs below a step: why it runs, what is fetched, and its last lines of output. */
+const detailsOf = (step: LiveStep, columns: number, logLines: number): readonly Line[] => {
+  const why = step.why.slice(0, WHY_LINES).map((reason) => ` => => why: ${reason}`);
+  const clip = (text: string): Line => ({ text: clipToWidth(text, columns - 1) });
+  if (step.state !== 'running') return why.map(clip);
+  const transfers = Array.from(step.transfers.values()).slice(-LOG_LINES);
+  return [
+    ...why.map(clip),
+    ...transfers.map(({ text, startedAt }) => ({
+      text: withTime(` => => ${text}`, performance.now() - startedAt, columns),
+    })),
+    ...(logLines === 0 ? [] : step.log.slice(-logLines)).map((line) => clip(` => => # ${line}`)),
+  ];
 };
 
-const draw = (live: Live, finished: boolean): void => {
-  const columns = live.screen.columns();
+/** The steps in `room` lines: first finished ones leave, the oldest first, then output of those that run. */
+const bodyOf = (steps: readonly LiveStep[], columns: number, room: number): readonly Line[] => {
+  for (let logLines = LOG_LINES; ; logLines -= 1) {
+    const blocks = steps.map((step) => [headOf(step, columns), ...detailsOf(step, columns, logLines)]);
+    let size = blocks.reduce((sum, block) => sum + block.length, 0);
+    const kept = blocks.filter((block, at) => {
+      if (size <= room || steps[at]?.state === 'running') return true;
+      size -= block.length;
+      return false;
+    });
+    if (size <= room || logLines === 0) return kept.flat().slice(-room);
+  }
+};
+
+const totalOf = (live: Live): number =>
+  Math.max(
+    live.steps.size,
+    live.expected.values().reduce((sum, count) => sum + count, 0),
+  );
+
+const frameOf = (live: Live, columns: number, finished: boolean): readonly Line[] => {
   const steps = [...live.steps.values()];
   const done = steps.filter((step) => step.state !== 'running').length;
-  const time = ((performance.now() - live.startedAt) / 1000).toFixed(1);
-  const head = `[+] Building ${time}s (${done}/${live.total})${finished ? ' FINISHED' : ''}`;
-  const body = steps.flatMap((step) => linesOf(step, columns));
-  const room = Math.max(3, live.screen.rows() - 2);
-  const lines = [head, ...(finished ? body : body.slice(-room))];
-  const up = live.drawn === 0 ? '' : `\u001B[${live.drawn}A\r`;
-  live.screen.write(`${up}\u001B[0J${live.messages.splice(0).join('')}${lines.join('\n')}\n`);
-  live.drawn = lines.length;
+  const time = seconds(performance.now() - live.startedAt);
+  const head = `[+] Building ${time} (${done}/${totalOf(live)})${finished ? ' FINISHED' : ''}`;
+  const room = finished ? Number.POSITIVE_INFINITY : Math.max(2, live.screen.rows() - 2);
+  const tone = steps.some((step) => step.state === 'failed') ? 'failed' : 'done';
+  return [
+    { text: clipToWidth(head, columns - 1), tone: finished ? tone : undefined },
+    ...bodyOf(steps, columns, room),
+  ];
 };
 
-const pullNote = (event: Extract<BuildProgressEvent, { kind: 'pull' }>): string => {
-  const size =
-    event.total === undefined ? '' : ` ${humanSize(event.current ?? 0, 3)} / ${humanSize(event.total, 3)}`;
-  return visible(`${event.id} ${event.status}`) + size;
-};
+/** How many lines of the screen the last frame takes now: terminals wrap lines anew when they become narrower. */
+const linesUp = (live: Live, columns: number): number =>
+  live.drawn.reduce((sum, width) => sum + Math.max(1, Math.ceil(width / Math.max(1, columns))), 0);
 
-const finish = (
-  step: LiveStep,
-  state: LiveStep['state'],
-  durationMs = performance.now() - step.startedAt,
-): void => {
-  if (step.held !== '') addLog(step, Buffer.from('\n'));
-  step.state = state;
-  step.durationMs = durationMs;
-};
+const CLEAR_LINE = '\u001B[K';
+const CLEAR_BELOW = '\u001B[J';
+const HIDE_CURSOR = '\u001B[?25l';
+const SHOW_CURSOR = '\u001B[?25h';
 
-const apply = (live: Live, event: BuildProgressEvent, why: string | undefined): void => {
-  switch (event.kind) {
-    case 'build-started':
-      return;
-    case 'step-started':
-      [stepOf(live, event.step).why] = why?.split('\n') ?? [];
-      return;
-    case 'step-cached':
-      return finish(stepOf(live, event.step), 'cached', 0);
-    case 'step-log':
-      return addLog(stepOf(live, event.step), event.data);
-    case 'step-done':
-      return finish(stepOf(live, event.step), 'done', event.durationMs);
-    case 'step-failed':
-      return finish(stepOf(live, event.step), 'failed', event.durationMs);
-    case 'step-cancelled':
-      return finish(stepOf(live, event.step), 'cancelled');
-    case 'pull':
-      if (event.step !== undefined) stepOf(live, event.step).note = pullNote(event);
-      return;
-    case 'warning':
-      live.messages.push(`WARN: ${visible(event.message)}\n`);
-      return;
-    case 'status':
-      live.messages.push(`${visible(event.message)}\n`);
-      return;
-    default:
-      event satisfies never;
-  }
+/** Writes a frame over the last one in one piece; the cursor is hidden only meanwhile, so no signal can leave it so. */
+const draw = (live: Live, finished: boolean): void => {
+  const columns = live.screen.columns();
+  const frame = frameOf(live, columns, finished);
+  const painted = frame.map(({ text, tone }) => (tone === undefined ? text : live.paint(tone, text)));
+  const messages = live.messages.splice(0).map((text) => live.paint('warning', text));
+  const body = [...messages, ...painted].map((line) => `${line}${CLEAR_LINE}\n`).join('');
+  if (body === live.last && messages.length === 0) return;
+  const up = linesUp(live, columns);
+  const home = up === 0 ? '' : `\u001B[${up}A\r`;
+  live.screen.write(`${HIDE_CURSOR}${home}${body}${CLEAR_BELOW}${SHOW_CURSOR}`);
+  live.last = body;
+  live.drawn = frame.map(({ text }) => displayWidth(text));
 };
 
 /** The output of a failed step, which the live view showed only in part. */
@@ -157,18 +132,24 @@ const failure = (step: LiveStep): string =>
 export const createLiveBuild = (screen: BuildScreen): BuildProgress => {
   const live: Live = {
     screen,
+    paint: screen.paint ?? buildPaint(process.env),
     steps: new Map(),
+    expected: new Map(),
     startedAt: performance.now(),
-    total: 0,
-    drawn: 0,
+    drawn: [],
+    last: '',
     messages: [],
   };
   const timer = setInterval(() => draw(live, false), REDRAW_MS);
+  let ended = false;
   return {
-    show: (event, why) => apply(live, event, why),
+    show: (event, why) => applyEvent(live, event, why),
     end() {
+      if (ended) return;
+      ended = true;
       clearInterval(timer);
-      draw(live, true);
+      cancelRest(live);
+      if (live.steps.size > 0 || live.messages.length > 0) draw(live, true);
       for (const step of live.steps.values()) if (step.state === 'failed') screen.write(failure(step));
     },
   };

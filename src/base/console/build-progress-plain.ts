@@ -1,63 +1,89 @@
 import { StringDecoder } from 'node:string_decoder';
-import {
-  stepTitle,
-  type BuildProgress,
-  type BuildProgressEvent,
-  type BuildScreen,
-  type BuildStepView,
-} from './build-progress.ts';
+import type { BuildProgress, BuildProgressEvent, BuildScreen, BuildStepView } from './build-progress.ts';
+import { humanSize } from './sizes.ts';
+import { isShown, stepTitle } from './step-title.ts';
+import { visible } from './visible.ts';
+
+/** Output of one stream; lines of two streams never mix. */
+interface Output {
+  readonly decoder: StringDecoder;
+  /** What came after the last newline. */
+  held: string;
+}
 
 interface Shown {
   readonly number: number;
   readonly title: string;
   readonly startedAt: number;
-  readonly decoder: StringDecoder;
-  /** Output after the last newline. */
-  held: string;
+  readonly outputs: { readonly stdout: Output; readonly stderr: Output };
+  ended: boolean;
 }
 
 interface Plain {
   readonly steps: Map<string, Shown>;
   readonly pulls: Map<string, string>;
-  current: number | undefined;
+  /** The step of the last line. */
+  current: Shown | undefined;
   readonly write: (text: string) => void;
   readonly now: () => number;
 }
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)}s`;
 
-const shownStep = (plain: Plain, step: BuildStepView): Shown => {
-  const known = plain.steps.get(step.id);
+const newOutput = (): Output => ({ decoder: new StringDecoder('utf8'), held: '' });
+
+const shownAs = (plain: Plain, id: string, title: string): Shown => {
+  const known = plain.steps.get(id);
   if (known !== undefined) return known;
   const made: Shown = {
     number: plain.steps.size + 1,
-    title: stepTitle(step),
+    title,
     startedAt: plain.now(),
-    decoder: new StringDecoder('utf8'),
-    held: '',
+    outputs: { stdout: newOutput(), stderr: newOutput() },
+    ended: false,
   };
-  plain.steps.set(step.id, made);
+  plain.steps.set(id, made);
   return made;
 };
 
+const shownStep = (plain: Plain, step: BuildStepView): Shown => shownAs(plain, step.id, stepTitle(step));
+
 /** Lines of a step follow its title; the title comes again when another step's lines were in between. */
 const line = (plain: Plain, shown: Shown, text: string): void => {
-  if (plain.current !== shown.number) {
-    plain.write(`${plain.current === undefined ? '' : '\n'}#${shown.number} ${shown.title}\n`);
-    plain.current = shown.number;
+  const { current } = plain;
+  if (current !== shown) {
+    const left = current === undefined ? '' : `${current.ended ? '' : `#${current.number} ...\n`}\n`;
+    plain.write(`${left}#${shown.number} ${shown.title}\n`);
+    plain.current = shown;
   }
   if (text !== '') plain.write(`#${shown.number} ${text}\n`);
 };
 
-const log = (plain: Plain, shown: Shown, data: Uint8Array): void => {
+const writeLines = (plain: Plain, shown: Shown, lines: readonly string[]): void => {
   const at = ((plain.now() - shown.startedAt) / 1000).toFixed(3);
-  const lines = (shown.held + shown.decoder.write(Buffer.from(data))).split('\n');
-  shown.held = lines.pop() ?? '';
   for (const text of lines) line(plain, shown, `${at} ${text.replace(/\r$/, '')}`);
 };
 
+const log = (plain: Plain, shown: Shown, event: Extract<BuildProgressEvent, { kind: 'step-log' }>): void => {
+  const output = shown.outputs[event.stream ?? 'stdout'];
+  const lines = (output.held + output.decoder.write(Buffer.from(event.data))).split('\n');
+  output.held = lines.pop() ?? '';
+  writeLines(plain, shown, lines);
+};
+
 const flush = (plain: Plain, shown: Shown): void => {
-  if (shown.held !== '') log(plain, shown, Buffer.from('\n'));
+  for (const output of Object.values(shown.outputs)) {
+    const rest = output.held + output.decoder.end();
+    output.held = '';
+    if (rest !== '') writeLines(plain, shown, [rest]);
+  }
+};
+
+/** The last line of a step. */
+const end = (plain: Plain, shown: Shown, text: string): void => {
+  flush(plain, shown);
+  line(plain, shown, text);
+  shown.ended = true;
 };
 
 /** Counters change too often for plain lines: only what is finished is told. */
@@ -66,16 +92,25 @@ const QUIET_STATUS = /^(Downloading|Extracting|Verifying|Waiting|Pulling fs laye
 const pull = (plain: Plain, event: Extract<BuildProgressEvent, { kind: 'pull' }>): void => {
   if (QUIET_STATUS.test(event.status) || plain.pulls.get(event.id) === event.status) return;
   plain.pulls.set(event.id, event.status);
-  const text = event.id === '' ? event.status : `${event.id}: ${event.status}`;
+  const text = visible(event.id === '' ? event.status : `${event.id}: ${event.status}`);
   if (event.step === undefined) plain.write(`#0 ${text}\n`);
   else line(plain, shownStep(plain, event.step), text);
 };
 
-const show = (plain: Plain, event: BuildProgressEvent, why: string | undefined): void => {
-  if (event.kind === 'build-started') return;
-  if (event.kind === 'warning') return plain.write(`WARN: ${event.message}\n`);
-  if (event.kind === 'status') return plain.write(`#0 ${event.message}\n`);
-  if (event.kind === 'pull') return pull(plain, event);
+const transfer = (plain: Plain, event: Extract<BuildProgressEvent, { kind: 'transfer' }>): void => {
+  const shown = shownAs(plain, `transfer ${event.id}`, event.title);
+  if (!event.done) return line(plain, shown, '');
+  line(plain, shown, `${event.text} ${humanSize(event.current, 3)} done`);
+  end(plain, shown, `DONE ${seconds(plain.now() - shown.startedAt)}`);
+};
+
+type StepEvent = Exclude<
+  BuildProgressEvent,
+  { readonly kind: 'build-started' | 'warning' | 'status' | 'pull' | 'transfer' }
+>;
+
+const showStep = (plain: Plain, event: StepEvent, why: string | undefined): void => {
+  if (!isShown(event.step)) return;
   const shown = shownStep(plain, event.step);
   switch (event.kind) {
     case 'step-started':
@@ -83,19 +118,41 @@ const show = (plain: Plain, event: BuildProgressEvent, why: string | undefined):
       for (const reason of why.split('\n')) line(plain, shown, `why: ${reason}`);
       return;
     case 'step-cached':
-      return line(plain, shown, 'CACHED');
+      return end(plain, shown, 'CACHED');
     case 'step-log':
-      return log(plain, shown, event.data);
+      return log(plain, shown, event);
     case 'step-done':
-      flush(plain, shown);
-      return line(plain, shown, `DONE ${seconds(event.durationMs)}`);
+      return end(plain, shown, `DONE ${seconds(event.durationMs)}`);
     case 'step-failed':
-      flush(plain, shown);
-      return line(plain, shown, `ERROR: ${event.message.split('\n', 1)[0] ?? ''}`);
+      return end(plain, shown, `ERROR: ${event.message.split('\n', 1)[0] ?? ''}`);
     case 'step-cancelled':
-      return line(plain, shown, 'CANCELED');
+      return end(plain, shown, 'CANCELED');
     default:
-      return event satisfies never;
+      event satisfies never;
+  }
+};
+
+const show = (plain: Plain, event: BuildProgressEvent, why: string | undefined): void => {
+  switch (event.kind) {
+    case 'build-started':
+      return;
+    case 'warning':
+      return plain.write(`WARN: ${visible(event.message)}\n`);
+    case 'status':
+      return plain.write(`#0 ${visible(event.message)}\n`);
+    case 'pull':
+      return pull(plain, event);
+    case 'transfer':
+      return transfer(plain, event);
+    case 'step-started':
+    case 'step-cached':
+    case 'step-log':
+    case 'step-done':
+    case 'step-failed':
+    case 'step-cancelled':
+      return showStep(plain, event, why);
+    default:
+      event satisfies never;
   }
 };
 

@@ -1,3 +1,4 @@
+import type { Paint } from './build-colors.ts';
 import { createLiveBuild } from './build-progress-live.ts';
 import { createPlainBuild } from './build-progress-plain.ts';
 import type { Screen } from './transfer-progress.ts';
@@ -9,6 +10,11 @@ export interface BuildStepView {
   readonly stage: string;
   readonly index: number;
   readonly total: number;
+  /** Place among the steps of its stage that are shown. */
+  readonly inStage?: { readonly index: number; readonly total: number } | undefined;
+  readonly kind?: 'source' | 'filesystem' | 'metadata' | undefined;
+  /** Where a build is for several. */
+  readonly platform?: string | undefined;
 }
 
 /** What a build tells while it runs; Lade's build events have this shape. */
@@ -16,7 +22,12 @@ export type BuildProgressEvent =
   | { readonly kind: 'build-started'; readonly id: string }
   | { readonly kind: 'step-started'; readonly step: BuildStepView }
   | { readonly kind: 'step-cached'; readonly step: BuildStepView }
-  | { readonly kind: 'step-log'; readonly step: BuildStepView; readonly data: Uint8Array }
+  | {
+      readonly kind: 'step-log';
+      readonly step: BuildStepView;
+      readonly stream?: 'stdout' | 'stderr' | undefined;
+      readonly data: Uint8Array;
+    }
   | { readonly kind: 'step-done'; readonly step: BuildStepView; readonly durationMs: number }
   | {
       readonly kind: 'step-failed';
@@ -34,6 +45,18 @@ export type BuildProgressEvent =
       readonly status: string;
       readonly current?: number | undefined;
       readonly total?: number | undefined;
+    }
+  /** What the client itself sends or fetches. */
+  | {
+      readonly kind: 'transfer';
+      readonly id: string;
+      /** `[internal] load build context` */
+      readonly title: string;
+      /** `transferring context:` */
+      readonly text: string;
+      readonly current: number;
+      readonly total?: number | undefined;
+      readonly done: boolean;
     };
 
 export interface BuildProgress {
@@ -48,17 +71,9 @@ export interface BuildScreen extends Screen {
   readonly rows: () => number;
   /** Milliseconds; the clock of this process unless given: a log has its own. */
   readonly now?: (() => number) | undefined;
+  /** Colours of the live view; those of the environment unless given. */
+  readonly paint?: Paint | undefined;
 }
-
-/** `[2/6] RUN npm ci`, with the stage's name where there is one. */
-export const stepTitle = (step: BuildStepView): string => {
-  const stage = /^\d+$/.test(step.stage)
-    ? step.stage === '0'
-      ? ''
-      : `stage-${step.stage} `
-    : `${step.stage} `;
-  return `[${stage}${step.index}/${step.total}] ${step.name.split('\n', 1)[0] ?? ''}`;
-};
 
 /** Renders a build as BuildKit's clients do: a live view, or numbered plain lines. */
 export const createBuildProgress = (screen: BuildScreen): BuildProgress =>

@@ -18,7 +18,6 @@ export {
 } from './transfer-progress.ts';
 export {
   createBuildProgress,
-  stepTitle,
   type BuildProgress,
   type BuildProgressEvent,
   type BuildScreen,
@@ -26,3 +25,4 @@ export {
 } from './build-progress.ts';
 export { DEFAULT_DETACH_KEYS, createDetachFilter, parseDetachKeys, type Typed } from './detach-keys.ts';
 export { onResize, rawMode, terminalSize, type TerminalSize } from './terminal.ts';
+export { stepTitle } from './step-title.ts';
