@@ -1,7 +1,9 @@
 import type { Migration } from '#database';
+import { stepsMigrations } from '#steps';
 
-/** Tables of the build cache. */
+/** Tables of the build floor: the caches of steps, the build cache, the history. */
 export const builderMigrations: readonly Migration[] = [
+  ...stepsMigrations,
   {
     room: 'builder',
     version: 1,
@@ -45,5 +47,25 @@ export const builderMigrations: readonly Migration[] = [
         log_bytes INTEGER NOT NULL
       );
       CREATE INDEX build_history_started ON build_history (started)`,
+  },
+  {
+    room: 'builder',
+    version: 3,
+    sql: `
+      ALTER TABLE build_results ADD COLUMN made INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE build_results ADD COLUMN uses INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE build_results ADD COLUMN description TEXT NOT NULL DEFAULT '';
+      DELETE FROM build_steps;
+      CREATE TABLE build_traces (
+        scope TEXT NOT NULL,
+        platform TEXT NOT NULL,
+        trace TEXT NOT NULL,
+        used INTEGER NOT NULL,
+        PRIMARY KEY (scope, platform)
+      ) WITHOUT ROWID;
+      CREATE TABLE build_evicted (
+        key TEXT PRIMARY KEY,
+        at INTEGER NOT NULL
+      ) WITHOUT ROWID`,
   },
 ];

@@ -45,6 +45,58 @@ export const stepsErrors = defineErrors('steps', {
     message: (p: Place & { readonly id: string }) => `secret ${p.id} is required but was not given${at(p)}`,
     hint: (p: { readonly id: string }) => `give it with --secret id=${p.id},src=FILE`,
   },
+  missingAgent: {
+    kind: 'not-found',
+    message: (p: Place & { readonly id: string }) =>
+      `SSH agent ${p.id} is required but was not given${at(p)}`,
+    hint: (p: { readonly id: string }) => `give it with --ssh ${p.id}, or --ssh ${p.id}=SOCKET`,
+  },
+  agentUnreachable: {
+    kind: 'failed-precondition',
+    message: (p: Place & { readonly id: string; readonly socket: string }) =>
+      `there is no SSH agent at ${p.socket} (--ssh ${p.id})${at(p)}`,
+    hint: 'start ssh-agent and name the socket that it prints as SSH_AUTH_SOCK',
+  },
+  notAllowed: {
+    kind: 'permission-denied',
+    message: (p: Place & { readonly what: string; readonly entitlement: string }) =>
+      `${p.what} is not allowed: the build has no entitlement ${p.entitlement}${at(p)}`,
+    hint: (p: { readonly entitlement: string }) =>
+      `if you trust the Dockerfile, add --allow ${p.entitlement}`,
+  },
+  deviceMissing: {
+    kind: 'not-found',
+    message: (p: Place & { readonly device: string; readonly reason: string }) =>
+      `the device ${p.device} is not on this machine: ${p.reason}${at(p)}`,
+    hint: 'install the vendor’s CDI specification in /etc/cdi or /var/run/cdi, or build without --device',
+  },
+  copyFailed: {
+    kind: 'failed-precondition',
+    message: (p: { readonly reason: string }) => `files of a cache cannot be copied: ${p.reason}`,
+    hint: 'look at the free space and at the file that is named, then try again',
+  },
+  cacheSourceMissing: {
+    kind: 'not-found',
+    message: (p: Place & { readonly id: string; readonly source: string }) =>
+      `the cache ${p.id} has no directory ${p.source}${at(p)}`,
+    hint: 'mount the cache without source first and make the directory, or leave source out',
+  },
+  cacheInUse: {
+    kind: 'conflict',
+    message: (p: { readonly id: string }) => `the cache ${p.id} is in use by a build step`,
+    hint: 'wait until the build has ended and try again',
+  },
+  cacheNotFound: {
+    kind: 'not-found',
+    message: (p: { readonly id: string }) => `there is no cache ${p.id}`,
+    hint: 'lade cache ls shows the caches that there are',
+  },
+  outOfMemory: {
+    kind: 'failed-precondition',
+    message: (p: Place & { readonly command: string; readonly exitCode: number; readonly output: string }) =>
+      `process "${p.command}" was killed for using more memory than the step may (--memory): exit code: ${p.exitCode}${tail(p.output)}${at(p)}`,
+    hint: 'give the steps more with --memory, or let the command use less',
+  },
   badInstruction: {
     kind: 'invalid-argument',
     message: (p: Place & { readonly problem: string; readonly advice?: string | undefined }) =>

@@ -1,11 +1,20 @@
-import { lstatSync, readdirSync } from 'node:fs';
-import { fsPath } from '#tar';
+import { chmodSync, lstatSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import type { MountInput } from '#runtime';
 import { locate, partsOf } from '#sources';
+import { lutimesNs } from '#sys';
+import { fsPath } from '#tar';
 
 /** Places that something is mounted at while a step runs. */
-interface MountPoints {
+export interface MountPoints {
   /** After the step: the absolute paths that are only there because something was mounted. */
   traces(): readonly string[];
+}
+
+type PointKind = 'directory' | 'tmpfs' | 'file';
+
+interface Wanted {
+  readonly target: string;
+  readonly kind: PointKind;
 }
 
 interface Point {
@@ -13,6 +22,7 @@ interface Point {
   readonly path: string;
   /** Number of its names that were there before. */
   readonly existing: number;
+  readonly kind: PointKind;
 }
 
 /** What is inside a directory; nothing where there is none. */
@@ -21,14 +31,54 @@ const namesIn = (path: string): readonly string[] => {
   return stats?.isDirectory() === true ? readdirSync(fsPath(path)) : [];
 };
 
-/** Notes which parts of the mount points exist, before the runtime makes the missing ones. */
-export const createMountPoints = (root: string, targets: readonly string[]): MountPoints => {
-  const points = targets.map((target): Point => {
+const prefix = (path: string, length: number): string => partsOf(path).slice(0, length).join('/');
+
+/** Places of the runtime's own mounts: nothing there belongs to a layer. */
+const RUNTIME_POINTS: readonly Wanted[] = ['/dev', '/proc', '/sys'].map((target) => ({
+  target,
+  kind: 'directory',
+}));
+
+const isBelow = (path: string, directory: string): boolean => path.startsWith(`${directory}/`);
+
+const wantedBy = (mounts: readonly MountInput[]): readonly Wanted[] => [
+  ...RUNTIME_POINTS,
+  ...mounts.map((mount): Wanted => {
+    if (mount.kind === 'tmpfs') return { target: mount.target, kind: 'tmpfs' };
+    return { target: mount.target, kind: statSync(mount.source).isDirectory() ? 'directory' : 'file' };
+  }),
+];
+
+/** Makes what is missing of one mount point, and gives its parent the time back that it had. */
+const make = (root: string, { path, existing, kind }: Point): void => {
+  const parts = partsOf(path);
+  if (existing >= parts.length) return;
+  const parent = fsPath([root, ...parts.slice(0, existing)].join('/'));
+  const { atimeNs, mtimeNs } = lstatSync(parent, { bigint: true });
+  for (let length = existing + 1; length <= parts.length; length += 1) {
+    const made = fsPath(`${root}/${prefix(path, length)}`);
+    if (length < parts.length || kind !== 'file') mkdirSync(made, { mode: 0o755 });
+    else writeFileSync(made, '', { flag: 'wx', mode: 0o644 });
+  }
+  // The runtime gives a tmpfs the mode of what it hides; its own is that of /tmp.
+  if (kind === 'tmpfs') chmodSync(fsPath(`${root}/${path}`), 0o1777);
+  lutimesNs(parent, atimeNs, mtimeNs);
+};
+
+/**
+ * Makes the mount points that are missing in a step's root before the runtime does, so that no directory's time tells
+ * of it. Nothing may change the root meanwhile. What lies inside another mount is the runtime's to make.
+ */
+export const createMountPoints = (root: string, mounts: readonly MountInput[]): MountPoints => {
+  const wanted = wantedBy(mounts);
+  const outer = wanted.filter(({ target }) => !wanted.some((other) => isBelow(target, other.target)));
+  const points = outer.map(({ target, kind }): Point => {
     const { path, existing } = locate(root, target);
-    return { path, existing: partsOf(existing).length };
+    const point = { path, existing: partsOf(existing).length, kind };
+    make(root, point);
+    return point;
   });
   const mounted = new Set(points.map((point) => point.path));
-  const prefix = (path: string, length: number): string => partsOf(path).slice(0, length).join('/');
   const made = new Set(
     points.flatMap(({ path, existing }) =>
       partsOf(path).flatMap((_, index) => (index < existing ? [] : [prefix(path, index + 1)])),

@@ -18,6 +18,8 @@ export interface StepNetworkRequest {
   readonly directory: string;
   /** `name:address`. */
   readonly extraHosts: readonly string[];
+  /** What the step calls itself. */
+  readonly hostname: string;
 }
 
 /** Connects a RUN step; a room above may bring another one than the host's own network. */
@@ -64,14 +66,12 @@ export const connectToHost: ConnectStep = (request) => {
   });
 };
 
-const HOSTNAME = 'lade-build';
-
 /** The default bridge or a user's network, as containers get them; `none` and `host` are as with `connectToHost`. */
 export const connectToBridge =
   (networks: Networks): ConnectStep =>
   async (request) => {
     if (request.mode === 'none' || request.mode === 'host') return connectToHost(request);
-    const { id, directory, extraHosts } = request;
+    const { id, directory, extraHosts, hostname } = request;
     await using stack = new AsyncDisposableStack();
     const netnsPath = networks.createNamespace(id);
     stack.defer(() => networks.removeNamespace(id));
@@ -80,12 +80,12 @@ export const connectToBridge =
       containerName: id,
       netnsPath,
       network: request.mode === 'default' ? 'bridge' : request.mode,
-      hostname: HOSTNAME,
+      hostname,
     };
     const endpoints = [await networks.attach(attachment)];
     stack.defer(() => networks.detach(id));
     const mounts = [
-      boundFile(directory, '/etc/hosts', networks.hostsFile({ hostname: HOSTNAME, endpoints, extraHosts })),
+      boundFile(directory, '/etc/hosts', networks.hostsFile({ hostname, endpoints, extraHosts })),
       boundFile(directory, '/etc/resolv.conf', networks.resolvConf({ endpoints })),
     ];
     const kept = stack.move();

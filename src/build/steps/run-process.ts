@@ -4,20 +4,24 @@ import { join } from 'node:path';
 import { isLadeError } from '#errors';
 import type { LayerInfo, Snapshot } from '#layers';
 import type { DiffId } from '#oci';
-import { resolveUser, toRuntimeSpec, type MountInput, type Runtime } from '#runtime';
+import type { MountInput, Runtime } from '#runtime';
+import type { CacheMounts } from './cache-mounts.ts';
 import { stepsErrors } from './errors.ts';
-import { createMountPoints } from './mount-points.ts';
 import { hostTrust } from './host-trust.ts';
+import { createMountPoints } from './mount-points.ts';
 import type { RunOperation } from './operations.ts';
-import { createOutputTail } from './output-tail.ts';
 import type { StepPlace, StepTools } from './run-copy.ts';
-import { openMounts, type CacheDirectories, type MountRequest } from './run-mounts.ts';
-import { boundFile, type ConnectStep, type StepNetwork } from './run-network.ts';
+import { openMounts, type MountRequest } from './run-mounts.ts';
+import { boundFile, type ConnectStep } from './run-network.ts';
+import { createStepOutput, type StepOutput } from './step-output.ts';
+import { checkRights } from './step-rights.ts';
+import { STEP_HOSTNAME, stepSpec, type PreparedStep } from './step-spec.ts';
+import type { ResourceLimits } from './types.ts';
 
 export interface RunTools extends StepTools {
   readonly runtime: Runtime;
   readonly connect: ConnectStep;
-  readonly caches: CacheDirectories;
+  readonly caches: CacheMounts;
   /** Where steps keep what they need while they run. */
   readonly scratch: string;
 }
@@ -27,26 +31,44 @@ export interface RunSurroundings {
   readonly hostCa: string | undefined;
   readonly proxies: ReadonlyMap<string, string>;
   readonly secrets: Readonly<Record<string, Uint8Array>>;
+  readonly ssh: Readonly<Record<string, { readonly socket: string }>>;
   /** `default`, `none`, `host`, or the name of a user's network. */
   readonly network: string;
   readonly extraHosts: readonly string[];
   readonly shmSizeBytes: number | undefined;
+  readonly limits: ResourceLimits;
+  /** What the Dockerfile may ask for: `security.insecure`, `network.host`, `device`. */
+  readonly allow: ReadonlySet<string>;
+  /** BUILDKIT_SANDBOX_HOSTNAME. */
+  readonly hostname: string | undefined;
+  /** BUILDKIT_CACHE_MOUNT_NS. */
+  readonly cacheNamespace: string | undefined;
+  /** Gets what a failed step leaves, which is then its to dispose of. Without it nothing is left. */
+  readonly onFailed: ((failed: FailedStep) => void) | undefined;
+}
+
+/** A step that failed, with everything it ran with. */
+export interface FailedStep extends AsyncDisposable {
+  readonly operation: RunOperation;
+  readonly prepared: PreparedStep;
+  readonly place: StepPlace;
+  /** Layers that it ran on. */
+  readonly below: readonly DiffId[];
+  /** As the command left it. */
+  readonly rootfs: string;
 }
 
 interface RunRequest {
   readonly operation: RunOperation;
   readonly below: readonly DiffId[];
-  readonly bindLayers: MountRequest['bindLayers'];
+  readonly layersOf: MountRequest['layersOf'];
   readonly surroundings: RunSurroundings;
   readonly place: StepPlace;
   readonly onOutput: (stream: 'stdout' | 'stderr', data: Buffer) => void;
   readonly signal: AbortSignal;
 }
 
-/** Places of the runtime's own mounts: nothing there belongs to a layer. */
-const RUNTIME_PATHS: readonly string[] = ['/dev', '/proc', '/sys', '/run/lade'];
-const HOSTNAME = 'lade-build';
-/** What a shell answers for a signal or a missing program. */
+/** What a shell answers for a missing program, or one that cannot be run. */
 const NOT_FOUND = 127;
 const NOT_EXECUTABLE = 126;
 
@@ -56,66 +78,43 @@ const scriptMount = (directory: string, operation: RunOperation): readonly Mount
   return [boundFile(directory, path, content, 0o755)];
 };
 
-interface Prepared {
-  readonly mounts: readonly MountInput[];
-  readonly env: ReadonlyMap<string, string>;
-  readonly network: StepNetwork;
+interface Own {
+  readonly id: string;
+  readonly directory: string;
+  readonly stack: AsyncDisposableStack;
 }
 
 const prepare = async (
   tools: RunTools,
   request: RunRequest,
-  own: { readonly id: string; readonly directory: string; readonly stack: AsyncDisposableStack },
-): Promise<Prepared> => {
-  const { operation, surroundings, place, bindLayers } = request;
-  const { id, directory, stack } = own;
-  const { secrets, extraHosts } = surroundings;
+  { id, directory, stack }: Own,
+): Promise<PreparedStep & { readonly secrets: readonly Uint8Array[] }> => {
+  const { operation, surroundings, place, layersOf, signal } = request;
+  const { secrets, ssh, extraHosts, cacheNamespace, limits, shmSizeBytes } = surroundings;
+  const hostname = surroundings.hostname ?? STEP_HOSTNAME;
   const mode = operation.network === 'default' ? surroundings.network : operation.network;
-  const network = stack.use(await tools.connect({ id, mode, directory, extraHosts }));
+  const network = stack.use(await tools.connect({ id, mode, directory, extraHosts, hostname }));
   const { layers, caches } = tools;
-  const asked = stack.use(
-    await openMounts({ operation, layers, caches, directory, id, bindLayers, secrets, place }),
-  );
+  const wanted = { operation, layers, caches, cacheNamespace, directory, id, layersOf, secrets, ssh, place };
+  const asked = stack.use(await openMounts({ ...wanted, signal }));
   const trust = hostTrust(surroundings.hostCa, operation.env);
-  const mounts = [...network.mounts, ...trust.mounts, ...scriptMount(directory, operation), ...asked.mounts];
   return {
-    mounts,
+    mounts: [...network.mounts, ...trust.mounts, ...scriptMount(directory, operation), ...asked.mounts],
     env: new Map([...surroundings.proxies, ...trust.env, ...operation.env, ...asked.env]),
+    secrets: asked.secrets,
     network,
+    hostname,
+    limits,
+    shmSizeBytes,
   };
 };
 
-const execute = async (
-  tools: RunTools,
-  request: RunRequest,
-  run: Prepared & { id: string; rootfs: string },
-): Promise<number> => {
-  const { operation, surroundings, signal, onOutput } = request;
-  const spec = toRuntimeSpec(
-    {
-      id: run.id,
-      rootfs: run.rootfs,
-      process: {
-        args: operation.args,
-        env: Array.from(run.env, ([name, value]) => `${name}=${value}`),
-        cwd: operation.workdir,
-        user: resolveUser(run.rootfs, operation.user),
-      },
-      hostname: HOSTNAME,
-      network: run.network.input,
-      mounts: run.mounts,
-      shmSizeBytes: surroundings.shmSizeBytes,
-    },
-    tools.runtime.host,
-  );
-  const { exitCode } = await tools.runtime.run({
-    id: run.id,
-    spec,
-    signal,
-    onOutput: ({ stream, data }) => onOutput(stream, data),
-  });
-  return exitCode;
-};
+interface Running {
+  readonly id: string;
+  readonly rootfs: string;
+  readonly prepared: PreparedStep;
+  readonly output: StepOutput;
+}
 
 /** The runtime's words about a command that could not be started, with the code a shell would give. */
 const startFailure = (error: unknown): { readonly exitCode: number; readonly output: string } | undefined => {
@@ -126,31 +125,33 @@ const startFailure = (error: unknown): { readonly exitCode: number; readonly out
   return undefined;
 };
 
-const runInSnapshot = async (
+const execute = async (
   tools: RunTools,
-  request: RunRequest,
-  run: Prepared & { id: string; rootfs: string },
-): Promise<void> => {
-  const tail = createOutputTail();
-  const watched: RunRequest = {
-    ...request,
-    onOutput: (stream, data) => {
-      tail.add(data);
-      request.onOutput(stream, data);
-    },
-  };
-  const command = request.operation.args.join(' ');
-  let exitCode: number;
-  let output: string;
+  { operation, signal }: RunRequest,
+  { id, rootfs, prepared, output }: Running,
+): Promise<{ readonly exitCode: number; readonly oomKilled: boolean; readonly output: string }> => {
+  const spec = stepSpec({ id, rootfs, host: tools.runtime.host }, operation, prepared);
   try {
-    exitCode = await execute(tools, watched, run);
-    output = tail.text();
+    const { exitCode, oomKilled } = await tools.runtime.run({
+      id,
+      spec,
+      signal,
+      onOutput: ({ stream, data }) => output.add(stream, data),
+    });
+    output.end();
+    return { exitCode, oomKilled, output: output.tail() };
   } catch (error) {
     const failure = startFailure(error);
     if (failure === undefined) throw error;
-    ({ exitCode, output } = failure);
+    return { ...failure, oomKilled: false };
   }
-  if (exitCode !== 0) throw stepsErrors.runFailed({ command, exitCode, output, ...request.place });
+};
+
+const runInSnapshot = async (tools: RunTools, request: RunRequest, running: Running): Promise<void> => {
+  const { exitCode, oomKilled, output } = await execute(tools, request, running);
+  if (exitCode === 0) return;
+  const failure = { command: request.operation.args.join(' '), exitCode, output, ...request.place };
+  throw oomKilled ? stepsErrors.outOfMemory(failure) : stepsErrors.runFailed(failure);
 };
 
 const commit = async (
@@ -165,22 +166,34 @@ const commit = async (
 
 /**
  * Carries out RUN: a snapshot above the layers so far, the process in it, and what it changed as a new layer.
- * Undefined when it changed nothing. Snapshot and mounts are gone afterwards, however it ends.
+ * Undefined when it changed nothing. Snapshot and mounts are gone afterwards, however it ends, unless
+ * `surroundings.onFailed` takes them.
  *
  * @throws `STEPS_RUN_FAILED` with exit code, last output and Dockerfile lines
  */
 export const runProcess = async (tools: RunTools, request: RunRequest): Promise<LayerInfo | undefined> => {
+  const { operation, below, place, surroundings } = request;
+  checkRights(operation, surroundings.allow, place);
   const id = `build-${randomUUID()}`;
   const directory = join(tools.scratch, id);
   await using stack = new AsyncDisposableStack();
   await mkdir(directory, { recursive: true, mode: 0o711 });
   stack.defer(() => rm(directory, { recursive: true, force: true }));
-  const snapshot = await tools.layers.createSnapshot({ id, layers: request.below, kind: 'build' });
+  const snapshot = await tools.layers.createSnapshot({ id, layers: below, kind: 'build' });
   stack.defer(() => snapshot.remove());
   const rootfs = await snapshot.mount();
-  const prepared = await prepare(tools, request, { id, directory, stack });
-  const targets = prepared.mounts.map((mount) => mount.target);
-  const points = createMountPoints(rootfs, [...RUNTIME_PATHS, ...targets]);
-  await runInSnapshot(tools, request, { ...prepared, id, rootfs });
+  const { secrets, ...prepared } = await prepare(tools, request, { id, directory, stack });
+  const points = createMountPoints(rootfs, prepared.mounts);
+  const output = createStepOutput(secrets, request.onOutput);
+  try {
+    await runInSnapshot(tools, request, { id, rootfs, prepared, output });
+  } catch (error) {
+    if (surroundings.onFailed !== undefined && !request.signal.aborted) {
+      const kept = stack.move();
+      const dispose = (): Promise<void> => kept.disposeAsync();
+      surroundings.onFailed({ operation, prepared, place, below, rootfs, [Symbol.asyncDispose]: dispose });
+    }
+    throw error;
+  }
   return await commit(tools, snapshot, points.traces(), request.signal);
 };

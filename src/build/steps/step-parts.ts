@@ -1,5 +1,6 @@
 import type { RunMount } from '#dockerfile';
 import type { KeyPart } from '#solver';
+import { withoutPassword } from '#sources';
 import type { CopyOperation, Operation, RunOperation, WorkdirOperation } from './operations.ts';
 
 const setting = (name: string, value: string): KeyPart => ({ kind: 'setting', name, value });
@@ -14,17 +15,23 @@ const runParts = (operation: RunOperation, platform: string): readonly KeyPart[]
   setting('user', operation.user),
   setting('workdir', operation.workdir),
   setting('network', operation.network),
+  ...(operation.security === 'sandbox' ? [] : [setting('security', operation.security)]),
+  ...operation.devices.map((device) => setting('device', device)),
   setting('platform', platform),
   ...operation.mounts.map((mount, index) => setting(`mount ${index + 1}`, mountText(mount))),
 ];
 
 const copyParts = (operation: CopyOperation): readonly KeyPart[] => {
-  const { sources, inline, destination, chown, chmod, link, parents, excludes, unpack } = operation;
+  const { inline, destination, chown, chmod, link, parents, excludes, unpack, unpackRemote } = operation;
+  const sources = operation.sources.map(withoutPassword);
   const text = [unpack ? 'ADD' : 'COPY', sources, destination, inline.map(({ name }) => name)];
   return [
     instruction(JSON.stringify(text)),
     ...inline.map(({ name, content }): KeyPart => ({ kind: 'file', name: `<<${name}`, value: content })),
-    setting('flags', JSON.stringify({ chown, chmod, link, parents, excludes })),
+    setting(
+      'flags',
+      JSON.stringify({ chown, chmod, link, parents, excludes, ...(unpackRemote ? { unpackRemote } : {}) }),
+    ),
   ];
 };
 

@@ -1,10 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdir, rm, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { cgroupsByController, oomKills } from './cgroup.ts';
 import type { RuntimeContext } from './context.ts';
 import { runtimeErrors } from './errors.ts';
 import { creationFailure, runProgram } from './oci-program.ts';
 import { readPidFile, signalProcess } from './processes.ts';
+import { readStateFile } from './state-file.ts';
 import { encodeSpec } from './to-runtime-spec.ts';
 import type { ExitStatus, RunOptions } from './types.ts';
 
@@ -20,9 +22,23 @@ const closed = (child: ChildProcess): Promise<number> =>
 const failureText = async (bundle: string): Promise<string> =>
   readFile(join(bundle, 'log.json'), 'utf8').catch(() => '');
 
+/**
+ * Only a limit of memory makes it worth asking who killed the container. The runtime then leaves its control groups
+ * behind, which know.
+ */
+const isLimited = ({ spec }: RunOptions): boolean => spec.linux.resources.memory?.limit !== undefined;
+
+const wasKilledForMemory = (context: RuntimeContext, id: string): boolean => {
+  const state = readStateFile(join(context.paths.foreground, id));
+  if (state === undefined) return false;
+  const groups = cgroupsByController(state.cgroupPaths, context.host.cgroup);
+  return oomKills(groups['memory'] ?? groups['unified']) > 0;
+};
+
 const startRuntime = (context: RuntimeContext, bundle: string, options: RunOptions): ChildProcess => {
   const log = ['--log', join(bundle, 'log.json'), '--log-format', 'json'];
-  const args = ['run', '--bundle', bundle, '--pid-file', join(bundle, 'pid'), options.id];
+  const keep = isLimited(options) ? ['--keep'] : [];
+  const args = ['run', ...keep, '--bundle', bundle, '--pid-file', join(bundle, 'pid'), options.id];
   const child = spawn(context.program, ['--root', context.paths.foreground, ...log, ...args], {
     cwd: '/',
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -55,7 +71,10 @@ export const runForeground = async (context: RuntimeContext, options: RunOptions
     if (readPidFile(join(bundle, 'pid')) === undefined) {
       throw creationFailure(context, options.id, await failureText(bundle));
     }
-    return { exitCode, finishedAt: new Date(), oomKilled: false };
+    if (!isLimited(options)) return { exitCode, finishedAt: new Date(), oomKilled: false };
+    const oomKilled = wasKilledForMemory(context, options.id);
+    await forceDelete(context, options.id);
+    return { exitCode, finishedAt: new Date(), oomKilled };
   } catch (error) {
     await forceDelete(context, options.id);
     throw error;

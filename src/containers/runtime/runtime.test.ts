@@ -227,11 +227,11 @@ describe.skipIf(!isRoot)('a container under conmon (needs root)', () => {
 });
 
 describe.skipIf(!isRoot)('a foreground run (needs root)', () => {
-  const run = (process: ProcessInput, signal?: AbortSignal) => {
+  const run = (process: ProcessInput, signal?: AbortSignal, extra: Partial<SpecInput> = {}) => {
     counter += 1;
     const id = `f${globalThis.process.pid}-${counter}`;
     let text = '';
-    const spec = toRuntimeSpec({ id, rootfs, process }, runtime.host);
+    const spec = toRuntimeSpec({ id, rootfs, process, ...extra }, runtime.host);
     const result = runtime.run({
       id,
       spec,
@@ -247,6 +247,16 @@ describe.skipIf(!isRoot)('a foreground run (needs root)', () => {
     const { result, text } = run(shell('echo a; exit 9'));
     expect(await result).toMatchObject({ exitCode: 9 });
     expect(text()).toBe('stdout:a\n');
+  });
+
+  test('says that it was killed for memory, and leaves nothing', async () => {
+    const resources = { memoryBytes: 8 * 1024 * 1024 };
+    const hungry = run(shell('tail /dev/zero'), undefined, { resources });
+    expect(await hungry.result).toMatchObject({ oomKilled: true });
+    const modest = run(shell('exit 7'), undefined, { resources });
+    expect(await modest.result).toMatchObject({ exitCode: 7, oomKilled: false });
+    expect(existsSync(`/sys/fs/cgroup/memory/lade/${hungry.id}`)).toBe(false);
+    expect(runtime.list()).not.toContain(modest.id);
   });
 
   test('is killed by its signal', async () => {
