@@ -20,9 +20,23 @@ export interface BuildStep {
   readonly kind: 'source' | 'filesystem' | 'metadata';
 }
 
-/** Why a step was not taken from the cache. */
+/** What differs in a file that a step reads. */
+export type FileChange =
+  | 'added'
+  | 'removed'
+  | 'content'
+  | 'mode'
+  | 'owner'
+  | 'attributes'
+  /** A file became a directory or a link, and so on. */
+  | 'kind';
+
+/** Why a step was not taken from the cache: what differs from the last build of the same target. */
 export type MissReason =
+  /** Nothing was built from this Dockerfile before. */
   | { readonly kind: 'first-build' }
+  /** The last build had no such step. */
+  | { readonly kind: 'new-step' }
   | { readonly kind: 'no-cache' }
   | { readonly kind: 'instruction-changed'; readonly before: string; readonly after: string }
   | {
@@ -41,9 +55,14 @@ export type MissReason =
   | {
       readonly kind: 'file-changed';
       readonly path: string;
-      readonly change: 'added' | 'removed' | 'modified' | 'metadata';
+      readonly change: FileChange;
+      readonly before?: string | undefined;
+      readonly after?: string | undefined;
     }
   | { readonly kind: 'earlier-step'; readonly step: string }
+  /** It stands on another step than before: one was inserted, removed or moved. */
+  | { readonly kind: 'order-changed'; readonly before: string; readonly after: string }
+  /** Exactly this was built before; its result has been removed. */
   | { readonly kind: 'evicted' };
 
 /** What a build tells while it runs. */
@@ -56,7 +75,13 @@ export type BuildEvent =
       /** Empty for steps that are never cached. The first is the one to show. */
       readonly reasons: readonly MissReason[];
     }
-  | { readonly kind: 'step-cached'; readonly step: BuildStep; readonly layer?: string | undefined }
+  | {
+      readonly kind: 'step-cached';
+      readonly step: BuildStep;
+      readonly layer?: string | undefined;
+      /** False: it has no result, and everything that would use it came from the cache. */
+      readonly needed?: boolean | undefined;
+    }
   | {
       readonly kind: 'step-log';
       readonly step: BuildStep;

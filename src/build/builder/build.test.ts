@@ -184,7 +184,7 @@ describe.skipIf(!isRoot)('builder (needs root and /bin/busybox)', () => {
     put(path, { 'src/a': 'changed', 'src/c': 'new' });
     const second = await build(path);
     expect(reasonsOf(second.events, 'COPY')).toEqual([
-      { kind: 'file-changed', path: 'src/a', change: 'modified' },
+      { kind: 'file-changed', path: 'src/a', change: 'content' },
       { kind: 'file-changed', path: 'src/c', change: 'added' },
     ]);
     expect(reasonsOf(second.events, 'RUN echo')).toEqual([{ kind: 'earlier-step', step: 'COPY src /src' }]);

@@ -11,7 +11,9 @@ import type { Runtime } from '#runtime';
 import { runBuild } from './build.ts';
 import type { BuildTools } from './draft.ts';
 import { cacheUsage, createBuildCache, forgetResults, staleResults, oldestUse } from './cache.ts';
+import { createFlights, type Flights } from '#solver';
 import { openContext, createDigestStore, type DigestStore } from '#sources';
+import { createCacheUses, type CacheUses } from './cache-uses.ts';
 import { createGate } from './gate.ts';
 import { createHistory } from './history.ts';
 import type { HistoryLimits } from './history-types.ts';
@@ -42,6 +44,8 @@ interface Shop {
   readonly scratch: string;
   readonly digests: DigestStore;
   readonly caches: CacheDirectories;
+  readonly flights: Flights;
+  readonly uses: CacheUses;
 }
 
 /** Ends with the build; made by the first step that makes a layer. */
@@ -75,7 +79,7 @@ const build = async (
   request: BuildRequest,
   emit: Emit<BuildEvent>,
 ): Promise<Omit<BuildResult, 'buildId'>> => {
-  const { dependencies, scratch, digests, caches } = shop;
+  const { dependencies, scratch, digests, caches, flights, uses } = shop;
   const { library, layers, database, runtime, networks } = dependencies;
   const connect = networks === undefined ? connectToHost : connectToBridge(networks);
   await using stack = new AsyncDisposableStack();
@@ -85,12 +89,13 @@ const build = async (
     database,
     hasLayer: (diffId) => layers.info(diffId) !== undefined,
     hold: (key, diffId) => holdLayer(library, key, diffId),
+    use: stack.use(uses.open()),
   });
   stack.defer(() => cache.flush());
   const context = stack.use(await openContext({ scratch, digests }, request));
   const clampToNs = clampOf(request);
   const run = { layers, runtime, connect, caches, scratch, lease: lease.get, clampToNs };
-  const tools: BuildTools = { library, layers, cache, run };
+  const tools: BuildTools = { library, layers, cache, flights, run };
   return await runBuild(tools, request, context, emit);
 };
 
@@ -102,6 +107,8 @@ export const createBuilder = (dependencies: BuilderDependencies): Builder => {
     scratch: scratchOf(root.path),
     digests: createDigestStore(database),
     caches: createCacheDirectories(join(root.path, 'build-cache')),
+    flights: createFlights(),
+    uses: createCacheUses(),
   };
   const gate = createGate();
   const history = createHistory({

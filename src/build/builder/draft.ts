@@ -3,6 +3,7 @@ import type { Emit } from '#events';
 import type { LayerStore } from '#layers';
 import type { Library } from '#library';
 import { hostPlatform, parsePlatform, type Platform } from '#oci';
+import type { Flights } from '#solver';
 import type { OpenContext } from '#sources';
 import type { RunTools } from '#steps';
 import type { BuildCache } from './cache.ts';
@@ -15,6 +16,8 @@ export interface BuildTools {
   readonly library: Library;
   readonly layers: LayerStore;
   readonly cache: BuildCache;
+  /** What all builds carry out now, so that none of it is carried out twice at once. */
+  readonly flights: Flights;
   readonly run: RunTools;
 }
 

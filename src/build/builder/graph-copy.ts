@@ -5,6 +5,7 @@ import {
   byContent,
   byKey,
   NO_LAYERS,
+  onto,
   originVertex,
   resultAfter,
   selectionFor,
@@ -20,7 +21,7 @@ import type { Selection } from '#sources';
 const mergeVertex = (site: Site, linked: BuildVertex): BuildVertex => ({
   id: `${site.id} on its base`,
   step: `${site.identity} merge`,
-  inputs: [byKey(site.below), byKey(linked)],
+  inputs: [onto(site.below), byKey(linked)],
   transient: true,
   definition: [],
   execute: ({ inputs }) => {
@@ -38,7 +39,7 @@ export const copyVertex = (assembly: Assembly, site: Site, operation: CopyOperat
   const alone = operation.link && (operation.chown === undefined || isNumericOwner(operation.chown));
   const copying: CopyOperation = { ...operation, link: alone };
   const inputs = [
-    ...(alone ? [] : [byKey(site.below)]),
+    ...(alone ? [] : [onto(site.below)]),
     ...(origin === undefined ? [] : [byContent(origin)]),
   ];
   let selection: Selection | undefined;

@@ -4,6 +4,7 @@ import type { KeyPart } from '#solver';
 import {
   byKey,
   NO_LAYERS,
+  onto,
   originVertex,
   resultAfter,
   selectionFor,
@@ -89,7 +90,7 @@ export const runVertex = (assembly: Assembly, site: Site, operation: RunOperatio
   return {
     id: site.id,
     step: site.identity,
-    inputs: [byKey(site.below), ...sources.map(byKey)],
+    inputs: [onto(site.below), ...sources.map(byKey)],
     definition: [...site.base, ...site.epoch, ...keyPartsOf(operation, site.platform)],
     ignoreCache: input.noCache,
     ...(usesContext ? { sources: countContext } : {}),

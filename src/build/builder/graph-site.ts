@@ -9,6 +9,7 @@ import type { StepResult } from './cache.ts';
 import { createPlainDigests, parseModeChange, type FileTree, selectFiles, type Selection } from '#sources';
 import type { CopyOperation, FileOrigin, StepPlace, RunSurroundings, RunTools } from '#steps';
 import type { PlannedStage } from './plan.ts';
+import type { StepIdentities } from './step-identities.ts';
 import type { BuildStep } from './types.ts';
 import type { VertexShare } from './vertex-share.ts';
 
@@ -30,13 +31,15 @@ export interface GraphInput {
   readonly context: FileTree;
   readonly tools: RunTools;
   readonly surroundings: RunSurroundings;
-  /** Tells builds apart when misses are explained. */
-  readonly scope: string;
+  /** Names the same step in the last build of the same Dockerfile. */
+  readonly identities: StepIdentities;
   /** Tells the graphs of several platforms apart; empty for the machine's own. */
   readonly prefix: string;
   /** Finds what several graphs have in common. */
   readonly share: VertexShare;
   readonly noCache: boolean;
+  /** Stages that are not looked up either, by name in lower case or by number. */
+  readonly noCacheStages: ReadonlySet<string>;
   /** Times in layers are clamped to this (SOURCE_DATE_EPOCH). */
   readonly epoch: string | undefined;
   /** The progress step of an instruction, or of FROM (-1). */
@@ -52,8 +55,7 @@ export interface Graph {
   readonly steps: ReadonlyMap<string, GraphStep>;
   /** Steps that another graph carries out too, by the vertex that does. */
   readonly shared: ReadonlyMap<string, GraphStep>;
-  /** Progress names by step identity. */
-  readonly names: ReadonlyMap<string, string>;
+  readonly identities: StepIdentities;
 }
 
 export const NO_LAYERS: readonly DiffId[] = [];
@@ -75,7 +77,6 @@ export interface Assembly {
   readonly images: Map<string, BuildVertex>;
   readonly steps: Map<string, GraphStep>;
   readonly shared: Map<string, GraphStep>;
-  readonly names: Map<string, string>;
 }
 
 export const sourceVertex = (id: string, step: string, layers: readonly DiffId[]): BuildVertex => ({
@@ -154,4 +155,6 @@ export const selectionFor = (
 };
 
 export const byKey = (vertex: BuildVertex): VertexInput<StepResult> => ({ vertex, by: 'key' });
+/** For what the result contains: the layers below a step. */
+export const onto = (vertex: BuildVertex): VertexInput<StepResult> => ({ vertex, by: 'key', part: true });
 export const byContent = (vertex: BuildVertex): VertexInput<StepResult> => ({ vertex, by: 'content' });

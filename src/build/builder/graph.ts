@@ -1,10 +1,11 @@
 import { formatPlatform } from '#oci';
+import type { KeyPart } from '#solver';
 import { copyVertex } from './graph-copy.ts';
 import { runVertex } from './graph-run.ts';
 import {
-  byKey,
   chainText,
   NO_LAYERS,
+  onto,
   resultAfter,
   sourceVertex,
   type Assembly,
@@ -28,7 +29,7 @@ const operationVertex = (assembly: Assembly, site: Site, step: PlannedStep): Bui
   return {
     id: site.id,
     step: site.identity,
-    inputs: [byKey(site.below)],
+    inputs: [onto(site.below)],
     definition: [...site.base, ...site.epoch, ...keyPartsOf(operation, site.platform)],
     ignoreCache: noCache,
     execute: async ({ inputs, signal }) => {
@@ -46,25 +47,35 @@ const startOf = (assembly: Assembly, planned: PlannedStage): BuildVertex => {
   const below = base.kind === 'stage' ? ends.get(base.stage) : undefined;
   if (below !== undefined) return below;
   const layers = input.bases.get(index)?.layers ?? NO_LAYERS;
-  const identity = `${input.scope} ${input.prefix}${planned.outlined.name} FROM`;
-  return input.share.take(sourceVertex(id, identity, layers));
+  return input.share.take(sourceVertex(id, input.identities.of(index, -1), layers));
 };
 
-const assembleStage = (assembly: Assembly, planned: PlannedStage): void => {
+/** What the first step of a stage stands on. Only its layers count, not how it is called. */
+const basePart = ({ input }: Assembly, { outlined }: PlannedStage): KeyPart => {
+  const base = input.bases.get(outlined.index);
+  const name = outlined.base.kind === 'image' ? outlined.base.reference : 'scratch';
+  const shown = base === undefined ? name : `${name} (${base.id})`;
+  return { kind: 'base', name: 'layers', value: chainText(base?.layers ?? NO_LAYERS), shown };
+};
+
+/** The same graph for the steps of one stage, which may have to be built anew. */
+const forStage = (assembly: Assembly, { outlined }: PlannedStage): Assembly => {
+  const { noCache, noCacheStages } = assembly.input;
+  const named = noCacheStages.has(outlined.name.toLowerCase()) || noCacheStages.has(String(outlined.index));
+  return named && !noCache ? { ...assembly, input: { ...assembly.input, noCache: true } } : assembly;
+};
+
+const assembleStage = (whole: Assembly, planned: PlannedStage): void => {
+  const assembly = forStage(whole, planned);
   const { input, steps } = assembly;
   const { outlined, baseConfig } = planned;
   const start = startOf(assembly, planned);
-  const counts = new Map<string, number>();
   let below = start;
   for (const [position, step] of planned.steps.entries()) {
     if (step.operation === undefined) continue;
-    const kind = step.operation.kind;
-    const number = (counts.get(kind) ?? 0) + 1;
-    counts.set(kind, number);
     const id = `${input.prefix}stage ${outlined.index} step ${position}`;
     const own = input.stepAt(outlined.index, position);
-    const identity = `${input.scope} ${input.prefix}${outlined.name} ${kind} ${number}`;
-    assembly.names.set(identity, own.name);
+    const identity = input.identities.of(outlined.index, position);
     const onBase = below === start && outlined.base.kind !== 'stage';
     const vertex = operationVertex(
       assembly,
@@ -72,15 +83,7 @@ const assembleStage = (assembly: Assembly, planned: PlannedStage): void => {
         id,
         identity,
         below,
-        base: onBase
-          ? [
-              {
-                kind: 'base',
-                name: outlined.stage.from.image.value,
-                value: chainText(input.bases.get(outlined.index)?.layers ?? NO_LAYERS),
-              },
-            ]
-          : [],
+        base: onBase ? [basePart(assembly, planned)] : [],
         epoch:
           input.epoch === undefined
             ? []
@@ -109,9 +112,8 @@ export const toGraph = (input: GraphInput): Graph => {
     images: new Map(),
     steps: new Map(),
     shared: new Map(),
-    names: new Map(),
   };
   for (const planned of input.planned.values()) assembleStage(assembly, planned);
-  const { ends, steps, shared, names } = assembly;
-  return { ends, steps, shared, names };
+  const { ends, steps, shared } = assembly;
+  return { ends, steps, shared, identities: input.identities };
 };

@@ -1,7 +1,7 @@
 import type { Emit } from '#events';
 import type { SolveEvent } from '#solver';
 import type { StepResult } from './cache.ts';
-import { toReasons } from './miss-reasons.ts';
+import { toReasons, type StepNames } from './miss-reasons.ts';
 import type { Outline, OutlinedStage } from './outline.ts';
 import type { PlannedStage } from './plan.ts';
 import type { BuildEvent, BuildStep } from './types.ts';
@@ -98,8 +98,7 @@ interface ProgressInput {
   readonly sharedOf: (id: string) => { readonly stage: number; readonly position: number } | undefined;
   /** Stages all of whose steps are told for another platform. */
   readonly untold: ReadonlySet<number>;
-  /** Progress name of a step's identity. */
-  readonly nameOf: (identity: string) => string;
+  readonly names: StepNames;
 }
 
 /** Turns the solver's events into those of a build, and tells what only changes the configuration in between. */
@@ -155,9 +154,13 @@ const keep = ({ results }: State, { stage, position }: Omit<Place, 'step'>, resu
 };
 
 const tell = (state: State, place: Place, event: SolveEvent<StepResult>): void => {
-  const { emit, nameOf } = state.input;
+  const { emit, names } = state.input;
   const { step } = place;
   switch (event.kind) {
+    case 'unneeded':
+      tellUpTo(state, place.stage, place.position);
+      state.cached += 1;
+      return emit({ kind: 'step-cached', step, needed: false });
     case 'cached':
       tellUpTo(state, place.stage, place.position);
       state.cached += 1;
@@ -166,7 +169,7 @@ const tell = (state: State, place: Place, event: SolveEvent<StepResult>): void =
       return tellTail(state, place.stage, place.position);
     case 'started':
       tellUpTo(state, place.stage, place.position);
-      return emit({ kind: 'step-started', step, reasons: toReasons(event.differences, nameOf) });
+      return emit({ kind: 'step-started', step, reasons: toReasons(event.differences, names) });
     case 'done': {
       state.executed += 1;
       keep(state, place, event.result);

@@ -1,7 +1,9 @@
 import { solve } from '#solver';
+import type { StepResult } from './cache.ts';
 import { toGraph, type Graph } from './graph.ts';
 import type { Lane } from './lanes.ts';
 import { createProgress, type Progress } from './progress.ts';
+import { identifySteps } from './step-identities.ts';
 import { surroundingsOf } from './surroundings.ts';
 import { createNoShare, createVertexShare, type VertexShare } from './vertex-share.ts';
 
@@ -23,10 +25,11 @@ const graphOf = ({ draft, bases, plan, prefix }: Lane, share: VertexShare): Grap
     context: context.tree,
     tools: tools.run,
     surroundings: surroundingsOf(draft, plan.planned),
-    scope: context.scope,
+    identities: identifySteps(tools.cache, { scope: context.scope, platform: prefix }, plan.planned),
     prefix,
     share,
     noCache: request.noCache ?? false,
+    noCacheStages: new Set((request.noCacheFilter ?? []).map((name) => name.toLowerCase())),
     epoch: tools.run.clampToNs === undefined ? undefined : String(tools.run.clampToNs),
     stepAt: (stage, position) => plan.table.at(stage, position),
     onOutput: (step, stream, data) => emit({ kind: 'step-log', step, stream, data }),
@@ -48,8 +51,12 @@ const progressOf = (lane: Lane, graph: Graph): Progress =>
     placeOf: (id) => graph.steps.get(id),
     sharedOf: (id) => graph.shared.get(id),
     untold: untoldOf(lane, graph),
-    nameOf: (identity) => graph.names.get(identity) ?? identity,
+    names: graph.identities,
   });
+
+/** Whether a step's layers lie on those of the step below. */
+const standsOn = (result: StepResult, below: StepResult): boolean =>
+  below.layers.every((layer, index) => result.layers[index] === layer);
 
 /** Solves what the targets of all platforms need, at once. */
 export const solveLanes = async (lanes: readonly Lane[]): Promise<readonly SolvedLane[]> => {
@@ -67,6 +74,8 @@ export const solveLanes = async (lanes: readonly Lane[]): Promise<readonly Solve
         for (const { progress } of solved) progress.onSolve(event);
       },
       signal: first.draft.request.signal,
+      flights: first.draft.tools.flights,
+      contains: standsOn,
     });
   for (const { progress } of solved) progress.finish();
   return solved;

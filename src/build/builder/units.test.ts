@@ -9,6 +9,7 @@ import type { LayerEntry, LayerWriter } from '#layers';
 import { lsetXattr } from '#sys';
 import { decodeName, fsPath } from '#tar';
 import { createBuildCache } from './cache.ts';
+import { createCacheUses } from './cache-uses.ts';
 import { builderMigrations } from './index.ts';
 import {
   sourcesErrors,
@@ -258,7 +259,12 @@ describe('build cache', () => {
     });
     const layers = new Set<string>(['sha256:1', 'sha256:2']);
     const open = () =>
-      createBuildCache({ database, hasLayer: (diffId) => layers.has(diffId), hold: () => Promise.resolve() });
+      createBuildCache({
+        database,
+        hasLayer: (diffId) => layers.has(diffId),
+        hold: () => Promise.resolve(),
+        use: createCacheUses().open(),
+      });
     const cache = open();
     const result = { layers: ['sha256:1', 'sha256:2'], own: 'sha256:2', size: 5, created: 'then' } as never;
     await cache.store({ key: 'k', aliases: ['a'], result });

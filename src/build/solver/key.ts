@@ -12,30 +12,39 @@ export const keyOf = (inputs: KeyInputs): string => {
 
 const partId = ({ kind, name }: KeyPart): string => `${kind}\0${name}`;
 
+const shownOf = (part: KeyPart | undefined): string | undefined => part?.shown ?? part?.value;
+
 const partDifferences = (before: readonly KeyPart[], after: readonly KeyPart[]): readonly KeyDifference[] => {
   const old = new Map(before.map((part) => [partId(part), part]));
   const found = after.flatMap((part): readonly KeyDifference[] => {
-    const was = old.get(partId(part))?.value;
+    const was = old.get(partId(part));
     old.delete(partId(part));
-    return was === part.value ? [] : [{ kind: 'part-changed', part, before: was, after: part.value }];
+    return was?.value === part.value
+      ? []
+      : [{ kind: 'part-changed', part, before: shownOf(was), after: shownOf(part) }];
   });
   const gone = Array.from(old.values(), (part): KeyDifference => ({
     kind: 'part-changed',
     part,
-    before: part.value,
+    before: shownOf(part),
     after: undefined,
   }));
   return [...found, ...gone];
 };
 
+const inputDifferences = (before: KeyInputs, now: KeyInputs): readonly KeyDifference[] =>
+  now.inputs.flatMap(({ step, key }, index): readonly KeyDifference[] => {
+    const was = before.inputs[index];
+    if (was?.key === key) return [];
+    return was === undefined || was.step === step
+      ? [{ kind: 'input-changed', step }]
+      : [{ kind: 'input-replaced', before: was.step, after: step }];
+  });
+
 /** Why a result is not in the cache: what differs from the ingredients of the step's last run. */
 export const differencesOf = (previous: StepRecord | undefined, now: KeyInputs): readonly KeyDifference[] => {
   if (previous === undefined) return [{ kind: 'unknown-step' }];
   const before = previous.inputs();
-  const parts = partDifferences(before.parts, now.parts);
-  const inputs = now.inputs.flatMap(({ step, key }, index): readonly KeyDifference[] =>
-    before.inputs[index]?.key === key ? [] : [{ kind: 'input-changed', step }],
-  );
-  const all = [...parts, ...inputs];
+  const all = [...partDifferences(before.parts, now.parts), ...inputDifferences(before, now)];
   return all.length > 0 ? all : [{ kind: 'evicted' }];
 };

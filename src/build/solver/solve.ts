@@ -1,50 +1,41 @@
 import { availableParallelism } from 'node:os';
 import type { Emit } from '#events';
 import { solverErrors } from './errors.ts';
-import { differencesOf, keyOf } from './key.ts';
+import type { Flights } from './flights.ts';
+import { identifyVertex, type IdentifyDependencies, type Identity } from './identify.ts';
+import { differencesOf } from './key.ts';
 import { createSlots, type Slots } from './slots.ts';
-import type { KeyDifference, KeyInputs, KeyPart, SolveEvent, SolverCache, Vertex } from './types.ts';
+import { createTurns } from './turns.ts';
+import type { CacheHit, KeyDifference, SolveEvent, SolverCache, Vertex } from './types.ts';
 
 export interface SolveOptions<R> {
   readonly cache: SolverCache<R>;
   readonly emit: Emit<SolveEvent<R>>;
   readonly signal?: AbortSignal | undefined;
-  /** How many vertices execute at once (default: the processors). */
+  /** How many vertices execute at once (default: enough that steps which wait hold up no others). */
   readonly parallelism?: number | undefined;
-}
-
-/** A vertex that has its result. */
-interface Solved<R> {
-  readonly key: string;
-  readonly result: R;
+  /** Shared by solves that use the same cache: what one carries out, the others wait for. */
+  readonly flights?: Flights | undefined;
+  /** Whether a result contains that of an input which is a `part` of it; yes unless given. */
+  readonly contains?: ((result: R, part: R) => boolean) | undefined;
 }
 
 interface Run<R> {
   readonly options: SolveOptions<R>;
   readonly signal: AbortSignal;
   readonly slots: Slots;
-  readonly jobs: Map<Vertex<R>, Promise<Solved<R>>>;
+  readonly identities: Map<Vertex<R>, Promise<Identity<R>>>;
+  readonly results: Map<Vertex<R>, Promise<R>>;
+  readonly found: Map<Vertex<R>, Identity<R>>;
+  /** Vertices of which something was told. */
+  readonly told: Set<Vertex<R>>;
+  readonly dependencies: IdentifyDependencies<R>;
   /** Stops everything that still works; the first reason is what the caller gets. */
   fail(error: unknown): void;
 }
 
-/** Everything known about a vertex once its inputs are solved. */
-interface Prepared<R> {
-  readonly vertex: Vertex<R>;
-  readonly inputs: readonly Solved<R>[];
-  /** The key that counts all inputs by their keys. */
-  readonly direct: KeyInputs;
-}
-
-interface Missed {
-  readonly key: string;
-  readonly aliases: readonly string[];
-  readonly ingredients: KeyInputs;
-}
-
-type LookedUp<R> =
-  | { readonly kind: 'hit'; readonly solved: Solved<R>; readonly ingredients: KeyInputs | undefined }
-  | { readonly kind: 'miss'; readonly missed: Missed };
+/** Commands mostly wait for a disk or a network. */
+const LEAST_PARALLELISM = 16;
 
 const refuseCycles = <R>(targets: readonly Vertex<R>[]): void => {
   const state = new Map<Vertex<R>, 'open' | 'closed'>();
@@ -65,84 +56,49 @@ const refuseCycles = <R>(targets: readonly Vertex<R>[]): void => {
   }
 };
 
-const keyInputs = <R>(
-  vertex: Vertex<R>,
-  inputs: readonly Solved<R>[],
-  onlyByKey: boolean,
-): KeyInputs['inputs'] =>
-  vertex.inputs.flatMap((input, index) =>
-    onlyByKey && input.by === 'content' ? [] : [{ step: input.vertex.step, key: inputs[index]?.key ?? '' }],
-  );
-
-const prepare = async <R>(run: Run<R>, vertex: Vertex<R>): Promise<Prepared<R>> => {
-  const inputs = await Promise.all(vertex.inputs.map((input) => solveVertex(run, input.vertex)));
-  run.signal.throwIfAborted();
-  const sources = (await vertex.sources?.(run.signal)) ?? [];
-  const parts = [...vertex.definition, ...sources];
-  return { vertex, inputs, direct: { parts, inputs: keyInputs(vertex, inputs, false) } };
-};
-
-/** The ingredients with the content of the inputs instead of their keys. */
-const byContent = async <R>(run: Run<R>, { vertex, inputs, direct }: Prepared<R>): Promise<KeyInputs> => {
-  const results = inputs.map((input) => input.result);
-  const content: readonly KeyPart[] = (await vertex.contentOf?.(results, run.signal)) ?? [];
-  return { parts: [...direct.parts, ...content], inputs: keyInputs(vertex, inputs, true) };
-};
-
-const lookUp = async <R>(run: Run<R>, prepared: Prepared<R>): Promise<LookedUp<R>> => {
-  const { cache } = run.options;
-  const { vertex, direct } = prepared;
-  const looksUp = vertex.ignoreCache !== true && vertex.transient !== true;
-  const directKey = keyOf(direct);
-  const hit = looksUp ? await cache.lookup(directKey) : undefined;
-  const counted = vertex.inputs.some((input) => input.by === 'content');
-  if (hit !== undefined) {
-    const solved = { key: hit.canonicalKey, result: hit.result };
-    return { kind: 'hit', solved, ingredients: counted ? undefined : direct };
-  }
-  if (!counted) return { kind: 'miss', missed: { key: directKey, aliases: [], ingredients: direct } };
-  const ingredients = await byContent(run, prepared);
-  const key = keyOf(ingredients);
-  const second = looksUp ? await cache.lookup(key) : undefined;
-  if (second === undefined) return { kind: 'miss', missed: { key, aliases: [directKey], ingredients } };
-  await cache.alias(directKey, second.canonicalKey);
-  return { kind: 'hit', solved: { key: second.canonicalKey, result: second.result }, ingredients };
-};
-
-const takeHit = <R>(run: Run<R>, vertex: Vertex<R>, hit: LookedUp<R> & { kind: 'hit' }): Solved<R> => {
+const tellHit = <R>(run: Run<R>, vertex: Vertex<R>, { keys, ingredients }: Identity<R>, result: R): void => {
+  if (run.told.has(vertex)) return;
+  run.told.add(vertex);
   const { cache, emit } = run.options;
-  const { solved, ingredients } = hit;
-  if (ingredients !== undefined && cache.previous(vertex.step)?.key !== solved.key) {
-    cache.remember(vertex.step, solved.key, ingredients);
-  }
-  emit({ kind: 'cached', vertex, result: solved.result });
-  return solved;
+  if (ingredients !== undefined && cache.previous(vertex.step)?.key !== keys.key)
+    cache.remember(vertex.step, keys.key, ingredients);
+  emit({ kind: 'cached', vertex, result, keys });
 };
 
-const reasonsOf = <R>(run: Run<R>, vertex: Vertex<R>, missed: Missed): readonly KeyDifference[] => {
+const reasonsOf = <R>(run: Run<R>, vertex: Vertex<R>, identity: Identity<R>): readonly KeyDifference[] => {
+  const { cache } = run.options;
   if (vertex.transient === true) return [];
   if (vertex.ignoreCache === true) return [{ kind: 'ignored-cache' }];
-  return differencesOf(run.options.cache.previous(vertex.step), missed.ingredients);
+  const { keys, ingredients, fresh } = identity;
+  const differences =
+    ingredients === undefined ? [] : differencesOf(cache.previous(vertex.step), ingredients);
+  const changed = differences.filter(({ kind }) => kind !== 'evicted');
+  if (fresh) {
+    const inputs = vertex.inputs.filter((input) => run.found.get(input.vertex)?.fresh === true);
+    const anew = inputs.map(({ vertex: { step } }): KeyDifference => ({ kind: 'input-changed', step }));
+    return [...changed.filter(({ kind }) => kind !== 'input-changed'), ...anew];
+  }
+  if (identity.hit !== undefined || cache.wasEvicted?.(keys.key) === true) return [{ kind: 'evicted' }];
+  return differences;
 };
 
-const execute = async <R>(
-  run: Run<R>,
-  { vertex, inputs }: Prepared<R>,
-  missed: Missed,
-): Promise<Solved<R>> => {
+const carryOut = async <R>(run: Run<R>, vertex: Vertex<R>, identity: Identity<R>): Promise<R> => {
   const { cache, emit } = run.options;
-  const { key, aliases, ingredients } = missed;
-  emit({ kind: 'started', vertex, differences: reasonsOf(run, vertex, missed) });
+  const { keys, ingredients } = identity;
+  const inputs = await Promise.all(vertex.inputs.map((input) => materialize(run, input.vertex)));
+  run.signal.throwIfAborted();
+  emit({ kind: 'started', vertex, differences: reasonsOf(run, vertex, identity) });
+  run.told.add(vertex);
   const from = performance.now();
   try {
-    const results = inputs.map((input) => input.result);
-    const result = await vertex.execute({ inputs: results, key, signal: run.signal });
-    if (vertex.transient !== true) {
-      await cache.store({ key, aliases, result });
-      cache.remember(vertex.step, key, ingredients);
+    const result = await vertex.execute({ inputs, key: keys.key, signal: run.signal });
+    const stored = vertex.transient === true ? undefined : keys;
+    if (stored !== undefined) {
+      await cache.store({ ...stored, result, step: vertex.step });
+      if (ingredients !== undefined) cache.remember(vertex.step, stored.key, ingredients);
     }
-    emit({ kind: 'done', vertex, result, durationMs: performance.now() - from });
-    return { key, result };
+    emit({ kind: 'done', vertex, result, durationMs: performance.now() - from, keys: stored });
+    return result;
   } catch (error) {
     const durationMs = performance.now() - from;
     if (run.signal.aborted) emit({ kind: 'cancelled', vertex });
@@ -152,38 +108,147 @@ const execute = async <R>(
   }
 };
 
-const work = async <R>(run: Run<R>, vertex: Vertex<R>): Promise<Solved<R>> => {
-  // Inputs are asked in a turn of their own, so that a long chain does not fill the call stack.
-  await Promise.resolve();
-  const prepared = await prepare(run, vertex);
-  const found = await lookUp(run, prepared);
-  if (found.kind === 'hit') return takeHit(run, vertex, found);
-  return run.slots.run(run.signal, () => execute(run, prepared, found.missed));
+const aborted = (signal: AbortSignal, done: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true, signal: done });
+  });
+
+/** Waits until another solve has carried out the same; what it stored, or nothing when it failed. */
+const awaitOther = async <R>(
+  run: Run<R>,
+  key: string,
+  other: Promise<void>,
+): Promise<CacheHit<R> | undefined> => {
+  const done = new AbortController();
+  await Promise.race([other, aborted(run.signal, done.signal)]);
+  done.abort();
+  run.signal.throwIfAborted();
+  const hit = await run.options.cache.lookup(key);
+  return hit?.obtain === undefined ? hit : undefined;
 };
 
-/** One job for each vertex, whoever asks for it. */
-const solveVertex = <R>(run: Run<R>, vertex: Vertex<R>): Promise<Solved<R>> => {
-  const known = run.jobs.get(vertex);
+const execute = async <R>(run: Run<R>, vertex: Vertex<R>, identity: Identity<R>): Promise<R> => {
+  // Inputs first: whoever holds a slot or a flight waits for nobody.
+  await Promise.all(vertex.inputs.map((input) => materialize(run, input.vertex)));
+  run.signal.throwIfAborted();
+  const { key } = identity.keys;
+  const flights = vertex.transient === true ? undefined : run.options.flights;
+  const shares = vertex.ignoreCache !== true && !identity.fresh;
+  for (let other = flights?.underway(key); shares && other !== undefined; other = flights?.underway(key)) {
+    const theirs = await awaitOther(run, key, other);
+    if (theirs === undefined) continue;
+    tellHit(run, vertex, identity, theirs.result);
+    return theirs.result;
+  }
+  using _flight = flights?.begin(key);
+  return await run.slots.run(run.signal, () => carryOut(run, vertex, identity));
+};
+
+/** Brings a hit's result here; undefined when that cannot be done, and the vertex has to be carried out. */
+const obtain = async <R>(run: Run<R>, hit: CacheHit<R>): Promise<{ readonly result: R } | undefined> => {
+  if (hit.obtain === undefined) return { result: hit.result };
+  try {
+    return { result: await hit.obtain(run.signal) };
+  } catch {
+    run.signal.throwIfAborted();
+    return undefined;
+  }
+};
+
+const bring = async <R>(run: Run<R>, vertex: Vertex<R>): Promise<R> => {
+  const identity = await run.dependencies.identify(vertex);
+  const obtained = identity.hit === undefined ? undefined : await obtain(run, identity.hit);
+  if (obtained === undefined) return await execute(run, vertex, identity);
+  tellHit(run, vertex, identity, obtained.result);
+  return obtained.result;
+};
+
+/** The result of a vertex, from the cache or carried out: once, whoever asks for it. */
+const materialize = <R>(run: Run<R>, vertex: Vertex<R>): Promise<R> => {
+  const known = run.results.get(vertex);
   if (known !== undefined) return known;
-  const job = work(run, vertex);
-  run.jobs.set(vertex, job);
+  const job = bring(run, vertex);
+  run.results.set(vertex, job);
+  job.catch((error: unknown) => run.fail(error));
+  return job;
+};
+
+/** Tells a hit; begins what is sure to be needed, because nothing that uses it can be in the cache. */
+const follow = <R>(run: Run<R>, vertex: Vertex<R>, identity: Identity<R>): void => {
+  const { cache } = run.options;
+  run.found.set(vertex, identity);
+  if (identity.hit !== undefined) {
+    if (identity.hit.obtain === undefined) tellHit(run, vertex, identity, identity.hit.result);
+    return;
+  }
+  const mayBeUnneeded =
+    vertex.transient === true || cache.sparse === true || cache.wasEvicted?.(identity.keys.key) === true;
+  if (!mayBeUnneeded) void materialize(run, vertex);
+};
+
+const identify = <R>(run: Run<R>, vertex: Vertex<R>): Promise<Identity<R>> => {
+  const known = run.identities.get(vertex);
+  if (known !== undefined) return known;
+  const job = identifyVertex(run.dependencies, vertex).then((identity) => {
+    follow(run, vertex, identity);
+    return identity;
+  });
+  run.identities.set(vertex, job);
   job.catch((error: unknown) => run.fail(error));
   return job;
 };
 
 /** Waits until nothing works any more, also for vertices that were asked for meanwhile. */
-const settle = async <R>(run: Run<R>): Promise<void> => {
-  for (let known = -1; known !== run.jobs.size;) {
-    known = run.jobs.size;
-    await Promise.allSettled(run.jobs.values());
+const settle = async <R>({ identities, results }: Run<R>): Promise<void> => {
+  for (let known = -1; known !== identities.size + results.size;) {
+    known = identities.size + results.size;
+    await Promise.allSettled([...identities.values(), ...results.values()]);
   }
+};
+
+/** Tells what nobody needed in the end: hits whose content stayed away, and vertices without a result. */
+const tellUnneeded = <R>(run: Run<R>): void => {
+  for (const [vertex, identity] of run.found) {
+    if (run.told.has(vertex) || vertex.transient === true) continue;
+    if (identity.hit === undefined) run.options.emit({ kind: 'unneeded', vertex });
+    else tellHit(run, vertex, identity, identity.hit.result);
+  }
+};
+
+const createRun = <R>(
+  options: SolveOptions<R>,
+  signal: AbortSignal,
+  fail: (error: unknown) => void,
+): Run<R> => {
+  const parallelism = options.parallelism ?? Math.max(LEAST_PARALLELISM, 2 * availableParallelism());
+  const run: Run<R> = {
+    options,
+    signal,
+    slots: createSlots(parallelism),
+    identities: new Map(),
+    results: new Map(),
+    found: new Map(),
+    told: new Set(),
+    fail,
+    dependencies: {
+      cache: options.cache,
+      signal,
+      contains: options.contains ?? (() => true),
+      identify: (vertex) => identify(run, vertex),
+      materialize: (vertex) => materialize(run, vertex),
+      turn: createTurns(),
+    },
+  };
+  return run;
 };
 
 /**
  * Solves `targets` and what they need; anything else in the graph is never touched.
  *
- * Independent vertices work at once. The first failure, or an abort of the caller, aborts all others; the promise
- * rejects with that first reason once none of them works any more. Results of vertices that were done stay cached.
+ * Independent vertices work at once. What the cache has is not carried out, and what only that needed is not either.
+ * The first failure, or an abort of the caller, aborts all others; the promise rejects with that first reason once none
+ * of them works any more. Results of vertices that were done stay cached.
  */
 export const solve = async <R>(
   targets: readonly Vertex<R>[],
@@ -193,17 +258,13 @@ export const solve = async <R>(
   const controller = new AbortController();
   const signal =
     options.signal === undefined ? controller.signal : AbortSignal.any([options.signal, controller.signal]);
-  const run: Run<R> = {
-    options,
-    signal,
-    slots: createSlots(options.parallelism ?? availableParallelism()),
-    jobs: new Map(),
-    fail: (error) => controller.abort(error),
-  };
-  const outcome = Promise.all(targets.map((target) => solveVertex(run, target)));
+  const run = createRun(options, signal, (error) => controller.abort(error));
+  const outcome = Promise.all(targets.map((target) => materialize(run, target)));
   await Promise.allSettled([outcome]);
   await settle(run);
   options.signal?.throwIfAborted();
   if (controller.signal.aborted) throw controller.signal.reason;
-  return (await outcome).map((solved) => solved.result);
+  const results = await outcome;
+  tellUnneeded(run);
+  return results;
 };

@@ -7,6 +7,8 @@ export interface KeyPart {
   readonly kind: string;
   readonly name: string;
   readonly value: string;
+  /** What people are shown instead of the value; not part of the key. */
+  readonly shown?: string | undefined;
 }
 
 /** What a vertex needs from another one. */
@@ -18,6 +20,11 @@ export interface VertexInput<R> {
    * the same result keeps this vertex cached.
    */
   readonly by: 'key' | 'content';
+  /**
+   * The result contains the input's: one from the cache counts only where the input's is known too, and where it
+   * contains that one (`SolveOptions.contains`).
+   */
+  readonly part?: boolean | undefined;
 }
 
 export interface ExecuteContext<R> {
@@ -40,7 +47,10 @@ export interface Vertex<R> {
   readonly definition: readonly KeyPart[];
   /** Facts from outside the graph that belong to the key, such as files; read in every run. */
   readonly sources?: ((signal: AbortSignal) => Promise<readonly KeyPart[]>) | undefined;
-  /** What counts of the `content` inputs; read only when the key of the inputs themselves is not cached. */
+  /**
+   * What counts of the `content` inputs, whose results these are, in their order; read only when the key of the inputs
+   * themselves is not cached.
+   */
   readonly contentOf?:
     | ((inputs: readonly R[], signal: AbortSignal) => Promise<readonly KeyPart[]>)
     | undefined;
@@ -62,6 +72,11 @@ export interface CacheHit<R> {
   readonly result: R;
   /** The key the result was first stored under: two keys of equal content have one canonical key. */
   readonly canonicalKey: string;
+  /**
+   * Brings what the result is made of here, when something needs it. Undefined: it is here. A rejection makes the hit a
+   * miss.
+   */
+  readonly obtain?: ((signal: AbortSignal) => Promise<R>) | undefined;
 }
 
 /** What a step's key was made of in the last run that reached it. */
@@ -79,9 +94,18 @@ export interface SolverCache<R> {
     readonly key: string;
     readonly aliases: readonly string[];
     readonly result: R;
+    /** The step that made it. */
+    readonly step?: string | undefined;
   }): Promise<void>;
   /** A further key for a result that is already stored. */
   alias(key: string, canonicalKey: string): Promise<void> | void;
+  /** Whether a result was stored under `key` once, and has been let go. Called after a lookup that found none. */
+  wasEvicted?(key: string): boolean;
+  /**
+   * Whether it may have results without having those of their inputs, beside what was evicted. A vertex whose result is
+   * missing then waits until something needs it.
+   */
+  readonly sparse?: boolean | undefined;
   previous(step: string): StepRecord | undefined;
   /** Remembers what the step's key is made of now. */
   remember(step: string, key: string, inputs: KeyInputs): void;
@@ -98,17 +122,34 @@ export type KeyDifference =
       readonly after: string | undefined;
     }
   | { readonly kind: 'input-changed'; readonly step: string }
-  /** The ingredients are those of the last run: its result has been let go. */
+  /** The input is another step than in the last run. */
+  | { readonly kind: 'input-replaced'; readonly before: string; readonly after: string }
+  /** Exactly this was solved before: its result has been let go. */
   | { readonly kind: 'evicted' };
 
+/** Under which keys a result is found. */
+export interface ResultKeys {
+  readonly key: string;
+  readonly aliases: readonly string[];
+}
+
 export type SolveEvent<R> =
-  | { readonly kind: 'cached'; readonly vertex: Vertex<R>; readonly result: R }
+  | { readonly kind: 'cached'; readonly vertex: Vertex<R>; readonly result: R; readonly keys: ResultKeys }
   | { readonly kind: 'started'; readonly vertex: Vertex<R>; readonly differences: readonly KeyDifference[] }
-  | { readonly kind: 'done'; readonly vertex: Vertex<R>; readonly result: R; readonly durationMs: number }
+  | {
+      readonly kind: 'done';
+      readonly vertex: Vertex<R>;
+      readonly result: R;
+      readonly durationMs: number;
+      /** Undefined for what is not stored. */
+      readonly keys: ResultKeys | undefined;
+    }
   | {
       readonly kind: 'failed';
       readonly vertex: Vertex<R>;
       readonly error: unknown;
       readonly durationMs: number;
     }
-  | { readonly kind: 'cancelled'; readonly vertex: Vertex<R> };
+  | { readonly kind: 'cancelled'; readonly vertex: Vertex<R> }
+  /** It has no result, and what would have used it is cached. */
+  | { readonly kind: 'unneeded'; readonly vertex: Vertex<R> };

@@ -182,7 +182,7 @@ describe('build', () => {
       event: {
         kind: 'step-started',
         step,
-        reasons: [{ kind: 'file-changed', path: 'src/x', change: 'modified' }],
+        reasons: [{ kind: 'file-changed', path: 'src/x', change: 'content' }],
       },
     },
     {
@@ -217,7 +217,7 @@ describe('build', () => {
     expect(ran.stderr.replaceAll(/\d\.\d{3}/g, 'T')).toBe(
       [
         '#1 [1/1] RUN x',
-        '#1 why: src/x was modified',
+        '#1 why: src/x has other content',
         '#1 T héllo',
         '#1 DONE 1.0s',
         'built sha256:abc in 1.2s (0 of 1 steps from the cache)',

@@ -55,6 +55,7 @@ export type {
   BuildResult,
   BuildStep,
   BuildSummary,
+  FileChange,
   LogEntry,
   MissReason,
   StepTrace,
