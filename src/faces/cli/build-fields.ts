@@ -15,14 +15,16 @@ export const fieldsInvalid = (
   advice: string,
 ): Error => cliErrors.argumentInvalid({ problem: `invalid --${flag} "${word}": ${problem}`, advice });
 
-/** Splits `key=value,…`; keys in lower case. @throws CLI_ARGUMENT_INVALID for a field without `=` */
+/** Splits `key=value,…`; keys in lower case, but for those of annotations. @throws CLI_ARGUMENT_INVALID for a field without `=` */
 export const readFields = (flag: string, word: string, advice: string): SpecFields => {
   const values = new Map<string, string>();
   for (const field of commaFields(word)) {
     const split = field.indexOf('=');
     if (split === -1)
       throw fieldsInvalid({ flag, word }, `invalid field "${field}", must be a key=value pair`, advice);
-    values.set(field.slice(0, split).trim().toLowerCase(), field.slice(split + 1).trim());
+    const key = field.slice(0, split).trim();
+    const isAnnotation = /^annotation[-[.]/i.test(key);
+    values.set(isAnnotation ? key : key.toLowerCase(), field.slice(split + 1).trim());
   }
   return { flag, word, values };
 };

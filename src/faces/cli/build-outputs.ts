@@ -16,17 +16,18 @@ export interface Outputs {
 const ADVICE =
   'write --output DIR, or --output type=local|tar|oci|docker|image|registry|cacheonly[,dest=PATH]';
 
+/** Fields that say how manifests and layers are written. */
+const FORM = ['oci-mediatypes', 'compression', 'force-compression'];
+
 /** Fields of image outputs whose only accepted values are what Lade does anyway. */
 const SETTLED: Readonly<Record<string, readonly string[]>> = {
-  'oci-mediatypes': ['true', '1'],
-  compression: ['gzip'],
-  'force-compression': ['false', '0'],
   'rewrite-timestamp': ['true', '1'],
   unpack: ['true', '1', 'false', '0'],
   store: ['true', '1'],
 };
 
-const ANNOTATION = /^annotation(?:-(manifest|index|manifest-descriptor|index-descriptor))?(?:\[.*\])?\.(.+)$/;
+const ANNOTATION =
+  /^annotation(?:-(manifest|index|manifest-descriptor|index-descriptor))?(\[[^\]]*\])?\.(.+)$/;
 
 /** Takes the annotations out of an output's fields. */
 const splitAnnotations = (fields: SpecFields): readonly [SpecFields, Record<string, string>] => {
@@ -35,8 +36,9 @@ const splitAnnotations = (fields: SpecFields): readonly [SpecFields, Record<stri
   for (const [key, value] of fields.values) {
     const match = ANNOTATION.exec(key);
     if (match === null) continue;
-    const [, level, name = ''] = match;
-    annotations[level === undefined ? name : `${level}:${name}`] = value;
+    const [, level, platform, name = ''] = match;
+    const plain = level === undefined && platform === undefined;
+    annotations[plain ? name : `${level ?? 'manifest'}${platform ?? ''}:${name}`] = value;
     values.delete(key);
   }
   return [{ ...fields, values }, annotations];
@@ -48,6 +50,27 @@ const checkSettled = (fields: SpecFields): void => {
     if (value !== undefined && !accepted.includes(value.toLowerCase()))
       throw fieldsInvalid(fields, `${key}=${value} is not supported yet`, `leave ${key} out`);
   }
+};
+
+type Form = Pick<
+  Extract<OutputBody, { kind: 'image' }>,
+  'compression' | 'forceCompression' | 'ociMediaTypes'
+>;
+
+/** How manifests and layers are to be written; nothing where that is as always. */
+const formOf = (fields: SpecFields): Form => {
+  const compression = fields.values.get('compression') ?? 'gzip';
+  if (compression !== 'gzip' && compression !== 'zstd' && compression !== 'uncompressed')
+    throw fieldsInvalid(
+      fields,
+      `compression=${compression} is not supported`,
+      'compression is gzip, zstd or uncompressed',
+    );
+  return {
+    ...(compression === 'gzip' ? {} : { compression }),
+    ...(readTruth(fields, 'force-compression', false) ? { forceCompression: true } : {}),
+    ...(readTruth(fields, 'oci-mediatypes', true) ? {} : { ociMediaTypes: false }),
+  };
 };
 
 const namesOf = (fields: SpecFields, tags: readonly string[]): string[] => {
@@ -64,32 +87,39 @@ const destinationOf = (fields: SpecFields): string => {
 };
 
 const imageOutput = (fields: SpecFields, tags: readonly string[], push: boolean): OutputBody => {
-  refuseOthers(fields, ['type', 'name', 'push', ...Object.keys(SETTLED)]);
+  refuseOthers(fields, ['type', 'name', 'push', ...FORM, ...Object.keys(SETTLED)]);
   checkSettled(fields);
   const names = namesOf(fields, tags);
   if (push && names.length === 0)
     throw fieldsInvalid(fields, 'tag is needed when pushing to registry', 'name the image with -t');
-  return { kind: 'image', names, push };
+  return { kind: 'image', names, push, ...formOf(fields) };
 };
 
-const archiveOutput = (fields: SpecFields, kind: 'oci' | 'docker'): OutputBody => {
-  refuseOthers(fields, ['type', 'dest', 'tar', 'name', ...Object.keys(SETTLED)]);
+const archiveOutput = (fields: SpecFields, tags: readonly string[], kind: 'oci' | 'docker'): OutputBody => {
+  refuseOthers(fields, ['type', 'dest', 'tar', 'name', ...FORM, ...Object.keys(SETTLED)]);
   checkSettled(fields);
+  const about = { names: namesOf(fields, tags), ...formOf(fields) };
   const tar = readTruth(fields, 'tar', true);
   const destination = destinationOf(fields);
   if (!tar && destination === '-')
     throw fieldsInvalid(fields, 'dest is required for tar=false', 'add dest=DIR');
-  if (kind === 'oci') return { kind, destination, tar };
+  if (kind === 'oci') return { kind, destination, tar, ...about };
   if (!tar) throw fieldsInvalid(fields, 'docker archives are tars', 'use type=oci,tar=false');
-  return { kind, destination };
+  return { kind, destination, ...about };
 };
 
+const splitOf = (fields: SpecFields) =>
+  fields.values.has('platform-split') ? { platformSplit: readTruth(fields, 'platform-split', true) } : {};
+
 const localOutput = (fields: SpecFields): OutputBody => {
-  refuseOthers(fields, ['type', 'dest']);
+  refuseOthers(fields, ['type', 'dest', 'mode', 'platform-split']);
   const destination = destinationOf(fields);
   if (destination === '-')
     throw fieldsInvalid(fields, 'dest is required for local exporter', 'add dest=DIR, or use type=tar');
-  return { kind: 'local', destination };
+  const mode = fields.values.get('mode') ?? 'copy';
+  if (mode !== 'copy' && mode !== 'delete')
+    throw fieldsInvalid(fields, `unknown mode "${mode}"`, 'mode is copy or delete');
+  return { kind: 'local', destination, mode, ...splitOf(fields) };
 };
 
 const toOutput = (fields: SpecFields, tags: readonly string[]): OutputBody => {
@@ -100,14 +130,14 @@ const toOutput = (fields: SpecFields, tags: readonly string[]): OutputBody => {
     case 'registry':
       return imageOutput(fields, tags, readTruth(fields, 'push', true));
     case 'docker':
-      return fields.values.has('dest') ? archiveOutput(fields, type) : imageOutput(fields, tags, false);
+      return fields.values.has('dest') ? archiveOutput(fields, tags, type) : imageOutput(fields, tags, false);
     case 'oci':
-      return archiveOutput(fields, type);
+      return archiveOutput(fields, tags, type);
     case 'local':
       return localOutput(fields);
     case 'tar':
-      refuseOthers(fields, ['type', 'dest']);
-      return { kind: 'tar', destination: destinationOf(fields) };
+      refuseOthers(fields, ['type', 'dest', 'platform-split']);
+      return { kind: 'tar', destination: destinationOf(fields), ...splitOf(fields) };
     case 'cacheonly':
       refuseOthers(fields, ['type']);
       return { kind: 'cacheonly' };

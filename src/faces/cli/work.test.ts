@@ -172,6 +172,8 @@ describe('build', () => {
   const step = { id: '1', name: 'RUN x', stage: '0', index: 1, total: 1, range: {}, kind: 'filesystem' };
   const result = {
     imageId: 'sha256:abc',
+    images: [],
+    metadata: {},
     tags: ['docker.io/library/a:latest'],
     steps: { total: 1, cached: 0, executed: 1 },
     durationMs: 1200,

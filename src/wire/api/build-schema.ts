@@ -22,12 +22,29 @@ const cache = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('inline') }),
 ]);
 
+const form = {
+  compression: z.optional(z.enum(['gzip', 'zstd', 'uncompressed'])),
+  forceCompression: flag,
+  ociMediaTypes: flag,
+};
+
 const output = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('image'), names: z.array(z.string()), push: z.boolean() }),
-  z.strictObject({ kind: z.literal('local'), destination: z.string() }),
-  z.strictObject({ kind: z.literal('tar'), destination: z.string() }),
-  z.strictObject({ kind: z.literal('oci'), destination: z.string(), tar: z.boolean() }),
-  z.strictObject({ kind: z.literal('docker'), destination: z.string() }),
+  z.strictObject({ kind: z.literal('image'), names: z.array(z.string()), push: z.boolean(), ...form }),
+  z.strictObject({
+    kind: z.literal('local'),
+    destination: z.string(),
+    mode: z.optional(z.enum(['copy', 'delete'])),
+    platformSplit: flag,
+  }),
+  z.strictObject({ kind: z.literal('tar'), destination: z.string(), platformSplit: flag }),
+  z.strictObject({
+    kind: z.literal('oci'),
+    destination: z.string(),
+    tar: z.boolean(),
+    names: texts,
+    ...form,
+  }),
+  z.strictObject({ kind: z.literal('docker'), destination: z.string(), names: texts, ...form }),
   z.strictObject({ kind: z.literal('cacheonly') }),
 ]);
 

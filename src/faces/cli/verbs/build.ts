@@ -48,10 +48,11 @@ const build = async (cli: Cli, place: string, flags: BuildFlags): Promise<Built>
     const imageId = await buildByUpload(cli, context, options);
     return { imageId, metadata: { 'containerimage.config.digest': imageId } };
   }
-  const { imageId, tags } = await buildWithLade(cli, engine, context, options);
+  const { imageId, images, digest, metadata, buildId } = await buildWithLade(cli, engine, context, options);
   await redirected.finish();
-  const names = tags.length === 0 ? {} : { 'image.name': tags.join(',') };
-  return { imageId, metadata: { 'containerimage.config.digest': imageId, ...names } };
+  // Several platforms have no one image: their index stands for them.
+  const id = images.length > 1 ? (digest ?? imageId) : imageId;
+  return { imageId: id, metadata: { 'lade.build.id': buildId, ...metadata } };
 };
 
 export const command = defineCommand({
