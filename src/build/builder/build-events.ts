@@ -10,6 +10,8 @@ export interface BuildStep {
   readonly written?: string | undefined;
   /** The stage's name, or its number. */
   readonly stage: string;
+  /** `os/architecture[/variant]`, in a build for several. */
+  readonly platform?: string | undefined;
   /** From 1, over the steps of its stage that do more than change the configuration; undefined for one that does not. */
   readonly inStage?: { readonly index: number; readonly total: number } | undefined;
   /** From 1, over all instructions of the stages that are built. */
@@ -103,6 +105,8 @@ export type BuildEvent =
       readonly message: string;
       readonly durationMs: number;
     }
+  /** What a failed RUN step left is kept for a while: `lade debug BUILD` opens a shell in it. */
+  | { readonly kind: 'step-kept'; readonly build: string; readonly command: string }
   | { readonly kind: 'step-cancelled'; readonly step: BuildStep }
   | { readonly kind: 'warning'; readonly message: string; readonly range?: SourceRange | undefined }
   | { readonly kind: 'status'; readonly message: string; readonly id?: string | undefined }

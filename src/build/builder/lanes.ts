@@ -33,7 +33,7 @@ export const platformsOf = (request: Pick<BuildRequest, 'platforms'>): readonly 
 const named = (platform: string, step: BuildStep): BuildStep => ({
   ...step,
   id: `${platform} ${step.id}`,
-  stage: `${platform} ${step.stage}`,
+  platform,
 });
 
 /** Tells the steps of one platform as such. */

@@ -36,7 +36,7 @@ const executed = ({ events }: Built): readonly string[] => {
   const started = events.flatMap((event) =>
     event.kind === 'step-started' && event.step.kind === 'filesystem' ? [event.step] : [],
   );
-  return started.map(({ stage, name }) => `${stage}: ${name}`).toSorted();
+  return started.map(({ platform, stage, name }) => `${platform ?? ''} ${stage}: ${name}`).toSorted();
 };
 
 describe('several platforms', () => {

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import type { BuildResult } from '#api';
 import type { ClientRequest } from '#client';
+import type { BuildProgress } from '#console';
 import { followBuild, progressFor } from './build-events.ts';
 import type { CliBuildContext } from './build-context.ts';
 import type { BuildEngine } from './build-engine.ts';
@@ -50,11 +51,37 @@ const byPlace = (context: PlaceContext, order: BuildOrder): Partial<ClientReques
   },
 });
 
+const TELL_EVERY_MS = 100;
+
+/** Tells how much of the context has been sent. */
+async function* counted(archive: AsyncIterable<unknown>, progress: BuildProgress): AsyncGenerator<Buffer> {
+  let [current, toldAt] = [0, 0];
+  const tell = (done: boolean): void =>
+    progress.show({
+      kind: 'transfer',
+      id: 'context',
+      title: '[internal] load build context',
+      text: 'transferring context:',
+      current,
+      done,
+    });
+  tell(false);
+  for await (const chunk of archive) {
+    current += (chunk as Buffer).length;
+    yield chunk as Buffer;
+    const now = performance.now();
+    if (now - toldAt < TELL_EVERY_MS) continue;
+    toldAt = now;
+    tell(false);
+  }
+  tell(true);
+}
+
 /** The context follows the order, as an archive. */
 const byArchive = async (
   context: Exclude<CliBuildContext, { kind: 'remote' }>,
   order: BuildOrder,
-  compress: boolean,
+  { compress, progress }: { readonly compress: boolean; readonly progress: BuildProgress },
 ): Promise<Partial<ClientRequest>> => {
   const { stream, dockerfile } = await uploadOf(context);
   const archive = compress && context.kind !== 'archive' ? stream.pipe(createGzip()) : stream;
@@ -62,7 +89,7 @@ const byArchive = async (
     yield Buffer.from(
       `${JSON.stringify({ ...(dockerfile === undefined ? {} : { dockerfile }), ...order })}\n`,
     );
-    for await (const chunk of archive) yield chunk as Buffer;
+    yield* counted(archive, progress);
   };
   return {
     path: '/lade/v1/build/archive',
@@ -80,7 +107,9 @@ export const buildWithLade = async (
 ): Promise<BuildResult> => {
   const order = engine === 'here' ? options.order : forElsewhere(options);
   const inPlace = context.kind === 'remote' || (context.kind === 'directory' && engine === 'here');
-  const call = inPlace ? byPlace(context, order) : await byArchive(context, order, options.compress);
+  const progress = progressFor(cli, options);
+  const { compress } = options;
+  const call = inPlace ? byPlace(context, order) : await byArchive(context, order, { compress, progress });
   const request = { method: 'POST', path: '', ...call, headers: await configHeader(cli) } as const;
-  return await followBuild(cli, options, request, progressFor(cli, options));
+  return await followBuild(cli, options, request, progress);
 };

@@ -1,5 +1,5 @@
 import type { BuildDetails, StepTrace } from '#api';
-import { ellipsis, goTime, humanSize, visible } from '#console';
+import { ellipsis, goTime, humanSize, stepTitle, visible } from '#console';
 import { buildDuration } from './build-history.ts';
 import { explainMiss } from './miss-reasons.ts';
 
@@ -20,11 +20,9 @@ const outcome = (step: StepTrace): string => {
 
 const firstLine = (text: string): string => visible(text.split('\n', 1)[0] ?? '');
 
-const stageOf = (step: StepTrace): string => (/^\d+$/u.test(step.stage) ? '' : `${visible(step.stage)} `);
-
 const stepLines = (step: StepTrace, most: number): readonly string[] => {
   const said = outcome(step);
-  const title = `[${stageOf(step)}${step.index}/${step.total}] ${ellipsis(firstLine(step.name), 100)}`;
+  const title = ellipsis(stepTitle(step), 120);
   const reasons = step.reasons.slice(0, most).map((reason) => `      because ${explainMiss(reason)}`);
   const more = step.reasons.length - reasons.length;
   return [
