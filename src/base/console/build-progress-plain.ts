@@ -1,7 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
 import type { BuildProgress, BuildProgressEvent, BuildScreen, BuildStepView } from './build-progress.ts';
 import { humanSize } from './sizes.ts';
-import { isShown, stepTitle } from './step-title.ts';
+import { isShown, keptMessage, stepTitle } from './step-title.ts';
 import { visible } from './visible.ts';
 
 /** Output of one stream; lines of two streams never mix. */
@@ -106,7 +106,7 @@ const transfer = (plain: Plain, event: Extract<BuildProgressEvent, { kind: 'tran
 
 type StepEvent = Exclude<
   BuildProgressEvent,
-  { readonly kind: 'build-started' | 'warning' | 'status' | 'pull' | 'transfer' }
+  { readonly kind: 'build-started' | 'step-kept' | 'warning' | 'status' | 'pull' | 'transfer' }
 >;
 
 const showStep = (plain: Plain, event: StepEvent, why: string | undefined): void => {
@@ -136,6 +136,8 @@ const show = (plain: Plain, event: BuildProgressEvent, why: string | undefined):
   switch (event.kind) {
     case 'build-started':
       return;
+    case 'step-kept':
+      return plain.write(`${keptMessage(event)}\n`);
     case 'warning':
       return plain.write(`WARN: ${visible(event.message)}\n`);
     case 'status':

@@ -35,6 +35,8 @@ export type BuildProgressEvent =
       readonly message: string;
       readonly durationMs: number;
     }
+  /** What a failed step left can be looked into with `lade debug BUILD`. */
+  | { readonly kind: 'step-kept'; readonly build: string }
   | { readonly kind: 'step-cancelled'; readonly step: BuildStepView }
   | { readonly kind: 'warning'; readonly message: string }
   | { readonly kind: 'status'; readonly message: string; readonly id?: string | undefined }

@@ -1,7 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
 import type { BuildProgressEvent, BuildStepView } from './build-progress.ts';
 import { humanSize } from './sizes.ts';
-import { isShown, stepTitle } from './step-title.ts';
+import { isShown, keptMessage, stepTitle } from './step-title.ts';
 import { visible } from './visible.ts';
 
 /** What is being fetched or sent for a step. */
@@ -143,6 +143,9 @@ export const applyEvent = (live: LiveSteps, event: BuildProgressEvent, why: stri
       return transfer(live, event);
     case 'warning':
       live.messages.push(`WARN: ${visible(event.message)}`);
+      return;
+    case 'step-kept':
+      live.messages.push(keptMessage(event));
       return;
     case 'status':
       live.messages.push(visible(event.message));

@@ -18,3 +18,7 @@ export const stepTitle = (step: BuildStepView): string => {
   );
   return visible(`[${words.join(' ')}] ${step.name.split('\n', 1)[0] ?? ''}`);
 };
+
+/** How to get into what a failed step left. */
+export const keptMessage = ({ build }: { readonly build: string }): string =>
+  visible(`what the failed step left is kept: lade debug ${build} opens a shell in it`);

@@ -162,7 +162,7 @@ export const createClassicOutput = (
   };
   return {
     show(event) {
-      if (event.kind === 'build-started') return;
+      if (event.kind === 'build-started' || event.kind === 'step-kept') return;
       if (event.kind === 'warning') warnings.push(event.message);
       else if (event.kind === 'status')
         write(event.id === undefined ? { status: event.message } : { status: event.message, id: event.id });

@@ -157,6 +157,7 @@ const show = (trace: Trace, event: BuildEvent): void => {
       return showWarning(trace, event.message);
     case 'status':
     case 'build-started':
+    case 'step-kept':
       return undefined;
     default:
       return event satisfies never;
