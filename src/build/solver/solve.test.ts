@@ -169,6 +169,35 @@ describe('solve', () => {
     expect(most).toBe(3);
   });
 
+  test('stages made anew work at once, whatever the cache had of them', async () => {
+    const { vertex } = createWorld();
+    let working = 0;
+    let most = 0;
+    const body = async () => {
+      working += 1;
+      most = Math.max(most, working);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      working -= 1;
+    };
+    const make = (): Vertex<Made> => {
+      const extra = { ignoreCache: true };
+      const contentOf = () => Promise.resolve([file('out', 'x')]);
+      let below = vertex('base');
+      for (const id of ['a', 'b', 'c']) {
+        const stage = vertex(id, { run: body, extra });
+        const inputs = [
+          { vertex: below, by: 'key' as const },
+          { vertex: stage, by: 'content' as const },
+        ];
+        below = vertex(`copy ${id}`, { inputs, extra: { ...extra, contentOf } });
+      }
+      return below;
+    };
+    const cache: SolverCache<Made> = { ...createMemoryCache<Made>(), wasEvicted: () => true, sparse: true };
+    await run(make(), cache);
+    expect(most).toBe(3);
+  });
+
   test('one failure cancels the others, and the error is that failure', async () => {
     const { calls, vertex } = createWorld();
     const cache = createMemoryCache<Made>();

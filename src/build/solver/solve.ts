@@ -60,8 +60,7 @@ const tellHit = <R>(run: Run<R>, vertex: Vertex<R>, { keys, ingredients }: Ident
   if (run.told.has(vertex)) return;
   run.told.add(vertex);
   const { cache, emit } = run.options;
-  if (ingredients !== undefined && cache.previous(vertex.step)?.key !== keys.key)
-    cache.remember(vertex.step, keys.key, ingredients);
+  if (cache.previous(vertex.step)?.key !== keys.key) cache.remember(vertex.step, keys.key, ingredients);
   emit({ kind: 'cached', vertex, result, keys });
 };
 
@@ -70,8 +69,9 @@ const reasonsOf = <R>(run: Run<R>, vertex: Vertex<R>, identity: Identity<R>): re
   if (vertex.transient === true) return [];
   if (vertex.ignoreCache === true) return [{ kind: 'ignored-cache' }];
   const { keys, ingredients, fresh } = identity;
+  const { parts, inputs: stands } = ingredients;
   const differences =
-    ingredients === undefined ? [] : differencesOf(cache.previous(vertex.step), ingredients);
+    parts === undefined ? [] : differencesOf(cache.previous(vertex.step), { parts, inputs: stands });
   const changed = differences.filter(({ kind }) => kind !== 'evicted');
   if (fresh) {
     const inputs = vertex.inputs.filter((input) => run.found.get(input.vertex)?.fresh === true);
@@ -95,7 +95,7 @@ const carryOut = async <R>(run: Run<R>, vertex: Vertex<R>, identity: Identity<R>
     const stored = vertex.transient === true ? undefined : keys;
     if (stored !== undefined) {
       await cache.store({ ...stored, result, step: vertex.step });
-      if (ingredients !== undefined) cache.remember(vertex.step, stored.key, ingredients);
+      cache.remember(vertex.step, stored.key, ingredients);
     }
     emit({ kind: 'done', vertex, result, durationMs: performance.now() - from, keys: stored });
     return result;
@@ -182,8 +182,10 @@ const follow = <R>(run: Run<R>, vertex: Vertex<R>, identity: Identity<R>): void 
     if (identity.hit.obtain === undefined) tellHit(run, vertex, identity, identity.hit.result);
     return;
   }
+  // What is made anew is asked for by all that stand on it.
   const mayBeUnneeded =
-    vertex.transient === true || cache.sparse === true || cache.wasEvicted?.(identity.keys.key) === true;
+    vertex.transient === true ||
+    (!identity.fresh && (cache.sparse === true || cache.wasEvicted?.(identity.keys.key) === true));
   if (!mayBeUnneeded) void materialize(run, vertex);
 };
 
