@@ -113,9 +113,11 @@ const SHOW_CURSOR = '\u001B[?25h';
 const draw = (live: Live, finished: boolean): void => {
   const columns = live.screen.columns();
   const frame = frameOf(live, columns, finished);
-  const painted = frame.map(({ text, tone }) => (tone === undefined ? text : live.paint(tone, text)));
-  const messages = live.messages.splice(0).map((text) => live.paint('warning', text));
-  const body = [...messages, ...painted].map((line) => `${line}${CLEAR_LINE}\n`).join('');
+  const messages: readonly Line[] = live.messages.splice(0);
+  const painted = [...messages, ...frame].map(({ text, tone }) =>
+    tone === undefined ? text : live.paint(tone, text),
+  );
+  const body = painted.map((line) => `${line}${CLEAR_LINE}\n`).join('');
   if (body === live.last && messages.length === 0) return;
   const up = linesUp(live, columns);
   const home = up === 0 ? '' : `\u001B[${up}A\r`;

@@ -30,7 +30,7 @@ export interface LiveSteps {
   /** Steps that there will be, by stage. */
   readonly expected: Map<string, number>;
   /** Whole lines to write above the view. */
-  readonly messages: string[];
+  readonly messages: { readonly text: string; readonly tone?: 'warning' | undefined }[];
 }
 
 const KEPT_LINES = 200;
@@ -142,13 +142,13 @@ export const applyEvent = (live: LiveSteps, event: BuildProgressEvent, why: stri
     case 'transfer':
       return transfer(live, event);
     case 'warning':
-      live.messages.push(`WARN: ${visible(event.message)}`);
+      live.messages.push({ text: `WARN: ${visible(event.message)}`, tone: 'warning' });
       return;
     case 'step-kept':
-      live.messages.push(keptMessage(event));
+      live.messages.push({ text: keptMessage(event) });
       return;
     case 'status':
-      live.messages.push(visible(event.message));
+      live.messages.push({ text: visible(event.message) });
       return;
     default:
       event satisfies never;

@@ -9,6 +9,8 @@ export interface FlagSpec {
   readonly help: string;
   /** Word that help shows for the value, where the kind's own does not fit (`map`, `mount`, `network`). */
   readonly type?: string;
+  /** A string's value where the flag stands alone; another one is then taken only after `=`. */
+  readonly bare?: string;
   /** Default of a bool (otherwise false). */
   readonly on?: boolean;
   /** Text that help shows as the default. */

@@ -98,6 +98,9 @@ const takeNext = (reading: Reading, flag: string): string => {
   return next;
 };
 
+/** What a flag means that stands alone; undefined when it takes the next word. */
+const aloneOf = (spec: FlagSpec): string | undefined => (spec.kind === 'bool' ? 'true' : spec.bare);
+
 const readLong = (reading: Reading, token: string): void => {
   const split = token.indexOf('=');
   const name = token.slice(2, split === -1 ? undefined : split);
@@ -108,7 +111,7 @@ const readLong = (reading: Reading, token: string): void => {
     return;
   }
   if (split !== -1) store(reading, [name, spec], token.slice(split + 1));
-  else store(reading, [name, spec], spec.kind === 'bool' ? 'true' : takeNext(reading, `--${name}`));
+  else store(reading, [name, spec], aloneOf(spec) ?? takeNext(reading, `--${name}`));
 };
 
 const unknownLong = (reading: Reading, name: string): Error => {

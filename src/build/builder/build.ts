@@ -58,6 +58,12 @@ const stepsOf = (solved: readonly SolvedLane[]): BuildResult['steps'] => {
   };
 };
 
+/** Names that cannot be are refused before anything is built. */
+const checkNames = (request: BuildRequest): void => {
+  const outputs = outputsOf(request).flatMap((output) => (output.kind === 'image' ? output.names : []));
+  for (const name of [...(request.tags ?? []), ...outputs]) parseReference(name);
+};
+
 const deliverImages = (
   tools: BuildTools,
   request: BuildRequest,
@@ -83,6 +89,7 @@ export const runBuild = async (
   emit: Emit<BuildEvent>,
 ): Promise<Omit<BuildResult, 'buildId'>> => {
   const from = performance.now();
+  checkNames(request);
   const lanes = await planLanes({ tools, request, context, emit });
   const solved = await solveLanes(lanes);
   const images: BuiltImage[] = [];

@@ -1,4 +1,4 @@
-import type { BuildEvent, BuildLine, BuildResult } from '#api';
+import type { BuildEvent, BuildFault, BuildLine, BuildResult } from '#api';
 import type { ClientRequest } from '#client';
 import { createBuildProgress, humanSize, type BuildProgress } from '#console';
 import { LadeError } from '#errors';
@@ -41,7 +41,9 @@ const whyOf = (event: BuildEvent, explain: boolean): string | undefined => {
   if (!explain || event.kind !== 'step-started' || event.reasons.length === 0) return undefined;
   const told = event.reasons.slice(0, MAX_REASONS).map(explainMiss);
   const more = event.reasons.length - told.length;
-  return [...told, ...(more > 0 ? [`and ${more} more reasons (lade explain --all shows them)`] : [])].join('\n');
+  return [...told, ...(more > 0 ? [`and ${more} more reasons (lade explain --all shows them)`] : [])].join(
+    '\n',
+  );
 };
 
 const showEvent = (progress: BuildProgress, event: BuildEvent, explain: boolean): void => {
@@ -52,6 +54,13 @@ const showEvent = (progress: BuildProgress, event: BuildEvent, explain: boolean)
       data: Buffer.from(`layer of ${humanSize(event.layerSize ?? 0, 3)}\n`),
     });
   progress.show(event, whyOf(event, explain));
+};
+
+/** The error of a failed step without its output where that was shown already. */
+const errorOf = (fault: BuildFault, shown: boolean): LadeError => {
+  const output = fault.details?.['output'];
+  if (!shown || typeof output !== 'string' || output === '') return new LadeError(fault);
+  return new LadeError({ ...fault, message: fault.message.replace(`\n${output}`, '') });
 };
 
 /**
@@ -71,7 +80,7 @@ export const followBuild = async (
     for await (const line of client.lines<BuildLine>({ ...request, signal: cli.signal })) {
       if (view.progress === 'rawjson') cli.stderr.write(`${JSON.stringify(line)}\n`);
       if (line.kind === 'event') showEvent(progress, decodeEvent(line.event), view.explain);
-      if (line.kind === 'error') throw new LadeError(line.error);
+      if (line.kind === 'error') throw errorOf(line.error, progress !== silent);
       if (line.kind === 'result') result = line.result;
     }
   } finally {

@@ -67,7 +67,7 @@ const classicAnswer = (c: Context, lines: JsonLines, write: WriteLine): BuildAns
     fail: (error) => {
       output.end();
       if (!lines.begun()) throw error;
-      lines.write(runFailure(error) ?? errorLine(error, agent, exitCodeOf(error) ?? 1));
+      lines.write(runFailure(error) ?? errorLine(error, agent, exitCodeOf(error)));
     },
   };
 };

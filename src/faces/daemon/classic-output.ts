@@ -162,10 +162,8 @@ export const createClassicOutput = (
   };
   return {
     show(event) {
-      if (event.kind === 'build-started' || event.kind === 'step-kept') return;
+      if (event.kind === 'build-started' || event.kind === 'step-kept' || event.kind === 'status') return;
       if (event.kind === 'warning') warnings.push(event.message);
-      else if (event.kind === 'status')
-        write(event.id === undefined ? { status: event.message } : { status: event.message, id: event.id });
       else if (event.kind === 'pull' && event.step === undefined) write(pullLine(event));
       else if (event.step !== undefined) {
         take(entryOf(event.step), event);

@@ -148,7 +148,7 @@ const show = (trace: Trace, event: BuildEvent): void => {
     case 'step-done':
       return showStep(trace, event.step, { completed: now() });
     case 'step-failed':
-      return showStep(trace, event.step, { completed: now(), error: event.message });
+      return showStep(trace, event.step, { completed: now(), error: event.message.split('\n', 1)[0] });
     case 'step-cancelled':
       return showStep(trace, event.step, { completed: now(), error: 'context canceled' });
     case 'pull':
