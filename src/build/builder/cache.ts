@@ -1,7 +1,7 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Database, Row, Statement } from '#database';
 import type { DiffId } from '#oci';
-import type { CacheHit, KeyInputs, SolverCache } from '#solver';
+import type { CacheHit, KeyInputs, KeyPart, SolverCache } from '#solver';
 import type { BuildUse } from './cache-uses.ts';
 import type { ImportedResults } from './imported-results.ts';
 import type { Trace } from './step-trace.ts';
@@ -118,9 +118,12 @@ const resultOf = (row: ResultRow): StepResult => ({
   created: row.created,
 });
 
-const encodeInputs = (inputs: KeyInputs): Uint8Array => deflateRawSync(JSON.stringify(inputs), { level: 1 });
-const decodeInputs = (bytes: Uint8Array): KeyInputs =>
-  JSON.parse(inflateRawSync(bytes).toString('utf8')) as KeyInputs;
+const INSERT_PARTS = 'INSERT INTO build_parts (key, parts) VALUES (?, ?) ON CONFLICT (key) DO NOTHING';
+
+const encodeParts = (parts: readonly KeyPart[]): Uint8Array =>
+  deflateRawSync(JSON.stringify(parts), { level: 1 });
+const decodeParts = (bytes: Uint8Array): readonly KeyPart[] =>
+  JSON.parse(inflateRawSync(bytes).toString('utf8')) as readonly KeyPart[];
 
 const decodeTrace = (text: string): Trace => JSON.parse(text) as Trace;
 
@@ -152,12 +155,18 @@ export const createBuildCache = (dependencies: CacheDependencies): BuildCache =>
     return { result, canonicalKey: row.canonical };
   };
   const previousHere = (step: string): ReturnType<BuildCache['previous']> => {
-    const row = database.get<Row & { key: string }>('SELECT key FROM build_steps WHERE step = ?', step);
+    const row = database.get<Row & { key: string; inputs: string }>(
+      'SELECT key, inputs FROM build_steps WHERE step = ?',
+      step,
+    );
     if (row === undefined) return undefined;
     const inputs = (): KeyInputs => {
-      const sql = 'SELECT inputs FROM build_steps WHERE step = ?';
-      const found = database.get<Row & { inputs: Uint8Array }>(sql, step);
-      return found === undefined ? { parts: [], inputs: [] } : decodeInputs(found.inputs);
+      const sql = 'SELECT parts FROM build_parts WHERE key = ?';
+      const found = database.get<Row & { parts: Uint8Array }>(sql, row.key);
+      return {
+        parts: found === undefined ? [] : decodeParts(found.parts),
+        inputs: JSON.parse(row.inputs) as KeyInputs['inputs'],
+      };
     };
     return { key: row.key, inputs };
   };
@@ -197,8 +206,11 @@ export const createBuildCache = (dependencies: CacheDependencies): BuildCache =>
       const before = records.get(step);
       return previousHere(step) ?? (before === undefined ? undefined : previousHere(before));
     },
-    remember(step, key, inputs) {
-      pending.push({ sql: INSERT_STEP, params: [step, key, encodeInputs(inputs)] });
+    remember(step, key, { parts, inputs }) {
+      pending.push({ sql: INSERT_STEP, params: [step, key, JSON.stringify(inputs)] });
+      if (parts === undefined || database.get('SELECT 1 FROM build_parts WHERE key = ?', key) !== undefined)
+        return;
+      pending.push({ sql: INSERT_PARTS, params: [key, encodeParts(parts)] });
     },
     traceOf(scope, platform) {
       const sql =

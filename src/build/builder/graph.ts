@@ -58,6 +58,15 @@ const basePart = ({ input }: Assembly, { outlined }: PlannedStage): KeyPart => {
   return { kind: 'base', name: 'layers', value: chainText(base?.layers ?? NO_LAYERS), shown };
 };
 
+const NS_PER_SECOND = 1_000_000_000n;
+
+const epochPart = (ns: string): KeyPart => ({
+  kind: 'setting',
+  name: 'SOURCE_DATE_EPOCH',
+  value: ns,
+  shown: String(BigInt(ns) / NS_PER_SECOND),
+});
+
 /** The same graph for the steps of one stage, which may have to be built anew. */
 const forStage = (assembly: Assembly, { outlined }: PlannedStage): Assembly => {
   const { noCache, noCacheStages } = assembly.input;
@@ -84,10 +93,7 @@ const assembleStage = (whole: Assembly, planned: PlannedStage): void => {
         identity,
         below,
         base: onBase ? [basePart(assembly, planned)] : [],
-        epoch:
-          input.epoch === undefined
-            ? []
-            : [{ kind: 'setting', name: 'SOURCE_DATE_EPOCH', value: input.epoch }],
+        epoch: input.epoch === undefined ? [] : [epochPart(input.epoch)],
         place: placeOf(input.file, step.range),
         step: own,
         platform: formatPlatform(baseConfig),

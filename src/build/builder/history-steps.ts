@@ -38,6 +38,7 @@ const afterEvent = (known: StepTrace | undefined, event: BuildEvent, at: number)
       return { ...step, state: 'cancelled', durationMs: at - step.startedAt };
     }
     case 'build-started':
+    case 'step-kept':
     case 'step-log':
     case 'warning':
     case 'status':

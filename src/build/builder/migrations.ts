@@ -68,4 +68,19 @@ export const builderMigrations: readonly Migration[] = [
         at INTEGER NOT NULL
       ) WITHOUT ROWID`,
   },
+  {
+    room: 'builder',
+    version: 4,
+    sql: `
+      DROP TABLE build_steps;
+      CREATE TABLE build_steps (
+        step TEXT PRIMARY KEY,
+        key TEXT NOT NULL,
+        inputs TEXT NOT NULL
+      ) WITHOUT ROWID;
+      CREATE TABLE build_parts (
+        key TEXT PRIMARY KEY,
+        parts BLOB NOT NULL
+      )`,
+  },
 ];

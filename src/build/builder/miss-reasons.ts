@@ -41,7 +41,14 @@ const fileFacts = (value: string): FileFacts => {
   return { kind, mode, owner, attributes, content: tail.slice(attributes.length) };
 };
 
-const KINDS: Readonly<Record<string, string>> = { d: 'directory', f: 'file', l: 'link', s: 'special file' };
+const KINDS: Readonly<Record<string, string>> = {
+  d: 'directory',
+  f: 'file',
+  h: 'hard link',
+  l: 'link',
+  s: 'special file',
+};
+const kindName = (letter: string): string => KINDS[letter.slice(0, 1)] ?? letter;
 
 const fileReasons = ({ part, before, after }: PartChanged): readonly MissReason[] => {
   const path = part.name;
@@ -55,7 +62,7 @@ const fileReasons = ({ part, before, after }: PartChanged): readonly MissReason[
   if (after === undefined) return [changed('removed')];
   if (path.startsWith('<<')) return [changed('content')];
   const [was, is] = [fileFacts(before), fileFacts(after)];
-  if (was.kind !== is.kind) return [changed('kind', KINDS[was.kind] ?? was.kind, KINDS[is.kind] ?? is.kind)];
+  if (was.kind !== is.kind) return [changed('kind', kindName(was.kind), kindName(is.kind))];
   const linked = was.kind === 'l';
   return [
     ...(was.content === is.content

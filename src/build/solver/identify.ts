@@ -1,11 +1,11 @@
 import { keyOf } from './key.ts';
-import type { CacheHit, KeyInputs, KeyPart, ResultKeys, SolverCache, Vertex } from './types.ts';
+import type { CacheHit, KeyInputs, KeyPart, ResultKeys, SolverCache, StepInputs, Vertex } from './types.ts';
 
 /** Everything that is known of a vertex before anything is carried out for it. */
 export interface Identity<R> {
   readonly keys: ResultKeys;
-  /** Undefined when the vertex was found by the keys of its inputs although their content counts. */
-  readonly ingredients: KeyInputs | undefined;
+  /** Without parts when the vertex was found by the keys of its inputs although their content counts. */
+  readonly ingredients: StepInputs;
   readonly hit: CacheHit<R> | undefined;
   /** Its result under the same key is another one than before: `ignoreCache`, or an input of which that is true. */
   readonly fresh: boolean;
@@ -113,7 +113,7 @@ export const identifyVertex = async <R>(
     const aliases = hit.canonicalKey === directKey ? [] : [directKey];
     return {
       keys: { key: hit.canonicalKey, aliases },
-      ingredients: counted ? undefined : direct,
+      ingredients: counted ? { parts: undefined, inputs: keyInputs(vertex, inputs, true) } : direct,
       hit,
       fresh,
     };

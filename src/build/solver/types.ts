@@ -68,6 +68,12 @@ export interface KeyInputs {
   readonly inputs: readonly { readonly step: string; readonly key: string }[];
 }
 
+/** The same for a key whose parts may be stored already: `parts` is undefined where they were not read. */
+export interface StepInputs {
+  readonly parts: readonly KeyPart[] | undefined;
+  readonly inputs: KeyInputs['inputs'];
+}
+
 export interface CacheHit<R> {
   readonly result: R;
   /** The key the result was first stored under: two keys of equal content have one canonical key. */
@@ -108,7 +114,7 @@ export interface SolverCache<R> {
   readonly sparse?: boolean | undefined;
   previous(step: string): StepRecord | undefined;
   /** Remembers what the step's key is made of now. */
-  remember(step: string, key: string, inputs: KeyInputs): void;
+  remember(step: string, key: string, inputs: StepInputs): void;
 }
 
 /** Why a vertex had to be executed. */
