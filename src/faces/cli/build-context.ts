@@ -1,5 +1,5 @@
-import { existsSync, statSync } from 'node:fs';
-import { isAbsolute, relative, resolve } from 'node:path';
+import { existsSync, realpathSync, statSync } from 'node:fs';
+import { isAbsolute, join, relative, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { isRemote } from './build-sources.ts';
 import type { Cli } from './context.ts';
@@ -76,18 +76,32 @@ const checkDirectory = (path: string): void => {
 const readStdin = async (cli: Cli): Promise<string> =>
   (await readText((await openInput(cli, '-', 'Dockerfile')) as AsyncIterable<Buffer>)).toString();
 
-/** `-f` as docker reads it: relative to here, and inside the context where it lies there. */
+/** Where a Dockerfile lies behind its links; undefined where nothing is. */
+const behindLinks = (path: string): string | undefined => {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
+};
+
+/**
+ * `-f` as docker reads it: relative to here, its links followed; a path where it lies inside the context, else its text.
+ * Without `-f` a Dockerfile that is a link is followed too.
+ */
 const dockerfileOf = async (
   cli: Cli,
   path: string,
   file: string | undefined,
 ): Promise<{ readonly path: string } | { readonly text: string } | undefined> => {
-  if (file === undefined) return undefined;
   if (file === '-') return { text: await readStdin(cli) };
-  const absolute = resolve(file);
-  const inside = relative(path, absolute);
+  const written = file === undefined ? join(path, 'Dockerfile') : resolve(file);
+  const real = behindLinks(written);
+  if (file === undefined && (real === undefined || real === written)) return undefined;
+  const inside = relative(realpathSync(path), real ?? written);
   if (!inside.startsWith('..') && !isAbsolute(inside)) return { path: inside };
-  return { text: (await readText((await openInput(cli, absolute)) as AsyncIterable<Buffer>)).toString() };
+  const source = (await openInput(cli, real ?? written)) as AsyncIterable<Buffer>;
+  return { text: (await readText(source)).toString() };
 };
 
 const remoteContext = async (cli: Cli, url: string, file: string | undefined): Promise<CliBuildContext> => {
