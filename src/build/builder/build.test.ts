@@ -391,13 +391,13 @@ describe.skipIf(!isRoot)('builder (needs root and /bin/busybox)', () => {
         'RUN --mount=target=/ctx --mount=from=other,source=/o,target=/o,rw cat /ctx/a /o/f && echo x > /o/new && ! touch /ctx/b 2> /dev/null',
         'RUN --mount=type=cache,target=/cache/deep echo line >> /cache/deep/log && wc -l < /cache/deep/log',
         'RUN --mount=type=tmpfs,target=/t,size=1m df /t | grep -c tmpfs; echo y > /t/y',
-        'RUN --mount=type=secret,id=k --mount=type=secret,id=e,target=/run/secrets/e,env=E --mount=type=cache,target=/run/more/deep --mount=type=secret,id=absent cat /run/secrets/k; echo $E',
+        'RUN --mount=type=secret,id=k --mount=type=secret,id=e,target=/run/secrets/e,env=E --mount=type=cache,target=/run/more/deep --mount=type=secret,id=absent cat /run/secrets/k; echo $E; test "$(cat /run/secrets/e)" = "$E" && echo ${#E}',
       ].join('\n'),
       a: 'context',
     });
     const secrets = { k: Buffer.from('KEY\n'), e: Buffer.from('env') };
     const { log, config } = await build(path, { secrets });
-    expect(log).toBe('contextother\n1\n1\nKEY\nenv\n');
+    expect(log).toBe('contextother\n1\n1\n****\n****\n3\n');
     expect(config.rootfs.diffIds).toHaveLength(1);
     const again = await build(path, { secrets, noCache: true });
     expect(again.log).toContain('\n2\n');

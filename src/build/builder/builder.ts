@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toLadeError } from '#errors';
 import type { Emit } from '#events';
@@ -12,14 +11,25 @@ import { runBuild } from './build.ts';
 import type { BuildTools } from './draft.ts';
 import { cacheUsage, createBuildCache, forgetResults, staleResults, oldestUse } from './cache.ts';
 import { createFlights, type Flights } from '#solver';
-import { openContext, createDigestStore, type DigestStore } from '#sources';
+import {
+  openContext,
+  createDigestStore,
+  createRemoteStore,
+  openRemoteSources,
+  DEFAULT_LIMITS as DEFAULT_SOURCE_LIMITS,
+  type DigestStore,
+  type RemoteStore,
+  type SourceLimits,
+} from '#sources';
 import { createCacheUses, type CacheUses } from './cache-uses.ts';
+import { createCaches } from './caches.ts';
+import { createFailedSteps, type FailedSteps } from './failed-steps.ts';
 import { createGate } from './gate.ts';
 import { createHistory } from './history.ts';
 import type { HistoryLimits } from './history-types.ts';
 import { subjectOf } from './history-subject.ts';
 import { removeLeftovers, scratchOf } from './leftovers.ts';
-import { createCacheDirectories, type CacheDirectories, connectToBridge, connectToHost } from '#steps';
+import { createCacheMounts, type CacheMounts, type FailedStep, connectToBridge, connectToHost } from '#steps';
 import type { Builder, BuildEvent, BuildRequest, BuildResult } from './types.ts';
 
 export interface BuilderDependencies {
@@ -33,6 +43,8 @@ export interface BuilderDependencies {
   readonly networks?: Networks | undefined;
   /** How many builds the history remembers, asked at the end of each; 100 of the last 30 days without it. */
   readonly historyLimits?: (() => HistoryLimits) | undefined;
+  /** What remote sources and sent contexts may take at most. */
+  readonly sourceLimits?: SourceLimits | undefined;
 }
 
 const HOLDER_KIND = 'build-cache';
@@ -43,7 +55,9 @@ interface Shop {
   readonly dependencies: BuilderDependencies;
   readonly scratch: string;
   readonly digests: DigestStore;
-  readonly caches: CacheDirectories;
+  readonly remote: RemoteStore;
+  readonly caches: CacheMounts;
+  readonly failed: FailedSteps;
   readonly flights: Flights;
   readonly uses: CacheUses;
 }
@@ -76,7 +90,7 @@ const clampOf = (request: BuildRequest): bigint | undefined => {
 
 const build = async (
   shop: Shop,
-  request: BuildRequest,
+  { id, request }: { readonly id: string; readonly request: BuildRequest },
   emit: Emit<BuildEvent>,
 ): Promise<Omit<BuildResult, 'buildId'>> => {
   const { dependencies, scratch, digests, caches, flights, uses } = shop;
@@ -92,10 +106,25 @@ const build = async (
     use: stack.use(uses.open()),
   });
   stack.defer(() => cache.flush());
-  const context = stack.use(await openContext({ scratch, digests }, request));
+  const remote = stack.use(
+    openRemoteSources({
+      store: shop.remote,
+      scratch,
+      secrets: request.secrets ?? {},
+      agent: request.ssh?.['default']?.socket,
+      proxies: request.proxies ?? {},
+      hostCa: request.hostCa?.path,
+    }),
+  );
+  const context = stack.use(await openContext({ scratch, digests, remote }, request));
   const clampToNs = clampOf(request);
-  const run = { layers, runtime, connect, caches, scratch, lease: lease.get, clampToNs };
-  const tools: BuildTools = { library, layers, cache, flights, run };
+  const run = { layers, runtime, connect, caches, scratch, lease: lease.get, clampToNs, remote };
+  const onFailed = (step: FailedStep): void => {
+    shop.failed.keep(id, step);
+    emit({ kind: 'step-kept', build: id, command: step.operation.args.join(' ') });
+  };
+  const kept = request.keepFailed === true ? onFailed : undefined;
+  const tools: BuildTools = { buildId: id, library, layers, cache, flights, run, onFailed: kept };
   return await runBuild(tools, request, context, emit);
 };
 
@@ -106,7 +135,12 @@ export const createBuilder = (dependencies: BuilderDependencies): Builder => {
     dependencies,
     scratch: scratchOf(root.path),
     digests: createDigestStore(database),
-    caches: createCacheDirectories(join(root.path, 'build-cache')),
+    remote: createRemoteStore(
+      join(root.path, 'build-sources'),
+      dependencies.sourceLimits ?? DEFAULT_SOURCE_LIMITS,
+    ),
+    caches: createCacheMounts({ directory: join(root.path, 'build-cache'), database }),
+    failed: createFailedSteps({ layers, runtime: dependencies.runtime }),
     flights: createFlights(),
     uses: createCacheUses(),
   };
@@ -116,11 +150,14 @@ export const createBuilder = (dependencies: BuilderDependencies): Builder => {
     database,
     limits: dependencies.historyLimits ?? (() => DEFAULT_LIMITS),
   });
-  const swept = Promise.all([removeLeftovers(root.path, layers), history.recover()]);
+  const swept = Promise.all([removeLeftovers(root.path, layers), shop.caches.sweep(), history.recover()]);
   // A build tells of a failure; nobody waits for it before.
   swept.catch(() => undefined);
+  const { caches, failed } = shop;
   return {
     history,
+    failed,
+    caches: createCaches({ caches, layers, library, scratch: shop.scratch, ready: swept }),
     async build(request, emit) {
       await swept;
       const recorder = history.begin(subjectOf(request));
@@ -130,7 +167,7 @@ export const createBuilder = (dependencies: BuilderDependencies): Builder => {
       };
       tell({ kind: 'build-started', id: recorder.id });
       try {
-        const built = await gate.shared(() => build(shop, request, tell));
+        const built = await gate.shared(() => build(shop, { id: recorder.id, request }, tell));
         const result = { ...built, buildId: recorder.id };
         recorder.done(result);
         return result;
@@ -147,8 +184,11 @@ export const createBuilder = (dependencies: BuilderDependencies): Builder => {
         const keys = staleResults(database, options.before);
         if (keys.length > 0) await forgetResults(database, keys);
         for (const id of keys) await library.holds.release({ kind: HOLDER_KIND, id });
-        if (options.before === undefined)
-          await rm(join(root.path, 'build-cache'), { recursive: true, force: true });
+        if (options.before === undefined) {
+          const all = await shop.caches.list();
+          await shop.caches.remove(all.map(({ key }) => key));
+          await shop.remote.clear();
+        }
         await library.collect();
         return { records: keys.length, bytes: before.bytes - cacheUsage(database).bytes };
       }),

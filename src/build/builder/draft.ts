@@ -1,24 +1,30 @@
-import { detectSyntax, parseDockerfile, type Dockerfile } from '#dockerfile';
+import { detectSyntax, doInSlices, parseDockerfileInSlices, type Dockerfile } from '#dockerfile';
 import type { Emit } from '#events';
 import type { LayerStore } from '#layers';
 import type { Library } from '#library';
 import { hostPlatform, parsePlatform, type Platform } from '#oci';
 import type { Flights } from '#solver';
 import type { OpenContext } from '#sources';
-import type { RunTools } from '#steps';
+import type { RunSurroundings, RunTools } from '#steps';
 import type { BuildCache } from './cache.ts';
-import { outline, type Outline } from './outline.ts';
+import { checkBases } from './check-bases.ts';
+import { createCheckReport, type CheckReport } from './check-report.ts';
+import { locatedGlobals, outlineOf, type Outline } from './outline.ts';
 import type { BuildEvent, BuildRequest } from './types.ts';
-import { globalScope, platformArgs, type GlobalScope } from './variables.ts';
+import { givenValue, platformArgs, type GlobalScope } from './variables.ts';
 
 /** Everything that one build works with. */
 export interface BuildTools {
+  /** Names the build in the history. */
+  readonly buildId: string;
   readonly library: Library;
   readonly layers: LayerStore;
   readonly cache: BuildCache;
   /** What all builds carry out now, so that none of it is carried out twice at once. */
   readonly flights: Flights;
   readonly run: RunTools;
+  /** Takes what failed RUN steps leave, where the request wants to keep it. */
+  readonly onFailed: RunSurroundings['onFailed'];
 }
 
 /** A build before its base images are known. */
@@ -31,38 +37,53 @@ export interface Draft {
   readonly globals: GlobalScope;
   readonly automatic: Readonly<Record<string, string>>;
   readonly platform: Platform;
+  readonly report: CheckReport;
   readonly outline: Outline;
+  /** Every stage counts as needed. */
+  readonly all: boolean;
 }
 
-const warnSyntax = (text: string, emit: Emit<BuildEvent>): void => {
-  const syntax = detectSyntax(text);
-  if (syntax === undefined || /^(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?(?:[:@]|$)/u.test(syntax))
-    return;
+const BUILT_IN = /^(?:dockerfile\.v0|(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?(?:[:@].*)?)$/u;
+
+const warnSyntax = (text: string, given: string | undefined, emit: Emit<BuildEvent>): void => {
+  const syntax = given?.trim().split(' ', 1)[0] ?? detectSyntax(text);
+  if (syntax === undefined || BUILT_IN.test(syntax)) return;
   emit({ kind: 'warning', message: `syntax ${syntax} is not used: the built-in Dockerfile language is` });
 };
 
-/** Parses the Dockerfile and finds the stages that the target needs. */
-export const draftBuild = (
+/** What the caller does not say, a draft takes from the machine and the Dockerfile. */
+interface DraftOptions {
+  /** Every stage counts as needed, not only what the target needs. */
+  readonly allStages?: boolean | undefined;
+}
+
+/**
+ * Parses the Dockerfile and finds the stages that the target needs; a long one in slices of a few milliseconds.
+ *
+ * @throws the faults of the Dockerfile, with file, line and excerpt
+ */
+export const draftBuild = async (
   tools: BuildTools,
   request: BuildRequest,
   context: OpenContext,
   emit: Emit<BuildEvent>,
-): Draft => {
+  options: DraftOptions = {},
+): Promise<Draft> => {
   const { name, text } = context.dockerfile;
-  warnSyntax(text, emit);
-  const file = parseDockerfile(text, { name });
-  for (const { rule, message, range } of file.findings) {
-    emit({ kind: 'warning', message: `${rule}: ${message}`, range });
-  }
+  const { signal, target } = request;
+  const buildArgs = request.buildArgs ?? {};
+  warnSyntax(text, givenValue(buildArgs, 'BUILDKIT_SYNTAX'), emit);
+  const check = givenValue(buildArgs, 'BUILDKIT_DOCKERFILE_CHECK');
+  const file = await parseDockerfileInSlices(text, { name, check, signal });
+  const report = createCheckReport(file, emit);
   const host = hostPlatform();
   const [first] = request.platforms ?? [];
   const platform = first === undefined || first === '' ? host : parsePlatform(first);
-  const automatic = platformArgs(host, platform);
-  const globals = globalScope(
-    file.globalArgs,
-    { buildArgs: request.buildArgs ?? {}, automatic },
-    file.escape,
-  );
-  const found = outline(file, globals, request.target);
-  return { request, context, emit, tools, file, globals, automatic, platform, outline: found };
+  const stage = target === undefined || target === '' ? file.stages.at(-1)?.from.name?.value : target;
+  const automatic = { ...platformArgs(host, platform), TARGETSTAGE: stage ?? 'default' };
+  const globals = locatedGlobals(file, { buildArgs, automatic });
+  checkBases(file, { globals, automatic }, report);
+  const all = options.allStages === true && (target === undefined || target === '');
+  const found = await doInSlices(outlineOf({ file, globals, target, all }), signal);
+  return { request, context, emit, tools, file, globals, automatic, platform, report, outline: found, all };
 };

@@ -24,17 +24,45 @@ export const builderErrors = defineErrors('builder', {
     message: (p: Place & { readonly word: string }) => `base name (${p.word}) should not be blank${at(p)}`,
     hint: 'give the ARG a default before the first FROM, or pass it with --build-arg',
   },
+  planTooLarge: {
+    kind: 'invalid-argument',
+    message: (p: { readonly limit: number }) =>
+      `the Dockerfile makes an image whose variables and history have more than ${p.limit} characters`,
+    hint: 'use fewer or shorter variables, and join instructions',
+  },
+  checksFailed: {
+    kind: 'failed-precondition',
+    message: (p: { readonly rules: readonly string[] }) =>
+      `lint violation found for rules: ${p.rules.join(', ')}`,
+    hint: 'correct what the warnings name, or take error=true out of the # check directive',
+  },
   baseNotFound: {
     kind: 'not-found',
-    message: (p: Place & { readonly reference: string; readonly reason: string }) =>
-      `there is no base image ${p.reference}: ${p.reason}${at(p)}`,
-    hint: 'check its name and tag, log in when it is private, or import it first',
+    message: (
+      p: Place & {
+        readonly reference: string;
+        readonly reason: string;
+        readonly nearby?: string | undefined;
+      },
+    ) => `there is no base image ${p.reference}: ${p.reason}${at(p)}`,
+    hint: (p: { readonly nearby?: string | undefined }) =>
+      p.nearby === undefined
+        ? 'check its name and tag, log in when it is private, or import it first'
+        : `did you mean the stage ${p.nearby}?`,
   },
   baseUnavailable: {
     kind: 'unavailable',
-    message: (p: Place & { readonly reference: string; readonly reason: string }) =>
-      `cannot fetch the base image ${p.reference}: ${p.reason}${at(p)}`,
-    hint: 'it is not on this machine: check the network and the name, or import it first',
+    message: (
+      p: Place & {
+        readonly reference: string;
+        readonly reason: string;
+        readonly nearby?: string | undefined;
+      },
+    ) => `cannot fetch the base image ${p.reference}: ${p.reason}${at(p)}`,
+    hint: (p: { readonly nearby?: string | undefined }) =>
+      p.nearby === undefined
+        ? 'it is not on this machine: check the network and the name, or import it first'
+        : `did you mean the stage ${p.nearby}?`,
   },
   unknownPlatform: {
     kind: 'invalid-argument',
@@ -51,6 +79,16 @@ export const builderErrors = defineErrors('builder', {
     message: (p: { readonly build: string; readonly ids: readonly string[] }) =>
       `several builds begin with ${p.build}: ${p.ids.slice(0, 5).join(', ')}`,
     hint: 'give more digits of its ID',
+  },
+  noCacheArtifact: {
+    kind: 'failed-precondition',
+    message: (p: { readonly reference: string }) => `${p.reference} is not a cache of build steps`,
+    hint: 'name what lade cache export pushed',
+  },
+  nothingKept: {
+    kind: 'not-found',
+    message: (p: { readonly build: string }) => `nothing is kept of a failed step of build ${p.build}`,
+    hint: 'build again with --debug; a failed step is kept for half an hour, or until its shell is closed',
   },
   buildRuns: {
     kind: 'conflict',

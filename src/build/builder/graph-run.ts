@@ -19,13 +19,18 @@ import {
   runCopy,
   runProcess,
   keyPartsOf,
+  type LayeredMount,
 } from '#steps';
 import { originOf } from './outline.ts';
 import { sourcesErrors, selectFiles, type Selection } from '#sources';
 
 type BindMount = RunMount & { readonly kind: 'bind' };
 
-const mountOrigin = (assembly: Assembly, site: Site, mount: BindMount): FileOrigin =>
+/** Whether a mount shows files of layers: a bind mount, or a cache that begins with some. */
+const isLayered = (mount: RunMount): mount is LayeredMount =>
+  mount.kind === 'bind' || (mount.kind === 'cache' && mount.from !== undefined);
+
+const mountOrigin = (assembly: Assembly, site: Site, mount: LayeredMount): FileOrigin =>
   mount.from === undefined
     ? { kind: 'context' }
     : originOf(assembly.input.file.stages, site.planned.outlined.index, mount.from);
@@ -66,6 +71,8 @@ const packContext = async (
     parents: false,
     excludes: [],
     unpack: false,
+    remotes: new Map(),
+    unpackRemote: false,
   };
   const { context, tools } = assembly.input;
   const selection = await selectionFor(site, operation, context, signal);
@@ -78,8 +85,9 @@ const packContext = async (
 /** RUN as a vertex. */
 export const runVertex = (assembly: Assembly, site: Site, operation: RunOperation): BuildVertex => {
   const { input } = assembly;
-  const binds = operation.mounts.filter((mount) => mount.kind === 'bind');
-  const origins = binds.map((mount) => originVertex(assembly, mountOrigin(assembly, site, mount)));
+  const layered = operation.mounts.filter(isLayered);
+  const binds = layered.filter((mount) => mount.kind === 'bind');
+  const origins = layered.map((mount) => originVertex(assembly, mountOrigin(assembly, site, mount)));
   const sources = origins.filter((vertex) => vertex !== undefined);
   const usesContext = origins.includes(undefined);
   let counted: Selection = { sources: [], parts: [] };
@@ -97,14 +105,14 @@ export const runVertex = (assembly: Assembly, site: Site, operation: RunOperatio
     execute: async ({ inputs: results, signal }) => {
       const below = results[0]?.layers ?? NO_LAYERS;
       const packed = usesContext ? await packContext(assembly, site, counted, signal) : NO_LAYERS;
-      const bindLayers = (mount: BindMount): readonly DiffId[] => {
+      const layersOf = (mount: LayeredMount): readonly DiffId[] => {
         const vertex = originVertex(assembly, mountOrigin(assembly, site, mount));
         return vertex === undefined ? packed : (results[1 + sources.indexOf(vertex)]?.layers ?? NO_LAYERS);
       };
       const made = await runProcess(input.tools, {
         operation,
         below,
-        bindLayers,
+        layersOf,
         surroundings: input.surroundings,
         place: site.place,
         onOutput: (stream, data) => input.onOutput(site.step, stream, data),

@@ -1,12 +1,16 @@
 import type { Emit } from '#events';
 import type { Digest, ImageId } from '#oci';
 import type { BuildEvent } from './build-events.ts';
+import type { Caches } from './caches.ts';
+import type { FailedSteps } from './failed-steps.ts';
 import type { BuildHistory } from './history-types.ts';
 import type { BuildRequest } from './request.ts';
 
 export type * from './build-events.ts';
 export type * from './history-types.ts';
 export type * from './request.ts';
+export type { Caches, CacheMountInfo } from './caches.ts';
+export type { DebugPlace, DebugShell, DebugShellRequest, FailedSteps } from './failed-steps.ts';
 
 export interface BuildResult {
   /** Names the build in the history. */
@@ -38,6 +42,10 @@ export interface Builder {
    */
   build(request: BuildRequest, emit: Emit<BuildEvent>): Promise<BuildResult>;
   readonly history: BuildHistory;
+  /** Failed steps of builds with `keepFailed`. */
+  readonly failed: FailedSteps;
+  /** The caches of `RUN --mount=type=cache`. */
+  readonly caches: Caches;
   /** Bytes and rows of the build cache. */
   usage(): Promise<{ readonly records: number; readonly bytes: number }>;
   /** When the cache row that was not used for the longest time was used last; undefined when there is none. */

@@ -34,12 +34,6 @@ export const stepsErrors = defineErrors('steps', {
       `the certificate bundle for build steps cannot be read: ${p.path}`,
     hint: 'name a file that exists with --host-ca, or unset NODE_EXTRA_CA_CERTS and SSL_CERT_FILE of the daemon',
   },
-  unpackerMissing: {
-    kind: 'failed-precondition',
-    message: (p: { program: string }) =>
-      `ADD cannot unpack the archive: the program ${p.program} was not found`,
-    hint: 'install it on the machine of the daemon (Debian: xz-utils, bzip2), or pack the archive with gzip or zstd',
-  },
   missingSecret: {
     kind: 'not-found',
     message: (p: Place & { readonly id: string }) => `secret ${p.id} is required but was not given${at(p)}`,
@@ -85,6 +79,12 @@ export const stepsErrors = defineErrors('steps', {
     kind: 'conflict',
     message: (p: { readonly id: string }) => `the cache ${p.id} is in use by a build step`,
     hint: 'wait until the build has ended and try again',
+  },
+  cacheAmbiguous: {
+    kind: 'invalid-argument',
+    message: (p: { readonly id: string; readonly keys: readonly string[] }) =>
+      `${p.id} stands for several caches: ${p.keys.map((key) => key.slice(0, 12)).join(', ')}`,
+    hint: 'name one by the key that lade cache ls shows',
   },
   cacheNotFound: {
     kind: 'not-found',

@@ -6,8 +6,12 @@ export type { CopyOperation, FileOrigin, RunOperation, PlannedStep } from './ope
 export { createOutputTail } from './output-tail.ts';
 export { isNumericOwner } from './owner.ts';
 export { runCopy, type StepPlace, runWorkdir } from './run-copy.ts';
-export { createCacheDirectories, type CacheDirectories } from './run-mounts.ts';
+export { createCacheMounts, type CacheMountInfo, type CacheMounts } from './cache-mounts.ts';
+export { copyTree } from './copy-tree.ts';
+export { stepsMigrations } from './migrations.ts';
+export type { LayeredMount } from './run-mounts.ts';
 export { connectToBridge, connectToHost } from './run-network.ts';
-export { type RunSurroundings, type RunTools, runProcess } from './run-process.ts';
+export { type FailedStep, type RunSurroundings, type RunTools, runProcess } from './run-process.ts';
 export { keyPartsOf } from './step-parts.ts';
+export { debugSpec } from './step-spec.ts';
 export { writeEntries } from './write-entries.ts';

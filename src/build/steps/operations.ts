@@ -1,4 +1,5 @@
 import type { RunMount, SourceRange } from '#dockerfile';
+import type { RemoteRequest } from '#sources';
 
 /** Where a step takes files from. */
 export type FileOrigin =
@@ -17,6 +18,9 @@ export interface RunOperation {
   readonly workdir: string;
   readonly mounts: readonly RunMount[];
   readonly network: 'default' | 'none' | 'host';
+  readonly security: 'sandbox' | 'insecure';
+  /** Names of CDI devices, such as `vendor.com/class=name`; `,required=false` is read where they are looked for. */
+  readonly devices: readonly string[];
 }
 
 export interface CopyOperation {
@@ -33,6 +37,10 @@ export interface CopyOperation {
   readonly excludes: readonly string[];
   /** Local archives are unpacked (ADD). */
   readonly unpack: boolean;
+  /** Sources that are fetched, by their word. */
+  readonly remotes: ReadonlyMap<string, RemoteRequest>;
+  /** Fetched archives are unpacked. */
+  readonly unpackRemote: boolean;
 }
 
 export interface WorkdirOperation {

@@ -71,3 +71,10 @@ export const stepSpec = (
     place.host,
   );
 };
+
+/** A command in the place of one that failed: the same environment, mounts, user, network and rights. */
+export const debugSpec = (
+  place: { readonly id: string; readonly rootfs: string; readonly host: HostFacts },
+  failed: { readonly operation: RunOperation; readonly prepared: PreparedStep },
+  command: SpecCommand,
+): RuntimeSpec => stepSpec(place, failed.operation, failed.prepared, command);

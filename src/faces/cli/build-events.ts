@@ -80,6 +80,7 @@ export const followBuild = async (
     for await (const line of client.lines<BuildLine>({ ...request, signal: cli.signal })) {
       if (view.progress === 'rawjson') cli.stderr.write(`${JSON.stringify(line)}\n`);
       if (line.kind === 'event') showEvent(progress, decodeEvent(line.event), view.explain);
+      if (line.kind === 'event' && line.event.kind === 'step-kept') view.onKept?.(line.event.build);
       if (line.kind === 'error') throw errorOf(line.error, progress !== silent);
       if (line.kind === 'result') result = line.result;
     }

@@ -30,7 +30,12 @@ export const BUILD_FLAGS = flagTable({
   'cpu-shares': { kind: 'int', short: 'c', help: 'CPU shares (relative weight)' },
   'cpuset-cpus': { kind: 'string', help: 'CPUs in which to allow execution (0-3, 0,1)' },
   'cpuset-mems': { kind: 'string', help: 'MEMs in which to allow execution (0-3, 0,1)' },
-  debug: { kind: 'bool', help: 'When a "RUN" instruction fails, open a shell where it failed' },
+  debug: {
+    kind: 'string',
+    bare: 'ask',
+    type: 'before|after',
+    help: 'When a "RUN" instruction fails, open a shell in what it began with or in what it left',
+  },
   explain: { kind: 'bool', help: 'Say for each step whether it came from the cache, and why not' },
   file: {
     kind: 'string',

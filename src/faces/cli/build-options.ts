@@ -4,6 +4,7 @@ import { readDockerConfig } from '#client';
 import { readAttestations } from './build-attestations.ts';
 import { readCache } from './build-caches.ts';
 import type { BuildFlags } from './build-flags.ts';
+import { debugChoiceOf } from './build-debug.ts';
 import { readOutputs } from './build-outputs.ts';
 import { readAgents, readContexts, readSecrets } from './build-sources.ts';
 import type { Cli } from './context.ts';
@@ -18,6 +19,8 @@ export type BuildOrder = Body<'ladeArchiveBuild'>;
 export interface BuildView {
   readonly progress: 'tty' | 'plain' | 'rawjson' | 'quiet';
   readonly explain: boolean;
+  /** Told when what a failed step left is kept. */
+  readonly onKept?: ((build: string) => void) | undefined;
 }
 
 /** What the flags of `lade build` say, read from the machine they were given on. */
@@ -144,7 +147,7 @@ const readExtras = (cli: Cli, flags: BuildFlags) => {
     limits: readLimits(flags),
     noCacheFilter: flags['no-cache-filter'].flatMap((word) => word.split(',')).filter(Boolean),
     squash: flags.squash,
-    keepFailed: flags.debug,
+    keepFailed: debugChoiceOf(flags.debug) !== undefined,
   };
 };
 

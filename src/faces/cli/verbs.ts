@@ -170,10 +170,12 @@ const explain = verb(
 );
 const historyLs = verb('List builds, the newest first', () => import('./verbs/builder-history-ls.ts'));
 const historyRm = verb('Forget builds and their logs', () => import('./verbs/builder-history-rm.ts'));
+const debug = verb('Open a shell in the failed step of a build', () => import('./verbs/debug.ts'));
 const builder: Group = {
   summary: 'Manage builds',
   verbs: {
     build,
+    debug,
     explain,
     history: {
       summary: 'Show the builds that were made',
@@ -191,6 +193,20 @@ const builder: Group = {
     },
     logs: verb('Show the whole log of a build', () => import('./verbs/builder-logs.ts')),
     prune: verb('Remove build cache', () => import('./verbs/builder-prune.ts')),
+  },
+};
+
+const cacheLs = verb('List the caches of RUN --mount=type=cache', () => import('./verbs/cache-ls.ts'));
+const cacheRm = verb('Remove caches', () => import('./verbs/cache-rm.ts'));
+const cache: Group = {
+  summary: 'Manage the caches of RUN --mount=type=cache',
+  verbs: {
+    export: verb('Write a cache to an archive or a registry', () => import('./verbs/cache-export.ts')),
+    import: verb('Fill a cache from an archive or a registry', () => import('./verbs/cache-import.ts')),
+    ls: cacheLs,
+    list: hidden(cacheLs),
+    rm: cacheRm,
+    remove: hidden(cacheRm),
   },
 };
 
@@ -240,6 +256,7 @@ export const VERBS: Readonly<Record<string, Verb | Group>> = {
   ...ON_CONTAINERS,
   ...ON_IMAGES,
   builder,
+  cache,
   buildx,
   config: {
     summary: 'Manage settings of the daemon',
@@ -252,6 +269,7 @@ export const VERBS: Readonly<Record<string, Verb | Group>> = {
     },
   },
   container,
+  debug,
   daemon: service('Serve the Docker Engine API in the foreground'),
   events,
   image,

@@ -6,6 +6,11 @@ export const daemonErrors = defineErrors('daemon', {
     message: (p: { name: string }) => `the parameter ${p.name} is missing`,
     hint: 'see docs/docker-api.md for what the call takes',
   },
+  parameterUnknown: {
+    kind: 'invalid-argument',
+    message: (p: { name: string; value: string }) => `the parameter ${p.name} cannot be ${p.value}`,
+    hint: 'see docs/docker-api.md for what the call takes',
+  },
   manifestsOfPlatform: {
     kind: 'invalid-argument',
     message: () => 'conflicting options: manifests and platform options cannot both be set',

@@ -29,6 +29,7 @@ export {
 export type {
   AuthAnswer,
   BuildCacheAnswer,
+  CacheMountAnswer,
   DiffLine,
   DiffTotals,
   DiskUsageAnswer,
@@ -45,6 +46,7 @@ export type {
   NetworkAnswer,
   ProgressLine,
   SeenManifestAnswer,
+  ShellExitAnswer,
   SpaceAnswer,
   VersionAnswer,
   WaitAnswer,

@@ -228,3 +228,27 @@ export type SpaceAnswer = DiskUsage & { readonly account?: SpaceAccount | undefi
 export type CheckLine =
   | { readonly kind: 'progress'; readonly done: number; readonly total: number }
   | { readonly kind: 'report'; readonly report: CheckReport };
+
+/** One of GET /lade/v1/caches: a cache of `RUN --mount=type=cache`. */
+export interface CacheMountAnswer {
+  /** Names this one. */
+  readonly key: string;
+  /** As `id=` names it. */
+  readonly id: string;
+  readonly sharing: 'shared' | 'private' | 'locked';
+  /** 0, or which further copy of a private cache this is. */
+  readonly number: number;
+  /** Whether it began with files of an image or a stage. */
+  readonly seeded: boolean;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  readonly usedAt: string;
+  readonly uses: number;
+  readonly sizeBytes: number;
+  readonly inUse: boolean;
+}
+
+/** GET /lade/v1/shells/{shell}. */
+export interface ShellExitAnswer {
+  readonly exitCode: number;
+}

@@ -7,9 +7,11 @@ import { BUILD_FLAGS, type BuildFlags } from '../build-flags.ts';
 import { buildWithLade } from '../build-lade.ts';
 import { readBuildOptions } from '../build-options.ts';
 import { redirectStdout } from '../build-stdout.ts';
+import { debugBuild, debugChoiceOf } from '../build-debug.ts';
 import { buildByUpload } from '../build-upload.ts';
 import type { Cli } from '../context.ts';
 import { cliErrors } from '../errors.ts';
+import { report } from '../report.ts';
 
 /** A RUN step that failed hands on its exit code, as docker's classic builds do. */
 const exitCodeOf = (error: unknown): number => {
@@ -39,9 +41,15 @@ interface Built {
   readonly metadata: object;
 }
 
-const build = async (cli: Cli, place: string, flags: BuildFlags): Promise<Built> => {
+interface Wanted {
+  readonly place: string;
+  readonly flags: BuildFlags;
+  readonly onKept: (build: string) => void;
+}
+
+const build = async (cli: Cli, { place, flags, onKept }: Wanted): Promise<Built> => {
   const context = await chooseBuildContext(cli, { place, file: flags.file });
-  await using redirected = await redirectStdout(cli, readBuildOptions(cli, flags));
+  await using redirected = await redirectStdout(cli, { ...readBuildOptions(cli, flags), onKept });
   const { options } = redirected;
   const engine = await buildEngineOf(await cli.client());
   if (engine === 'docker') {
@@ -65,7 +73,20 @@ export const command = defineCommand({
   exitCodeOf,
   async run(cli, { flags, args: [place = '.'] }) {
     refuseOtherCalls(flags);
-    const { imageId, metadata } = await build(cli, place, flags);
+    let kept: string | undefined;
+    const onKept = (id: string): void => {
+      kept = id;
+    };
+    let built: Built;
+    try {
+      built = await build(cli, { place, flags, onKept });
+    } catch (error) {
+      if (kept === undefined) throw error;
+      report(cli, error);
+      await debugBuild(cli, kept, { choice: debugChoiceOf(flags.debug) ?? 'after' });
+      return exitCodeOf(error);
+    }
+    const { imageId, metadata } = built;
     writeResultFile(flags.iidfile, imageId);
     writeResultFile(flags['metadata-file'], `${JSON.stringify(metadata, undefined, 2)}\n`);
     const toStdout = flags.output.some((word) => word === '-' || word.includes('dest=-'));

@@ -7,6 +7,8 @@ import { streamProgress } from '../json-lines.ts';
 import { body, flag } from '../request.ts';
 import type { DaemonParts } from '../types.ts';
 import { ladeBuildRoutes } from './lade-build.ts';
+import { ladeCacheRoutes } from './lade-caches.ts';
+import { ladeShellRoutes } from './lade-shells.ts';
 import { spaceRoutes } from './space.ts';
 
 /** This boot and this view of the file system: a client with the same one sees the files that the daemon sees. */
@@ -49,6 +51,8 @@ export const ladeRoutes = (parts: DaemonParts): Hono => {
   const app = new Hono();
   app.get('/lade/v1/info', (c) => c.json(info(parts)));
   app.route('/', ladeBuildRoutes(parts));
+  app.route('/', ladeCacheRoutes(parts));
+  app.route('/', ladeShellRoutes(parts));
   app.route('/', spaceRoutes(parts));
   app.post('/lade/v1/system/adopt', (c) => adopt(c, parts));
   app.post('/lade/v1/system/check', (c) => check(c, parts));
