@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { span } from '#events';
 import { databaseErrors } from './errors.ts';
 import { failureError } from './failures.ts';
 import type { WriteAnswer, WriteRequest, WriterData } from './protocol.ts';
@@ -96,6 +97,13 @@ const sendIfIdle = (state: State): void => {
   if (state.inFlight.length === 0 && state.queue.length > 0) send(state);
 };
 
+const enqueue = (state: State, statements: readonly Statement[]): Promise<readonly StatementResult[]> =>
+  new Promise((resolve, reject) => {
+    if (state.closed) return reject(databaseErrors.closed({ path: state.path }));
+    state.queue.push({ statements, resolve, reject });
+    if (state.inFlight.length === 0) setImmediate(() => sendIfIdle(state));
+  });
+
 /**
  * The one writer of the database at `path`: a thread that is there from the beginning to the end. It takes 5 MB, but
  * whoever writes first would wait 30 ms for it, and several times that on a busy machine.
@@ -115,12 +123,7 @@ export const createWriter = (path: string, url: URL, reserveBytes?: number): Wri
   state.worker = startWorker(state);
   state.worker.unref();
   return {
-    write: (statements) =>
-      new Promise((resolve, reject) => {
-        if (state.closed) return reject(databaseErrors.closed({ path }));
-        state.queue.push({ statements, resolve, reject });
-        if (state.inFlight.length === 0) setImmediate(() => sendIfIdle(state));
-      }),
+    write: (statements) => span('write database', '', () => enqueue(state, statements)),
     async close() {
       state.closed = true;
       if (state.inFlight.length > 0 || state.queue.length > 0)

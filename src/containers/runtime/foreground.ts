@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdir, rm, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { span } from '#events';
 import { cgroupsByController, oomKills } from './cgroup.ts';
 import type { RuntimeContext } from './context.ts';
 import { runtimeErrors } from './errors.ts';
@@ -66,7 +67,7 @@ export const runForeground = async (context: RuntimeContext, options: RunOptions
   const onAbort = (): void => killRun(child, bundle);
   options.signal?.addEventListener('abort', onAbort, { once: true });
   try {
-    const exitCode = await closed(child);
+    const exitCode = await span('runc and command', options.id, () => closed(child));
     if (aborted()) throw runtimeErrors.cancelled({ id: options.id });
     if (readPidFile(join(bundle, 'pid')) === undefined) {
       throw creationFailure(context, options.id, await failureText(bundle));

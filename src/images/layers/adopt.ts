@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { open, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { span } from '#events';
 import { asDiffId, digestOf, type DiffId } from '#oci';
 import { removeTree } from '#sys';
 import type { LayerJobs } from './jobs.ts';
@@ -54,7 +55,7 @@ const place = async (
   record: LayerInfo & { dependent: boolean },
 ): Promise<LayerInfo> => {
   const target = core.files.layer(record.diffId);
-  await syncStaging(core, staging);
+  await span('make layer durable', record.diffId, () => syncStaging(core, staging));
   core.busy.add(target);
   try {
     if (existsSync(target)) await removeTree(target);

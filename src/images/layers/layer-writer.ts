@@ -1,3 +1,4 @@
+import { span } from '#events';
 import { createTarSink, type TarSink } from './tar-sink.ts';
 import { cleanPath } from './tree-path.ts';
 import { layerErrors } from './errors.ts';
@@ -43,9 +44,10 @@ export const writeLayerTar = async (
 ): Promise<StoredTar> => {
   const tarPath = `${request.staging}/layer.tar`;
   await using sink = createTarSink(tarPath);
-  await write(writerOf(sink, request.signal));
-  const { hex, size } = await sink.finish();
+  await span('write layer', '', () => write(writerOf(sink, request.signal)));
+  const { hex, size } = await span('finish layer', '', () => sink.finish());
   const target = `${request.staging}/${request.form}`;
-  const dependent = makeFormIfAlone({ backend: request.backend, tarPath, target }, sink.entries);
+  const form = { backend: request.backend, tarPath, target };
+  const dependent = await span('index layer', '', () => makeFormIfAlone(form, sink.entries));
   return { algorithm: 'sha256', hex, size, dependent };
 };

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { span } from '#events';
 import { type DiffId } from '#oci';
 import { removeTree } from '#sys';
 import { infoOf, staged, type Core } from './adopt.ts';
@@ -174,7 +175,7 @@ const layerStoreOf = (store: Open): LayerStore => {
     createSnapshot: (request) => snapshots.create(request),
     snapshot: (id) => snapshots.get(id),
     snapshots: () => snapshots.list(),
-    mountReadOnly: (layers) => viewOf(store, layers),
+    mountReadOnly: (layers) => span('mount view', '', () => viewOf(store, layers)),
     compare: (request) => compareStacks(request, (diffId) => tarPathOf(store, diffId)),
     remove: (diffId, into) => removeLayer(store, diffId, into),
     whenFull: (run) => void (core.makeRoom.run = run),

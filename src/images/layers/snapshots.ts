@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
+import { span } from '#events';
 import { chainIds, hexOf, type DiffId } from '#oci';
 import { removeTree } from '#sys';
 import { adopt, diffIdOf, withStaging, type Core } from './adopt.ts';
@@ -171,12 +172,12 @@ const snapshotOf = (handle: Handle): Snapshot => {
     get mounted() {
       return mounted.has(record.id);
     },
-    mount: () => mountSnapshot(handle),
+    mount: () => span('mount snapshot', record.id, () => mountSnapshot(handle)),
     unmount: () => unmountSnapshot(handle),
     changes: (options = {}) => changesOf(handle, options),
-    commit: (options = {}) => commitSnapshot(handle, options),
+    commit: (options = {}) => span('commit', record.id, () => commitSnapshot(handle, options)),
     usage: async () => ({ bytes: await handle.dependencies.core.jobs.usage({ path: paths.upper }) }),
-    remove: () => removeSnapshot(handle),
+    remove: () => span('remove snapshot', record.id, () => removeSnapshot(handle)),
   };
 };
 
