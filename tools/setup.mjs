@@ -31,6 +31,7 @@ const PACKAGES = {
     ['openssl', 'openssl', 'makes the certificates of test registries'],
     ['bsdutils', 'script', 'is the terminal that a login asks at'],
     ['buildah', 'buildah', 'second opinion on Dockerfiles'],
+    ['git', 'git', 'fetches the repositories of test builds'],
   ],
 };
 

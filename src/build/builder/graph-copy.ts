@@ -8,14 +8,13 @@ import {
   onto,
   originVertex,
   resultAfter,
-  selectionFor,
   withOrigin,
   type Assembly,
   type BuildVertex,
   type Site,
 } from './graph-site.ts';
 import { type CopyOperation, isNumericOwner, runCopy, keyPartsOf } from '#steps';
-import type { Selection } from '#sources';
+import { countCopy, NOTHING_COUNTED, selectCopy } from './copy-selection.ts';
 
 /** Puts a layer that stands by itself on top of the stage. */
 const mergeVertex = (site: Site, linked: BuildVertex): BuildVertex => ({
@@ -38,18 +37,16 @@ export const copyVertex = (assembly: Assembly, site: Site, operation: CopyOperat
   // A name in --chown needs the account files of what is below.
   const alone = operation.link && (operation.chown === undefined || isNumericOwner(operation.chown));
   const copying: CopyOperation = { ...operation, link: alone };
-  const inputs = [
-    ...(alone ? [] : [onto(site.below)]),
-    ...(origin === undefined ? [] : [byContent(origin)]),
-  ];
-  let selection: Selection | undefined;
+  const inputs = [...(alone ? [] : [onto(site.below)]), ...(origin === undefined ? [] : [byContent(origin)])];
+  const stepOf = { assembly, site, operation: copying };
+  let counted = NOTHING_COUNTED;
   const originLayers = (results: readonly StepResult[]): readonly DiffId[] =>
     origin === undefined ? NO_LAYERS : (results.at(-1)?.layers ?? NO_LAYERS);
   const select = async (results: readonly StepResult[], signal: AbortSignal): Promise<readonly KeyPart[]> => {
-    selection = await withOrigin(assembly, copying.origin, originLayers(results), (tree) =>
-      selectionFor(site, copying, tree, signal),
+    counted = await withOrigin(assembly, copying.origin, originLayers(results), (tree) =>
+      countCopy(stepOf, tree, signal),
     );
-    return selection.parts;
+    return counted.parts;
   };
   const vertex: BuildVertex = {
     id: site.id,
@@ -61,8 +58,8 @@ export const copyVertex = (assembly: Assembly, site: Site, operation: CopyOperat
     execute: ({ inputs: results, signal }) =>
       withOrigin(assembly, copying.origin, originLayers(results), async (tree) => {
         const below = alone ? NO_LAYERS : (results[0]?.layers ?? NO_LAYERS);
-        const chosen = selection ?? { sources: [], parts: [] };
-        const request = { operation: copying, selection: chosen, tree, below, place: site.place, signal };
+        const selection = await selectCopy(stepOf, counted, signal);
+        const request = { operation: copying, selection, tree, below, place: site.place, signal };
         return resultAfter(below, await runCopy(input.tools, request));
       }),
   };

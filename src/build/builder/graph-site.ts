@@ -138,20 +138,25 @@ export const withOrigin = async <T>(
   return await use({ root, label: labelOf(assembly, origin), digests, ignore: undefined, keepsOwners: true });
 };
 
+/** `--chmod` of a step. */
+export const modeChangeOf = (site: Site, { chmod }: CopyOperation) => {
+  if (chmod === undefined || chmod === '') return undefined;
+  const change = parseModeChange(chmod);
+  if (change !== undefined) return change;
+  const problem = `invalid --chmod "${chmod}"`;
+  const advice = 'give octal digits such as 755, or symbols such as u=rwX,go=rX';
+  throw stepsErrors.badInstruction({ problem, advice, ...site.place });
+};
+
 export const selectionFor = (
   site: Site,
   operation: CopyOperation,
   tree: FileTree,
   signal: AbortSignal,
 ): Promise<Selection> => {
-  const { sources, excludes, parents, chmod } = operation;
-  const change = chmod === undefined || chmod === '' ? undefined : parseModeChange(chmod);
-  if (chmod !== undefined && chmod !== '' && change === undefined) {
-    const problem = `invalid --chmod "${chmod}"`;
-    const advice = 'give octal digits such as 755, or symbols such as u=rwX,go=rX';
-    throw stepsErrors.badInstruction({ problem, advice, ...site.place });
-  }
-  return selectFiles({ tree, sources, excludes, parents, chmod: change, place: site.place, signal });
+  const { sources, excludes, parents } = operation;
+  const chmod = modeChangeOf(site, operation);
+  return selectFiles({ tree, sources, excludes, parents, chmod, place: site.place, signal });
 };
 
 export const byKey = (vertex: BuildVertex): VertexInput<StepResult> => ({ vertex, by: 'key' });

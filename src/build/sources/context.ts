@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, constants, fstatSync, readFileSync } from 'node:fs';
-import { mkdir, readdir, realpath, rm, stat } from 'node:fs/promises';
+import { closeSync, constants, createReadStream, fstatSync, readFileSync } from 'node:fs';
+import { mkdir, open, readdir, readFile, realpath, rm, stat } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { closest, createPatternMatcher, parseIgnoreFile } from '#dockerfile';
 import { openInRoot } from '#sys';
+import { packingOf } from '#tar';
 import { sourcesErrors } from './errors.ts';
 import { createPlainDigests, type DigestStore, type FileDigests } from './file-digests.ts';
 import type { FileTree } from './file-tree.ts';
+import { parseRemoteContext } from './remote-reference.ts';
+import type { RemoteSources } from './remote-sources.ts';
 import { spoolContext } from './spool-context.ts';
 import type { ContextRequest } from './types.ts';
 
@@ -23,6 +26,8 @@ interface ContextDependencies {
   /** Where archives are written while they are built. */
   readonly scratch: string;
   readonly digests: DigestStore;
+  /** Fetches what contexts name elsewhere. */
+  readonly remote: RemoteSources;
 }
 
 const DEFAULT_NAME = 'Dockerfile';
@@ -143,6 +148,57 @@ const openArchive = async (
   }
 };
 
+const HEAD_BYTES = 512;
+
+/** Whether a file is an archive, plain or packed, by its first bytes. */
+const looksLikeArchive = async (path: string): Promise<boolean> => {
+  await using file = await open(path);
+  const head = Buffer.alloc(HEAD_BYTES);
+  const { bytesRead } = await file.read(head, 0, HEAD_BYTES, 0);
+  return packingOf(head.subarray(0, bytesRead)) !== 'none' || head.toString('latin1', 257, 262) === 'ustar';
+};
+
+/** A Dockerfile alone: there is nothing to copy from. */
+const openText = async (
+  dependencies: ContextDependencies,
+  request: ContextRequest,
+  path: string,
+): Promise<OpenContext> => {
+  const { size } = await stat(path);
+  if (size > MAX_TEXT_BYTES)
+    throw sourcesErrors.textTooLarge({ path: request.dockerfile === undefined ? path : LABEL });
+  const text = await readFile(path, 'utf8');
+  const root = join(dependencies.scratch, `context-${randomUUID()}`);
+  await mkdir(root, { recursive: true, mode: 0o700 });
+  const dockerfile = typeof request.dockerfile === 'object' ? request.dockerfile : { inline: text };
+  const at = { root, label: 'the address', scope: 'address', digests: createPlainDigests(root) };
+  const opened = await openAt({ ...request, dockerfile }, at);
+  return { ...opened, [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }) };
+};
+
+/** A git repository, an archive or a Dockerfile at a URL. */
+const openRemote = async (
+  dependencies: ContextDependencies,
+  request: ContextRequest,
+  url: string,
+): Promise<OpenContext> => {
+  const reference = parseRemoteContext(url);
+  if (reference === undefined)
+    throw sourcesErrors.badRemote({ url, problem: 'it is neither a web address nor a git repository' });
+  const signal = request.signal ?? new AbortController().signal;
+  const keepGitDir = request.buildArgs?.['BUILDKIT_CONTEXT_KEEP_GIT_DIR'] === '1' ? true : undefined;
+  const { tree, file } = await dependencies.remote.open({ reference, keepGitDir }, signal);
+  if (file === undefined) {
+    const { root, digests } = tree;
+    const opened = await openAt(request, { root, label: tree.label, scope: `git:${tree.label}`, digests });
+    return { ...opened, [Symbol.asyncDispose]: () => Promise.resolve() };
+  }
+  const path = join(tree.root, file);
+  return (await looksLikeArchive(path))
+    ? openArchive(dependencies, request, createReadStream(path))
+    : openText(dependencies, request, path);
+};
+
 /**
  * Opens the context of a build: a directory is read in place, an archive is written beneath the root first and removed
  * when the context is disposed.
@@ -156,5 +212,5 @@ export const openContext = (
   const { context } = request;
   if (context.kind === 'directory') return openDirectory(dependencies, request, context.path);
   if (context.kind === 'tar') return openArchive(dependencies, request, context.stream);
-  return Promise.reject(sourcesErrors.remoteContext({ url: context.url }));
+  return openRemote(dependencies, request, context.url);
 };

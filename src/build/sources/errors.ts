@@ -57,10 +57,54 @@ export const sourcesErrors = defineErrors('sources', {
     message: (p: { readonly path: string }) => `"${p.path}" changed while it was being copied`,
     hint: 'build again once nothing writes to the context',
   },
-  remoteContext: {
-    kind: 'unsupported',
-    message: (p: { readonly url: string }) => `the build context ${p.url} cannot be fetched`,
-    hint: 'clone or download it first, and build the directory',
+  badRemote: {
+    kind: 'invalid-argument',
+    message: (p: { readonly url: string; readonly problem: string }) => `cannot fetch ${p.url}: ${p.problem}`,
+    hint: 'write https://HOST/FILE, https://HOST/REPOSITORY.git[#REF[:DIRECTORY]] or git@HOST:REPOSITORY[#REF[:DIRECTORY]]',
+  },
+  remoteNotFound: {
+    kind: 'not-found',
+    message: (p: { readonly url: string; readonly problem: string }) => `cannot fetch ${p.url}: ${p.problem}`,
+    hint: 'check the address; private repositories and files need a secret (GIT_AUTH_TOKEN, HTTP_AUTH_TOKEN_<host>)',
+  },
+  remoteRefused: {
+    kind: 'unauthenticated',
+    message: (p: { readonly url: string; readonly problem: string }) => `cannot fetch ${p.url}: ${p.problem}`,
+    hint: 'give credentials: --secret id=GIT_AUTH_TOKEN for git, --secret id=HTTP_AUTH_TOKEN_<host> for files, --ssh for ssh',
+  },
+  remoteFailed: {
+    kind: 'unavailable',
+    message: (p: { readonly url: string; readonly problem: string }) => `cannot fetch ${p.url}: ${p.problem}`,
+    hint: 'check the network and the address, and build again',
+  },
+  remoteTimedOut: {
+    kind: 'timeout',
+    message: (p: { readonly url: string; readonly seconds: number }) =>
+      `cannot fetch ${p.url}: it took longer than ${p.seconds} seconds`,
+    hint: 'check the network, or fetch it before the build and use the directory',
+  },
+  tooLarge: {
+    kind: 'invalid-argument',
+    message: (p: { readonly what: string; readonly limit: string }) => `${p.what} is larger than ${p.limit}`,
+    hint: 'leave out what the build does not need; the limit keeps a wrong or hostile input from filling the disk',
+  },
+  checksumMismatch: {
+    kind: 'corrupt',
+    message: (p: { readonly url: string; readonly wanted: string; readonly got: string }) =>
+      `${p.url} is not what --checksum asks for: wanted ${p.wanted}, got ${p.got}`,
+    hint: 'it changed, or is not the right one: look at it, then correct the checksum',
+  },
+  gitMissing: {
+    kind: 'failed-precondition',
+    message: (p: { readonly url: string }) =>
+      `cannot fetch ${p.url}: git is not installed on the machine of the daemon`,
+    hint: 'install it (Debian: apt-get install git), or clone the repository and build the directory',
+  },
+  unpackerMissing: {
+    kind: 'failed-precondition',
+    message: (p: { program: string }) =>
+      `the archive cannot be unpacked: the program ${p.program} was not found`,
+    hint: 'install it on the machine of the daemon (Debian: xz-utils, bzip2), or pack the archive with gzip or zstd',
   },
   textTooLarge: {
     kind: 'invalid-argument',

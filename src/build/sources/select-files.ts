@@ -24,6 +24,8 @@ export interface SelectedEntry extends TreeEntry {
   /** Hex sha256 of a file's content; undefined for everything else. */
   readonly digest: string | undefined;
   readonly linkName: string | undefined;
+  /** Number of the file within its source, for one that has several names there. */
+  readonly shared: number | undefined;
   readonly mode: number;
   /** Extended attributes, such as capabilities, where the tree's own attributes mean something. */
   readonly xattrs: Xattrs | undefined;
@@ -36,6 +38,8 @@ export interface SelectedSource {
   /** The name that a file gets inside a destination directory; with --parents, its path. */
   readonly baseName: string;
   readonly entries: readonly SelectedEntry[];
+  /** Where the entries lie, when not in the tree that the step takes files from. */
+  readonly tree?: FileTree | undefined;
 }
 
 export interface Selection {
@@ -48,6 +52,8 @@ interface SelectRequest {
   readonly tree: FileTree;
   readonly sources: readonly string[];
   readonly excludes: readonly string[];
+  /** The words are names; no wildcard is looked for. */
+  readonly literal?: boolean | undefined;
   readonly parents: boolean;
   readonly chmod: ModeChange | undefined;
   /** For errors: file, line and excerpt. */
@@ -103,9 +109,10 @@ const matchWild = async (request: SelectRequest, word: string): Promise<readonly
 };
 
 const resolveWord = async (request: SelectRequest, word: string): Promise<readonly TreeEntry[]> => {
-  if (isWild(word)) return matchWild(request, word);
+  const literal = request.literal === true;
+  if (!literal && isWild(word)) return matchWild(request, word);
   const { tree } = request;
-  const name = inTree(word.replaceAll(/\\(.)/gu, '$1'));
+  const name = inTree(literal ? word : word.replaceAll(/\\(.)/gu, '$1'));
   const { path, stats } = locate(tree.root, name);
   if (stats === undefined) return missing(request, word);
   const entry = { name: path, stats };
@@ -128,6 +135,7 @@ const complete = async (
     relative,
     digest: stats.isFile() ? await tree.digests.digest(name, stats, signal) : undefined,
     linkName: stats.isSymbolicLink() ? linkTarget(tree, name) : undefined,
+    shared: undefined,
     mode: chmod === undefined || stats.isSymbolicLink() ? own : chmod(own, stats.isDirectory()),
     xattrs: tree.keepsOwners ? xattrsAt(hostPath(tree, name)) : undefined,
   };
@@ -159,6 +167,17 @@ const parentEntries = async (
   return found;
 };
 
+/** Numbers the files that have more than one name among the entries: they stay one file in the image. */
+const findShared = (entries: readonly SelectedEntry[]): readonly SelectedEntry[] => {
+  const idOf = ({ stats }: SelectedEntry): string | undefined =>
+    stats.isFile() && stats.nlink > 1n ? `${stats.dev}:${stats.ino}` : undefined;
+  const names = Map.groupBy(entries, idOf);
+  const numbers = new Map<string, number>();
+  for (const [id, same] of names) if (id !== undefined && same.length > 1) numbers.set(id, numbers.size);
+  if (numbers.size === 0) return entries;
+  return entries.map((entry) => ({ ...entry, shared: numbers.get(idOf(entry) ?? '') }));
+};
+
 const selectOne = async (request: SelectRequest, word: string, entry: TreeEntry): Promise<SelectedSource> => {
   const { tree, parents, signal } = request;
   const excludes = createPatternMatcher(request.excludes);
@@ -174,12 +193,14 @@ const selectOne = async (request: SelectRequest, word: string, entry: TreeEntry)
     entries.push(await complete(request, each, [prefix, inside].filter((part) => part !== '').join('/')));
   }
   const baseName = posix.basename(inTree(word)) || posix.basename(entry.name);
-  const matched = isWild(word) ? posix.basename(entry.name) : baseName;
-  return { kind: isDirectory || parents ? 'directory' : 'file', baseName: matched, entries };
+  const matched = request.literal !== true && isWild(word) ? posix.basename(entry.name) : baseName;
+  const kind = isDirectory || parents ? 'directory' : 'file';
+  return { kind, baseName: matched, entries: findShared(entries) };
 };
 
 const kindLetter = (entry: SelectedEntry): string => {
-  const { stats } = entry;
+  const { stats, shared } = entry;
+  if (shared !== undefined) return `h${shared}`;
   if (stats.isDirectory()) return 'd';
   if (stats.isSymbolicLink()) return 'l';
   return stats.isFile() ? 'f' : 's';

@@ -4,7 +4,8 @@ import { createWriteStream } from 'node:fs';
 import { chmod, link, lutimes, mkdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { fsPath, readTar, unpackedBytes, type TarItem } from '#tar';
+import { fsPath, readTar, type TarItem } from '#tar';
+import { unpackAny } from './unpack-stream.ts';
 
 /** A context that arrived as an archive, written to a private directory. */
 interface Spooled {
@@ -120,7 +121,7 @@ interface SpoolRequest {
  */
 export const spoolContext = async ({ stream, root, signal }: SpoolRequest): Promise<Spooled> => {
   const spool: Spool = { root, kinds: new Map(), digests: new Map(), directoryTimes: new Map() };
-  for await (const item of readTar(await unpackedBytes(stream))) {
+  for await (const item of readTar(await unpackAny(stream))) {
     signal.throwIfAborted();
     await writeItem(spool, item);
   }

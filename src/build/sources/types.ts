@@ -26,5 +26,6 @@ export interface ContextRequest {
   readonly tags?: readonly string[] | undefined;
   /** Contents of secrets by id; remote sources look for their credentials here. */
   readonly secrets?: Readonly<Record<string, Uint8Array>> | undefined;
+  readonly buildArgs?: Readonly<Record<string, string | undefined>> | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -39,7 +39,7 @@ describe('archives that ADD unpacks cannot reach the host', () => {
       writeFileSync(file, bytes);
       try {
         const { diffId } = await store.writeLayer((writer) =>
-          addArchive(writer, { path: file, base: 'into', signal }),
+          addArchive(writer, { path: file, base: 'into', owner: undefined, signal }),
         );
         await using view = await store.mountReadOnly([diffId]);
         expect(view.path).not.toBe('');

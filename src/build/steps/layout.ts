@@ -2,18 +2,35 @@ import { stepsErrors } from './errors.ts';
 import { lstatSync, type BigIntStats } from 'node:fs';
 import { posix } from 'node:path';
 import { compareNames, fsPath, type TarKind } from '#tar';
-import { xattrsAt, type Xattrs, locate, type SelectedEntry, type SelectedSource } from '#sources';
+import {
+  parseModeChange,
+  xattrsAt,
+  type FileTree,
+  type Xattrs,
+  locate,
+  type SelectedEntry,
+  type SelectedSource,
+} from '#sources';
 
 /** Something that a new layer will hold. */
 export type PlacedEntry =
-  | { readonly kind: 'selected'; readonly path: string; readonly entry: SelectedEntry }
+  | {
+      readonly kind: 'selected';
+      readonly path: string;
+      readonly entry: SelectedEntry;
+      /** Where it lies, when not in the step's own tree. */
+      readonly tree: FileTree | undefined;
+      /** Entries with the same text are one file with several names. */
+      readonly shared: string | undefined;
+    }
   /** A directory that the build makes, or one of the image that the layer passes through. */
   | {
       readonly kind: 'directory';
       readonly path: string;
       readonly mode: number;
       readonly owner: { readonly uid: number; readonly gid: number } | 'new';
-      readonly mtimeNs: bigint;
+      /** Undefined for a new one that takes no other's place. */
+      readonly mtimeNs: bigint | undefined;
       readonly xattrs?: Xattrs | undefined;
     }
   | { readonly kind: 'text'; readonly path: string; readonly content: Buffer; readonly mode: number };
@@ -28,12 +45,16 @@ type Place = { readonly file: string; readonly line: number; readonly excerpt: s
 
 const NEW_DIRECTORY_MODE = 0o755;
 
-const newDirectory = (path: string): PlacedEntry => ({
+/** Mode of the directories that a step makes: what `--chmod` says in octal counts for them too, as with BuildKit. */
+export const newDirectoryMode = (chmod: string | undefined): number =>
+  chmod !== undefined && /^[0-7]{1,4}$/u.test(chmod) ? Number.parseInt(chmod, 8) : NEW_DIRECTORY_MODE;
+
+const newDirectory = (path: string, mode: number): PlacedEntry => ({
   kind: 'directory',
   path,
-  mode: NEW_DIRECTORY_MODE,
+  mode,
   owner: 'new',
-  mtimeNs: 0n,
+  mtimeNs: undefined,
 });
 
 const existingDirectory = (root: string, path: string, stats: BigIntStats): PlacedEntry => ({
@@ -59,10 +80,15 @@ const statOn = (ground: Ground, path: string): BigIntStats | undefined =>
  * The directories down to `path` (a path without links), as they are, or new ones where there are none. The layer
  * holds them all, so that it means the same without what is below it.
  */
-export const directoriesTo = (ground: Ground, path: string, place: Place): readonly PlacedEntry[] =>
+export const directoriesTo = (
+  ground: Ground,
+  path: string,
+  place: Place,
+  mode = NEW_DIRECTORY_MODE,
+): readonly PlacedEntry[] =>
   prefixes(path).map((prefix): PlacedEntry => {
     const stats = statOn(ground, prefix);
-    if (stats === undefined || ground.root === undefined) return newDirectory(prefix);
+    if (stats === undefined || ground.root === undefined) return newDirectory(prefix, mode);
     if (!stats.isDirectory()) {
       throw stepsErrors.copyConflict({ problem: `cannot copy to non-directory: /${prefix}`, ...place });
     }
@@ -85,6 +111,7 @@ interface LayoutRequest {
   readonly sources: readonly SelectedSource[];
   readonly inline: readonly { readonly name: string; readonly content: string }[];
   readonly destination: string;
+  readonly chmod: string | undefined;
   readonly ground: Ground;
   /** A layer that stands by itself: what is below is not looked at. */
   readonly link: boolean;
@@ -124,6 +151,7 @@ export const layOut = (request: LayoutRequest): readonly PlacedEntry[] => {
   const { sources, inline, ground, link, place } = request;
   const target = locateOn(link ? { root: undefined } : ground, request.destination);
   const folder = isFolder(request, target.stats?.isDirectory() === true);
+  const mode = newDirectoryMode(request.chmod);
   const placed = new Map<string, PlacedEntry>();
   const put = (entry: PlacedEntry): void => void placed.set(entry.path, entry);
   const single = (name: string): string => (folder ? join(target.path, name) : target.path);
@@ -131,24 +159,27 @@ export const layOut = (request: LayoutRequest): readonly PlacedEntry[] => {
     folder || sources.some((source) => source.kind === 'directory')
       ? target.path
       : posix.dirname(`/${target.path}`).slice(1);
-  if (!link) directoriesTo(ground, needed, place).forEach(put);
-  for (const source of sources) {
+  if (!link) directoriesTo(ground, needed, place, mode).forEach(put);
+  for (const [number, source] of sources.entries()) {
     for (const entry of source.entries) {
       const path = source.kind === 'file' ? single(source.baseName) : join(target.path, entry.relative);
       const isDirectory = entry.stats.isDirectory();
       if (path === target.path && isDirectory) {
-        // A directory means its content: what it is itself never shows.
-        if (link && path !== '') put(newDirectory(path));
+        // A directory means its content; of itself only the time shows.
+        const own = link && path !== '' ? newDirectory(path, mode) : placed.get(path);
+        if (own?.kind === 'directory') put({ ...own, mtimeNs: entry.stats.mtimeNs });
         continue;
       }
       checkConflict(request, path, isDirectory);
-      put({ kind: 'selected', path, entry });
+      const shared = entry.shared === undefined ? undefined : `${number}:${entry.shared}`;
+      put({ kind: 'selected', path, entry, tree: source.tree, shared });
     }
   }
   for (const { name, content } of inline) {
     const path = single(name);
     checkConflict(request, path, false);
-    put({ kind: 'text', path, content: Buffer.from(content), mode: TEXT_MODE });
+    const textMode = parseModeChange(request.chmod ?? '')?.(TEXT_MODE, false) ?? TEXT_MODE;
+    put({ kind: 'text', path, content: Buffer.from(content), mode: textMode });
   }
   return Array.from(placed.values()).toSorted((a, b) => compareNames(`${a.path}/`, `${b.path}/`));
 };

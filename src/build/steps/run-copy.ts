@@ -7,11 +7,19 @@ import {
   entryAt,
   hostPath,
   type FileTree,
+  type RemoteSources,
   type SelectedEntry,
   type Selection,
 } from '#sources';
 import { stepsErrors } from './errors.ts';
-import { directoriesTo, layOut, locateOn, type Ground, type PlacedEntry } from './layout.ts';
+import {
+  directoriesTo,
+  layOut,
+  locateOn,
+  newDirectoryMode,
+  type Ground,
+  type PlacedEntry,
+} from './layout.ts';
 import type { CopyOperation, WorkdirOperation } from './operations.ts';
 import { resolveOwner } from './owner.ts';
 import { addArchive, isArchive } from './unpack-archive.ts';
@@ -21,6 +29,8 @@ import { writeEntries, type Owner } from './write-entries.ts';
 export interface StepTools {
   readonly layers: LayerStore;
   readonly lease: () => Promise<LayerLease>;
+  /** What ADD fetches. */
+  readonly remote: RemoteSources;
   /** Later modification times become this one. */
   readonly clampToNs: bigint | undefined;
 }
@@ -63,12 +73,13 @@ interface CopyRequest {
 
 /** Archives among the sources of ADD, by host path; they are unpacked instead of copied. */
 const archivesOf = async ({ operation, selection, tree }: CopyRequest): Promise<ReadonlySet<string>> => {
-  if (!operation.unpack) return new Set();
+  if (!operation.unpack && !operation.unpackRemote) return new Set();
   const found = new Set<string>();
-  for (const { kind, entries } of selection.sources) {
+  for (const { kind, entries, tree: foreign } of selection.sources) {
     const [entry] = entries;
-    if (kind !== 'file' || entry?.digest === undefined) continue;
-    const path = hostPath(tree, entry.name);
+    const unpacks = foreign === undefined ? operation.unpack : operation.unpackRemote;
+    if (!unpacks || kind !== 'file' || entry?.digest === undefined) continue;
+    const path = hostPath(foreign ?? tree, entry.name);
     if (await isArchive(path)) found.add(path);
   }
   return found;
@@ -78,6 +89,7 @@ interface Layout {
   readonly entries: readonly PlacedEntry[];
   readonly archives: readonly {
     readonly path: string;
+    readonly tree: FileTree;
     readonly base: string;
     readonly entry: SelectedEntry;
   }[];
@@ -85,21 +97,24 @@ interface Layout {
 
 const layoutOf = async (request: CopyRequest, ground: Ground, link: boolean): Promise<Layout> => {
   const { operation, selection, tree, place } = request;
-  const { destination, inline } = operation;
+  const { destination, inline, chmod } = operation;
   const packed = await archivesOf(request);
   const pathOf = (source: Selection['sources'][number]): string =>
-    hostPath(tree, source.entries[0]?.name ?? '');
+    hostPath(source.tree ?? tree, source.entries[0]?.name ?? '');
   const isPacked = (source: Selection['sources'][number]): boolean =>
     source.kind === 'file' && packed.has(pathOf(source));
   const sources = selection.sources.filter((source) => !isPacked(source));
   const base = locateOn(link ? { root: undefined } : ground, destination).path;
   const archives = selection.sources.flatMap((source) => {
     const [entry] = source.entries;
-    return entry !== undefined && isPacked(source) ? [{ path: pathOf(source), base, entry }] : [];
+    return entry !== undefined && isPacked(source)
+      ? [{ path: pathOf(source), tree: source.tree ?? tree, base, entry }]
+      : [];
   });
-  const copied = layOut({ sources, inline, destination, ground, link, place });
+  const copied = layOut({ sources, inline, destination, chmod, ground, link, place });
   const nothing = sources.length + inline.length === 0;
-  const above = archives.length > 0 && !link ? directoriesTo(ground, base, place) : [];
+  const above =
+    archives.length > 0 && !link ? directoriesTo(ground, base, place, newDirectoryMode(chmod)) : [];
   return { entries: nothing ? above : copied, archives };
 };
 
@@ -122,9 +137,9 @@ export const runCopy = async (tools: StepTools, request: CopyRequest): Promise<L
   return await tools.layers.writeLayer(
     async (writer) => {
       await writeEntries({ tree, entries, owner, clampToNs: tools.clampToNs, signal }, writer);
-      for (const { path, base, entry } of archives) {
-        await addArchive(writer, { path, base, signal });
-        await checkArchive(tree, entry, signal);
+      for (const { path, base, entry, tree: own } of archives) {
+        await addArchive(writer, { path, base, owner, signal });
+        await checkArchive(own, entry, signal);
       }
     },
     { signal, lease },

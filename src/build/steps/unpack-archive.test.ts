@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { stepsErrors } from './errors.ts';
+import { sourcesErrors } from '#sources';
 import { isArchive } from './unpack-archive.ts';
 
 let directory: string;
@@ -73,5 +73,5 @@ test('an unpacker that is not installed is named, and the archive is not taken f
   const path = join(directory, 'packed');
   writeFileSync(path, Buffer.from('fd377a585a0000', 'hex'));
   vi.stubEnv('PATH', directory);
-  await expect(isArchive(path)).rejects.toMatchObject({ code: stepsErrors.unpackerMissing.code });
+  await expect(isArchive(path)).rejects.toMatchObject({ code: sourcesErrors.unpackerMissing.code });
 });

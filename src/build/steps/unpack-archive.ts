@@ -1,12 +1,10 @@
-import { stepsErrors } from './errors.ts';
-import { spawn } from 'node:child_process';
 import { createReadStream, openSync, readSync, closeSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { LayerWriter } from '#layers';
-import { decompress, fsPath, packingOf, readTar, type Packing, type TarEntry, type TarItem } from '#tar';
-import { partsOf } from '#sources';
+import { fsPath, packingOf, readTar, type TarEntry, type TarItem } from '#tar';
+import { partsOf, sourcesErrors, unpackStream } from '#sources';
+import type { Owner } from './write-entries.ts';
 
 const HEAD_BYTES = 512;
 
@@ -20,38 +18,15 @@ const headOf = (path: string): Buffer => {
   }
 };
 
-/** Standard output of a program that unpacks `input`; destroying it ends both. */
-const program = (name: string, input: Readable): Readable => {
-  const child = spawn(name, ['-dc'], { stdio: ['pipe', 'pipe', 'ignore'] });
-  const output = child.stdout;
-  child.on('error', (error: NodeJS.ErrnoException) =>
-    output.destroy(error.code === 'ENOENT' ? stepsErrors.unpackerMissing({ program: name }, error) : error),
-  );
-  child.on('close', (code) => {
-    if (code !== 0) output.destroy(new Error(`${name} ended with ${code}`));
-  });
-  output.once('close', () => input.destroy());
-  pipeline(input, child.stdin).catch((error: NodeJS.ErrnoException) => {
-    // A program that stops reading says why by its exit code.
-    if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') output.destroy(error);
-  });
-  return output;
-};
-
-const unpacked = (packing: Packing, input: Readable): Readable => {
-  if (packing === 'gzip' || packing === 'zstd') return decompress(packing, input as AsyncIterable<Buffer>);
-  return packing === 'none' ? input : program(packing, input);
-};
-
 const open = (path: string): Readable =>
-  unpacked(packingOf(headOf(path)), createReadStream(fsPath(path), { highWaterMark: 1 << 18 }));
+  unpackStream(packingOf(headOf(path)), createReadStream(fsPath(path), { highWaterMark: 1 << 18 }));
 
 /** The first entry, or undefined when the stream is no archive. */
 const firstEntry = async (stream: Readable): Promise<TarEntry | undefined> => {
   try {
     for await (const { entry } of readTar(stream)) return entry;
   } catch (error) {
-    if (stepsErrors.unpackerMissing.is(error)) throw error;
+    if (sourcesErrors.unpackerMissing.is(error)) throw error;
     return undefined;
   } finally {
     stream.destroy();
@@ -71,12 +46,20 @@ export const isArchive = async (path: string): Promise<boolean> => {
 const below = (base: string, path: string): string =>
   [base, ...partsOf(posix.resolve('/', path))].filter((part) => part !== '').join('/');
 
-const addItem = async (writer: LayerWriter, base: string, item: TarItem): Promise<void> => {
+interface Archive {
+  readonly path: string;
+  readonly base: string;
+  /** Of everything unpacked; undefined leaves the archive's owners. */
+  readonly owner: Owner | undefined;
+  readonly signal: AbortSignal;
+}
+
+const addItem = async (writer: LayerWriter, { base, owner }: Archive, item: TarItem): Promise<void> => {
   const { entry } = item;
   const path = below(base, entry.path);
   if (path === base) return;
   const { kind, mode, uid, gid, mtimeNs, major, minor, xattrs } = entry;
-  const header = { path, kind, mode, uid, gid, mtimeNs, major, minor, xattrs };
+  const header = { path, kind, mode, ...(owner ?? { uid, gid }), mtimeNs, major, minor, xattrs };
   if (kind === 'file') {
     await writer.add({ ...header, source: { kind: 'stream', stream: item.content(), size: entry.size } });
   } else if (kind === 'hardlink') await writer.add({ ...header, linkName: below(base, entry.linkName) });
@@ -84,16 +67,13 @@ const addItem = async (writer: LayerWriter, base: string, item: TarItem): Promis
   else await writer.add(header);
 };
 
-/** Appends an archive's entries below `base`, as ADD unpacks it: owners and modes are the archive's. */
-export const addArchive = async (
-  writer: LayerWriter,
-  archive: { readonly path: string; readonly base: string; readonly signal: AbortSignal },
-): Promise<void> => {
+/** Appends an archive's entries below `base`, as ADD unpacks it: modes and times are the archive's. */
+export const addArchive = async (writer: LayerWriter, archive: Archive): Promise<void> => {
   const stream = open(archive.path);
   try {
     for await (const item of readTar(stream)) {
       archive.signal.throwIfAborted();
-      await addItem(writer, archive.base, item);
+      await addItem(writer, archive, item);
     }
   } finally {
     stream.destroy();

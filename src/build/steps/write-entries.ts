@@ -60,7 +60,7 @@ const wholeFile = (fd: number, entry: SelectedEntry): EntrySource => {
 };
 
 const withFile = async (
-  request: WriteRequest,
+  request: Pick<WriteRequest, 'tree' | 'signal'>,
   entry: SelectedEntry,
   use: (source: EntrySource) => Promise<void>,
 ): Promise<void> => {
@@ -99,13 +99,19 @@ const deviceOf = (rdev: bigint): { readonly major: number; readonly minor: numbe
   minor: Number((rdev & MINOR_LOW) | ((rdev >> 12n) & 0xffff_ff00n)),
 });
 
+/** Where the first name of a file with several went, by `PlacedEntry.shared`. */
+type FirstNames = Map<string, string>;
+
 const writeSelected = async (
   request: WriteRequest,
   writer: LayerWriter,
   placed: PlacedEntry & { readonly kind: 'selected' },
+  firstNames: FirstNames,
 ): Promise<void> => {
-  const { entry, path } = placed;
-  const kind = kindOf(entry.stats);
+  const { entry, path, shared } = placed;
+  const first = shared === undefined ? undefined : firstNames.get(shared);
+  if (shared !== undefined && first === undefined) firstNames.set(shared, path);
+  const kind = first === undefined ? kindOf(entry.stats) : 'hardlink';
   const header = {
     path,
     kind,
@@ -114,32 +120,41 @@ const writeSelected = async (
     mtimeNs: clamp(request, entry.stats.mtimeNs),
     xattrs: entry.xattrs,
   };
-  if (kind === 'file') await withFile(request, entry, (source) => writer.add({ ...header, source }));
+  const origin = { tree: placed.tree ?? request.tree, signal: request.signal };
+  if (kind === 'file') await withFile(origin, entry, (source) => writer.add({ ...header, source }));
   else if (kind === 'symlink') await writer.add({ ...header, linkName: entry.linkName });
+  else if (kind === 'hardlink') await writer.add({ ...header, linkName: first, xattrs: undefined });
   else if (kind === 'char' || kind === 'block')
     await writer.add({ ...header, ...deviceOf(entry.stats.rdev) });
   else await writer.add(header);
 };
 
-const writeOne = async (request: WriteRequest, writer: LayerWriter, placed: PlacedEntry): Promise<void> => {
+const writeOne = async (
+  request: WriteRequest,
+  writer: LayerWriter,
+  placed: PlacedEntry,
+  firstNames: FirstNames,
+): Promise<void> => {
   const created = request.owner ?? ROOT;
-  if (placed.kind === 'selected') return writeSelected(request, writer, placed);
+  if (placed.kind === 'selected') return writeSelected(request, writer, placed, firstNames);
   if (placed.kind === 'text') {
     const source = { kind: 'bytes', bytes: placed.content } as const;
     const { path, mode } = placed;
     return writer.add({ path, kind: 'file', mode, ...created, mtimeNs: request.clampToNs ?? 0n, source });
   }
   const { path, mode, owner, mtimeNs, xattrs } = placed;
-  const own = owner === 'new' ? { ...created, mtimeNs: request.clampToNs ?? 0n } : { ...owner, mtimeNs };
-  return writer.add({ path, kind: 'directory', mode, ...own, xattrs });
+  const own = owner === 'new' ? created : owner;
+  const time = mtimeNs === undefined ? (request.clampToNs ?? 0n) : clamp(request, mtimeNs);
+  return writer.add({ path, kind: 'directory', mode, ...own, mtimeNs: time, xattrs });
 };
 
 /** Writes entries in their order; a file that is no longer what it was when the key was made is refused. */
 export const writeEntries = async (request: WriteRequest, writer: LayerWriter): Promise<void> => {
   const turn = createTurns();
+  const firstNames: FirstNames = new Map();
   for (const placed of request.entries) {
     request.signal.throwIfAborted();
     await turn();
-    await writeOne(request, writer, placed);
+    await writeOne(request, writer, placed, firstNames);
   }
 };

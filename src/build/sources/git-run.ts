@@ -1,0 +1,232 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { sourcesErrors } from './errors.ts';
+import { gitAuthorization, type Secrets } from './remote-credentials.ts';
+import type { SourceLimits } from './remote-limits.ts';
+import { withoutPassword, type GitReference } from './remote-reference.ts';
+
+/** git as builds run it: none of the machine's settings, no hooks, no prompts, no local paths. */
+export interface Git extends AsyncDisposable {
+  /**
+   * Runs git and gives its standard output. `onOutput` takes it in pieces instead; what it throws ends git.
+   *
+   * @throws `SOURCES_GIT_MISSING`, `SOURCES_REMOTE_NOT_FOUND`, `SOURCES_REMOTE_REFUSED`, `SOURCES_REMOTE_FAILED`
+   */
+  run(args: readonly string[], options?: GitRunOptions): Promise<string>;
+}
+
+interface GitRunOptions {
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** A repository of this machine may be read; only for those that are the builder's own. */
+  readonly local?: boolean | undefined;
+  readonly onOutput?: ((chunk: Buffer) => void) | undefined;
+}
+
+export interface GitOptions {
+  readonly reference: GitReference;
+  /** A private directory that outlives the build; host keys are remembered there. */
+  readonly directory: string;
+  readonly limits: SourceLimits;
+  readonly secrets: Secrets;
+  /** Socket of an SSH agent. */
+  readonly agent: string | undefined;
+  /** Proxy variables, as RUN steps get them. */
+  readonly proxies: Readonly<Record<string, string>>;
+  readonly hostCa: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+const PROTOCOLS = ['http', 'https', 'git', 'ssh'];
+const MAX_OUTPUT_BYTES = 16 << 20;
+const TAIL_BYTES = 4096;
+const KIB = 1024;
+const MS_PER_SECOND = 1000;
+const PROXY_VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'];
+
+const quoted = (value: string): string => `"${value.replaceAll(/["\\]/gu, String.raw`\$&`)}"`;
+
+/** Settings that also reach the git processes that git itself starts for submodules. */
+const settingsOf = ({ reference, secrets }: GitOptions): string => {
+  const { remote, transport, host } = reference;
+  const lines = [
+    '[core]\n\thooksPath = /dev/null\n\tfsmonitor = false\n\tautocrlf = false\n\tsymlinks = true',
+    '[init]\n\tdefaultBranch = main\n\ttemplateDir =',
+    '[credential]\n\thelper =',
+    '[gc]\n\tauto = 0',
+    '[maintenance]\n\tauto = false',
+    '[advice]\n\tdetachedHead = false',
+    '[fetch]\n\trecurseSubmodules = false',
+    '[protocol]\n\tallow = never',
+    ...PROTOCOLS.map((name) => `[protocol "${name}"]\n\tallow = always`),
+  ];
+  const authorization =
+    transport === 'ssh' || transport === 'git' ? undefined : gitAuthorization(secrets, host);
+  if (authorization !== undefined) {
+    const origin = new URL(remote).origin;
+    lines.push(
+      `[http ${quoted(`${origin}/`)}]\n\textraHeader = ${quoted(`Authorization: ${authorization}`)}`,
+    );
+  }
+  return `${lines.join('\n')}\n`;
+};
+
+const proxiesOf = (proxies: GitOptions['proxies']): Readonly<Record<string, string>> => {
+  const found: Record<string, string> = {};
+  for (const name of PROXY_VARIABLES) {
+    const lower = name.toLowerCase();
+    // curl reads HTTP_PROXY in lower case only.
+    const value = proxies[name] ?? proxies[lower] ?? process.env[name] ?? process.env[lower];
+    if (value !== undefined && value !== '') found[lower] = value;
+  }
+  return found;
+};
+
+const sshCommand = ({ directory, agent }: GitOptions): string =>
+  [
+    'ssh -F /dev/null -o BatchMode=yes -o IdentityFile=/dev/null -o StrictHostKeyChecking=accept-new',
+    `-o IdentityAgent='${agent ?? 'none'}'`,
+    `-o UserKnownHostsFile='${join(directory, 'known_hosts')}'`,
+  ].join(' ');
+
+const environmentOf = (options: GitOptions, home: string): Readonly<Record<string, string>> => ({
+  PATH: process.env['PATH'] ?? '/usr/bin:/bin',
+  HOME: home,
+  LC_ALL: 'C',
+  GIT_CONFIG_NOSYSTEM: '1',
+  GIT_CONFIG_GLOBAL: join(home, 'gitconfig'),
+  GIT_ATTR_NOSYSTEM: '1',
+  GIT_TERMINAL_PROMPT: '0',
+  GIT_ASKPASS: '/bin/false',
+  GIT_SSH_COMMAND: sshCommand(options),
+  GIT_ALLOW_PROTOCOL: PROTOCOLS.join(':'),
+  ...proxiesOf(options.proxies),
+  ...(options.agent === undefined ? {} : { SSH_AUTH_SOCK: options.agent }),
+  ...(options.hostCa === undefined ? {} : { GIT_SSL_CAINFO: options.hostCa }),
+});
+
+const lastLines = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('hint:'))
+    .slice(-3)
+    .join('; ');
+
+const REFUSED =
+  /authentication failed|could not read (?:username|password)|terminal prompts disabled|permission denied|returned error: 40[13]|host key verification failed/iu;
+const ABSENT =
+  /repository .*not found|does not appear to be a git repository|returned error: 404|not found/iu;
+
+const failure = (url: string, stderr: string, code: number | null) => {
+  const problem =
+    lastLines(stderr).replaceAll(/([a-z+]+:\/\/)[^/@\s]*@/giu, '$1') ||
+    `git ended with ${code ?? 'a signal'}`;
+  if (REFUSED.test(stderr)) return sourcesErrors.remoteRefused({ url, problem });
+  return ABSENT.test(stderr)
+    ? sourcesErrors.remoteNotFound({ url, problem })
+    : sourcesErrors.remoteFailed({ url, problem });
+};
+
+/** A place in memory for what may hold credentials. */
+const privateHome = async (directory: string): Promise<string> => {
+  const memory = await stat('/dev/shm').then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+  return mkdtemp(join(memory ? '/dev/shm' : directory, 'lade-git-'));
+};
+
+interface Child {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly url: string;
+  readonly limits: SourceLimits;
+  readonly signal: AbortSignal;
+  readonly onOutput: ((chunk: Buffer) => void) | undefined;
+}
+
+const runChild = (child: Child): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const { args, env, url, limits, signal, onOutput } = child;
+    // The shell sets what git passes on to its own children: modes of files, and how large one may become.
+    const limit = Math.ceil(limits.downloadBytes / KIB) * 2;
+    const script = `umask 022; ulimit -f ${limit}; command -v git >/dev/null || exit 127; exec git "$@"`;
+    const started = spawn('/bin/sh', ['-c', script, 'git', ...args], {
+      cwd: '/',
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    const stop = (): void => {
+      try {
+        if (started.pid !== undefined) process.kill(-started.pid, 'SIGKILL');
+      } catch {
+        // It has ended already.
+      }
+    };
+    let broken: unknown;
+    let stderr = '';
+    let size = 0;
+    const chunks: Buffer[] = [];
+    const fail = (error: unknown): void => {
+      broken ??= error;
+      stop();
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    started.stdout.on('data', (chunk: Buffer) => {
+      try {
+        if (onOutput !== undefined) return onOutput(chunk);
+        size += chunk.length;
+        if (size > MAX_OUTPUT_BYTES)
+          throw sourcesErrors.tooLarge({ what: `what git says of ${url}`, limit: '16 MiB' });
+        chunks.push(chunk);
+      } catch (error) {
+        fail(error);
+      }
+    });
+    started.stderr.on('data', (chunk: Buffer) => {
+      stderr = (stderr + chunk.toString('latin1')).slice(-TAIL_BYTES);
+    });
+    started.on('error', fail);
+    started.on('close', (code) => {
+      signal.removeEventListener('abort', stop);
+      if (signal.aborted) reject(signal.reason);
+      else if (broken !== undefined) reject(broken);
+      else if (code === 0) resolve(Buffer.concat(chunks).toString('utf8'));
+      else reject(code === 127 ? sourcesErrors.gitMissing({ url }) : failure(url, stderr, code));
+    });
+  });
+
+/** Makes git ready for one repository. Disposing removes its settings, credentials among them. */
+export const openGit = async (options: GitOptions): Promise<Git> => {
+  const { reference, directory, limits } = options;
+  const home = await privateHome(directory);
+  const url = withoutPassword(reference.remote);
+  await writeFile(join(home, 'gitconfig'), settingsOf(options), { mode: 0o600 });
+  const env = environmentOf(options, home);
+  return {
+    async run(args, { env: more = {}, local = false, onOutput } = {}) {
+      const late = AbortSignal.timeout(limits.fetchMs);
+      const signal = AbortSignal.any([options.signal, late]);
+      const own = local ? { GIT_ALLOW_PROTOCOL: 'file' } : {};
+      const before = local ? ['-c', 'protocol.file.allow=always'] : [];
+      try {
+        return await runChild({
+          args: [...before, ...args],
+          env: { ...env, ...own, ...more },
+          url,
+          limits,
+          signal,
+          onOutput,
+        });
+      } catch (error) {
+        if (late.aborted && !options.signal.aborted)
+          throw sourcesErrors.remoteTimedOut({ url, seconds: limits.fetchMs / MS_PER_SECOND }, error);
+        throw error;
+      }
+    },
+    [Symbol.asyncDispose]: () => rm(home, { recursive: true, force: true }),
+  };
+};
