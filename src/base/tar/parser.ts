@@ -197,6 +197,10 @@ const headerState = (context: Context): State => ({
   },
 });
 
+/** Docker's command line ends a context without filling the last block when it adds a Dockerfile from outside. */
+const lacksOnlyPadding = ({ entry, left, padding }: Extract<State, { kind: 'content' }>): boolean =>
+  left === 0 && padding === padded(entry.storedSize) - entry.storedSize;
+
 /** A parser that can be told that bytes were left out, for archives that can be read at any place. */
 export interface SkippingTarParser extends TarParser {
   /** Bytes of content that the parser would drop now. */
@@ -255,6 +259,7 @@ class Parser implements SkippingTarParser {
     const { longName, longLink, local } = this.#context.pending;
     const complete = longName === undefined && longLink === undefined && local === undefined;
     if (atHeader && complete && this.#gatheredSize === 0) return;
+    if (state.kind === 'content' && lacksOnlyPadding(state)) return;
     const inside = state.kind === 'gather' ? state.inside : `the content of ${state.entry.path}`;
     throw tarErrors.truncated({ offset: this.position, inside });
   }

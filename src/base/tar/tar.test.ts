@@ -190,7 +190,8 @@ describe('damage', () => {
     const bytes = await archiveOf([{ path: 'a', kind: 'file', content: Buffer.alloc(700, 1) }]);
     for (const length of [100, 512, 1000, 1300])
       expect(() => parseOnly(bytes.subarray(0, length))).toThrow(/cut off/);
-    for (const length of [512 + 1024, 512 + 1536])
+    // Content that is whole, without the zeros that fill its block: docker's command line writes such contexts.
+    for (const length of [512 + 700, 512 + 1024, 512 + 1536])
       expect(parseOnly(bytes.subarray(0, length))).toHaveLength(1);
   });
   test('a huge extended header is refused before it is gathered', () => {
