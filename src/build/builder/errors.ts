@@ -95,4 +95,15 @@ export const builderErrors = defineErrors('builder', {
     message: (p: { readonly id: string }) => `build ${p.id} still runs`,
     hint: 'wait for its end, or interrupt it where it was started',
   },
+  badCache: {
+    kind: 'corrupt',
+    message: (p: { readonly reason: string }) => `it is no usable build cache: ${p.reason}`,
+    hint: 'write it again with --cache-to, or leave the --cache-from out',
+  },
+  cacheNotWritten: {
+    kind: 'unavailable',
+    message: (p: { readonly place: string; readonly reason: string }) =>
+      `cannot write the build cache to ${p.place}: ${p.reason}`,
+    hint: 'check the name, the login and the space there; the image itself was made',
+  },
 });

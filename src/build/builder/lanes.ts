@@ -66,10 +66,9 @@ interface LaneInput {
 
 const planLane = async (input: LaneInput, platform: string): Promise<Lane> => {
   const { tools, request, context, emit } = input;
-  const draft = draftBuild(tools, request, context, emit);
-  const bases = await findBases(draft);
+  const { draft, bases } = await findBases(await draftBuild(tools, request, context, emit));
   const own = platform === formatPlatform(hostPlatform());
-  return { platform, prefix: own ? '' : `${platform} `, draft, bases, plan: makePlan(draft, bases) };
+  return { platform, prefix: own ? '' : `${platform} `, draft, bases, plan: await makePlan(draft, bases) };
 };
 
 /** Plans the build for every platform that is asked for. A single one is told as if there were no others. */

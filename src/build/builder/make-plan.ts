@@ -1,6 +1,9 @@
-import type { SourceRange } from '#dockerfile';
-import type { Bases } from './find-bases.ts';
+import { doInSlices } from '#dockerfile';
+import { stagePlatform } from './base-images.ts';
+import { checkBasePlatform } from './check-bases.ts';
 import type { Draft } from './draft.ts';
+import { builderErrors } from './errors.ts';
+import type { Bases } from './find-bases.ts';
 import { scratchConfig, withPath } from './image-draft.ts';
 import { planStages, type PlannedStage } from './plan.ts';
 import { numberSteps, type StepTable } from './progress.ts';
@@ -12,21 +15,56 @@ export interface Plan {
   readonly table: StepTable;
 }
 
-/** Plans the needed stages; warns of build arguments that nothing declares. */
-export const makePlan = (draft: Draft, bases: Bases): Plan => {
-  const { file, globals, automatic, platform, emit } = draft;
-  const buildArgs = draft.request.buildArgs ?? {};
-  const consumed = new Set(globals.declared.keys());
-  const warn = (message: string, range: SourceRange): void => emit({ kind: 'warning', message, range });
-  const input = { file, buildArgs, globals, automatic, warn, consumed };
-  const planned = planStages(input, draft.outline, ({ index }) => {
-    const base = bases.byStage.get(index)?.config;
-    return base === undefined ? scratchConfig(platform) : withPath(base);
-  });
-  const unused = Object.keys(buildArgs).filter(
+/** Longest history and environment that a plan may have in all, in characters: no registry takes such an image. */
+const MAX_PLAN = 256 << 20;
+
+const createSpending = (): ((characters: number) => void) => {
+  let spent = 0;
+  return (characters) => {
+    spent += characters;
+    if (spent > MAX_PLAN) throw builderErrors.planTooLarge({ limit: MAX_PLAN });
+  };
+};
+
+const checkPlatforms = ({ outline, report, platform }: Draft, bases: Bases): void => {
+  for (const { index, base, stage } of outline.needed) {
+    const image = bases.byStage.get(index);
+    if (base.kind !== 'image' || image === undefined) continue;
+    const { reference } = base;
+    const wanted = stagePlatform(base.platform, platform);
+    for (const finding of checkBasePlatform(stage.from, { reference, wanted, actual: image.config }))
+      report.take(finding);
+  }
+};
+
+const warnUnused = ({ request, emit }: Draft, consumed: ReadonlySet<string>): void => {
+  const unused = Object.keys(request.buildArgs ?? {}).filter(
     (name) => !consumed.has(name) && !PROXY_NAMES.has(name) && !BUILD_NAMES.has(name),
   );
   if (unused.length > 0)
     emit({ kind: 'warning', message: `one or more build-args [${unused.join(' ')}] were not consumed` });
+};
+
+/**
+ * Plans the needed stages, in slices of a few milliseconds; warns of build arguments that nothing declares.
+ *
+ * @throws `BUILDER_CHECKS_FAILED` where the file wants findings to fail the build
+ */
+export const makePlan = async (draft: Draft, bases: Bases): Promise<Plan> => {
+  const { file, globals, automatic, platform, report, outline, context, request } = draft;
+  const buildArgs = request.buildArgs ?? {};
+  const consumed = new Set(globals.declared.keys());
+  checkPlatforms(draft, bases);
+  const { fromNames } = outline;
+  const ignored = context.tree.ignore?.matcher;
+  const spend = createSpending();
+  const input = { file, buildArgs, globals, automatic, report, ignored, fromNames, consumed, spend };
+  const pieces = planStages(input, outline, ({ index }) => {
+    const base = bases.byStage.get(index)?.config;
+    return base === undefined ? scratchConfig(platform) : withPath(base);
+  });
+  const planned = await doInSlices(pieces, request.signal);
+  report.judge();
+  warnUnused(draft, consumed);
   return { planned, table: numberSteps(planned.values()) };
 };

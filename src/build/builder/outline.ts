@@ -1,16 +1,26 @@
 import {
+  closest,
+  doAll,
   excerpt,
   expandWord,
-  parseRunMount,
-  closest,
+  mountFrom,
+  nearest,
+  parseTrigger,
   type Dockerfile,
+  type Pieces,
   type SourceRange,
   type Stage,
   type StageInstruction,
 } from '#dockerfile';
-import type { FileOrigin } from '#steps';
+import { isLadeError } from '#errors';
+import { isKnownPlatform, parsePlatform } from '#oci';
+import { stepsErrors } from '#steps';
 import { builderErrors } from './errors.ts';
-import type { GlobalScope } from './variables.ts';
+import { isLaterStage, originOf, stageNamed } from './stage-names.ts';
+import { createStageScope, type StageScope } from './stage-scope.ts';
+import { globalScope, type BuildArgs, type GlobalScope } from './variables.ts';
+
+export { originOf } from './stage-names.ts';
 
 /** What a stage starts from. */
 type StageBase =
@@ -24,7 +34,12 @@ export interface OutlinedStage {
   readonly name: string;
   readonly stage: Stage;
   readonly base: StageBase;
+  /** ONBUILD instructions of what it stands on; they come before its own. Those of images are known once they are. */
+  readonly triggers: readonly StageInstruction[];
 }
+
+/** What the `--from` of COPY, or the `from=` of each mount of RUN, names once its variables are replaced. */
+export type FromNames = ReadonlyMap<StageInstruction, readonly (string | undefined)[]>;
 
 /** The stages of a file and how they hang together. */
 export interface Outline {
@@ -34,6 +49,18 @@ export interface Outline {
   readonly needed: readonly OutlinedStage[];
   /** Images that COPY --from and --mount=from name, and where they do. */
   readonly images: ReadonlyMap<string, SourceRange>;
+  readonly fromNames: FromNames;
+}
+
+export interface OutlineInput {
+  readonly file: Dockerfile;
+  readonly globals: GlobalScope;
+  /** A stage's name or number; the last one when it is empty. */
+  readonly target: string | undefined;
+  /** ONBUILD entries of the images that stages stand on, by stage. */
+  readonly imageTriggers?: ReadonlyMap<number, readonly string[]> | undefined;
+  /** Every stage counts as needed. */
+  readonly all?: boolean | undefined;
 }
 
 /** File, line and excerpt of a place, as errors want them. */
@@ -43,45 +70,82 @@ export const placeOf = (file: Dockerfile, range: SourceRange) => ({
   excerpt: excerpt(file.source, range),
 });
 
-const stageNamed = (stages: readonly Stage[], before: number, name: string): number | undefined => {
-  const wanted = name.toLowerCase();
-  const found = stages.slice(0, before).findLastIndex(({ from }) => from.name?.value === wanted);
-  return found < 0 ? undefined : found;
+const bad = (file: Dockerfile, range: SourceRange, problem: string, advice?: string) =>
+  stepsErrors.badInstruction({ problem, advice, ...placeOf(file, range) });
+
+/** Runs `read`; a fault of a word gets the place of its instruction. */
+const located = <T>(file: Dockerfile, range: SourceRange, read: () => T): T => {
+  try {
+    return read();
+  } catch (error) {
+    if (!isLadeError(error, 'invalid-argument')) throw error;
+    throw bad(file, range, error.message, error.hint);
+  }
+};
+
+/** The scope of the ARG lines before the first FROM; a fault gets the place of the first of them. */
+export const locatedGlobals = (
+  file: Dockerfile,
+  given: { readonly buildArgs: BuildArgs; readonly automatic: Readonly<Record<string, string>> },
+): GlobalScope => {
+  const range = file.globalArgs[0]?.range ?? file.stages[0]?.from.range;
+  const read = (): GlobalScope => globalScope(file.globalArgs, given, file.escape);
+  return range === undefined ? read() : located(file, range, read);
+};
+
+const platformOf = (file: Dockerfile, { from }: Stage, globals: GlobalScope): string | undefined => {
+  if (from.platform === undefined || from.platform.value === '') return undefined;
+  const written = from.platform.value;
+  const { value, unset } = expandWord(written, globals.values, { escape: file.escape });
+  const near = [...unset]
+    .map((name) => nearest(name, globals.values.keys()))
+    .find((name) => name !== undefined);
+  const advice = near === undefined ? undefined : `did you mean ${near}?`;
+  if (value === '') throw bad(file, from.range, `empty platform value from expression ${written}`, advice);
+  if (!isKnownPlatform(parsePlatform(value)))
+    throw bad(file, from.range, `failed to parse platform ${written}: there is no platform ${value}`, advice);
+  return value;
 };
 
 const baseOf = (file: Dockerfile, index: number, globals: GlobalScope): StageBase => {
-  const { from } = file.stages[index] ?? {};
-  if (from === undefined) return { kind: 'scratch' };
-  const expand = (word: string): string => expandWord(word, globals.values, { escape: file.escape }).value;
-  const reference = expand(from.image.value);
-  if (reference === '')
-    throw builderErrors.blankBase({ word: from.image.value, ...placeOf(file, from.range) });
-  const stage = stageNamed(file.stages, index, reference);
-  if (stage !== undefined) return { kind: 'stage', stage };
-  if (reference === 'scratch') return { kind: 'scratch' };
-  const platform = from.platform === undefined ? undefined : expand(from.platform.value);
-  return { kind: 'image', reference, platform: platform === '' ? undefined : platform };
-};
-
-/** What `--from` of a stage's instruction names: a stage before it, by name or number, or an image. */
-export const originOf = (stages: readonly Stage[], before: number, name: string): FileOrigin => {
-  if (/^\d+$/u.test(name) && Number(name) < before) return { kind: 'stage', stage: Number(name) };
-  const stage = stageNamed(stages, before, name);
-  return stage === undefined ? { kind: 'image', reference: name } : { kind: 'stage', stage };
-};
-
-/** Names that an instruction takes files from. */
-const originNames = (instruction: StageInstruction, globals: GlobalScope): readonly string[] => {
-  const expand = (word: string): string => expandWord(word, globals.values, { keepUnset: true }).value;
-  if (instruction.kind === 'copy')
-    return instruction.from === undefined ? [] : [expand(instruction.from.value)];
-  if (instruction.kind !== 'run') return [];
-  return instruction.mounts.flatMap(({ value }) => {
-    const from = /(?:^|,)from=([^,]*)/u.exec(value)?.[1];
-    const literal = value.includes('$') ? undefined : parseRunMount(value);
-    const parsed = literal !== undefined && 'from' in literal ? literal.from : undefined;
-    return parsed ?? (from === undefined ? [] : expand(from));
+  const stage = file.stages[index];
+  if (stage === undefined) return { kind: 'scratch' };
+  const { from } = stage;
+  return located(file, from.range, (): StageBase => {
+    const reference = expandWord(from.image.value, globals.values, { escape: file.escape }).value;
+    if (reference === '')
+      throw builderErrors.blankBase({ word: from.image.value, ...placeOf(file, from.range) });
+    const below = stageNamed(file.stages, index, reference);
+    if (below !== undefined) return { kind: 'stage', stage: below };
+    if (reference === 'scratch') return { kind: 'scratch' };
+    return { kind: 'image', reference, platform: platformOf(file, stage, globals) };
   });
+};
+
+/** The instructions that ONBUILD lines stand for, at the place of the FROM that brings them. */
+const parseTriggers = (
+  file: Dockerfile,
+  { from }: Stage,
+  expressions: readonly string[],
+): readonly StageInstruction[] =>
+  expressions.map((expression) => ({
+    ...located(file, from.range, () => parseTrigger(expression)),
+    range: from.range,
+  }));
+
+const triggersOf = (input: OutlineInput, index: number, base: StageBase): readonly StageInstruction[] => {
+  const stage = input.file.stages[index];
+  if (stage === undefined) return [];
+  if (base.kind !== 'stage') return parseTriggers(input.file, stage, input.imageTriggers?.get(index) ?? []);
+  const below = input.file.stages[base.stage]?.instructions ?? [];
+  const expressions = below.flatMap((each) => (each.kind === 'onbuild' ? [each.expression] : []));
+  return parseTriggers(input.file, stage, expressions);
+};
+
+/** The words of an instruction that name where files come from. */
+const fromWords = (instruction: StageInstruction): readonly (string | undefined)[] => {
+  if (instruction.kind === 'copy') return instruction.from === undefined ? [] : [instruction.from.value];
+  return instruction.kind === 'run' ? instruction.mounts.map(({ value }) => mountFrom(value)) : [];
 };
 
 const findTarget = (
@@ -98,30 +162,112 @@ const unknownTarget = (stages: readonly OutlinedStage[], target: string): never 
   throw builderErrors.unknownTarget({ target, stages: names, nearby: closest(target, names) });
 };
 
-/** Finds the stages that the target needs; everything else is never looked at again. */
-export const outline = (file: Dockerfile, globals: GlobalScope, wanted: string | undefined): Outline => {
-  const stages = file.stages.map((stage, index): OutlinedStage => ({
-    index,
-    name: stage.from.name?.value ?? String(index),
-    stage,
-    base: baseOf(file, index, globals),
-  }));
-  const target = findTarget(stages, wanted) ?? unknownTarget(stages, wanted ?? '');
+/** Finds out which names the instructions of needed stages mean. */
+const createNameReader = (input: OutlineInput, stages: readonly OutlinedStage[]) => {
+  const { file, globals } = input;
+  const scopes = new Map<number, StageScope>();
+  const names = new Map<StageInstruction, readonly (string | undefined)[]>();
+  const everyInstruction = (stage: OutlinedStage) => [...stage.triggers, ...stage.stage.instructions];
+  /** The scope at the end of a stage, and of those below it first. */
+  const scopeOf = (index: number): StageScope => {
+    const chain: OutlinedStage[] = [];
+    for (let at: number | undefined = index; at !== undefined && !scopes.has(at);) {
+      const stage: OutlinedStage | undefined = stages[at];
+      if (stage === undefined) break;
+      chain.push(stage);
+      at = stage.base.kind === 'stage' ? stage.base.stage : undefined;
+    }
+    for (const stage of chain.toReversed()) scopes.set(stage.index, readStage(stage, false));
+    return scopes.get(index) ?? createStageScope(globals, file.escape);
+  };
+  const nameIn = (
+    scope: StageScope,
+    stage: OutlinedStage,
+    instruction: StageInstruction,
+    word: string,
+  ): string => {
+    if (!/["'$\\`]/u.test(word)) return word;
+    const value = located(file, instruction.range, () => scope.expand(word));
+    if (value !== '') return value;
+    const advice = 'give the variable a value with ARG, before the first FROM or in this stage';
+    throw bad(file, instruction.range, `--from=${word} names nothing in stage ${stage.name}`, advice);
+  };
+  const readStage = (stage: OutlinedStage, record: boolean): StageScope => {
+    const { base } = stage;
+    const below = base.kind === 'stage' ? scopeOf(base.stage).values : undefined;
+    const scope = createStageScope(globals, file.escape, below);
+    for (const instruction of everyInstruction(stage)) {
+      if (record) {
+        const words = fromWords(instruction);
+        if (words.length > 0)
+          names.set(
+            instruction,
+            words.map((word) => (word === undefined ? undefined : nameIn(scope, stage, instruction, word))),
+          );
+      }
+      scope.pass(instruction);
+    }
+    return scope;
+  };
+  /** Most names have no variables: nothing has to be known of the stage then. */
+  const read = (stage: OutlinedStage): void => {
+    const own = everyInstruction(stage).map((instruction) => [instruction, fromWords(instruction)] as const);
+    const plain = own.every(([, words]) =>
+      words.every((word) => word === undefined || !/["'$\\`]/u.test(word)),
+    );
+    if (!plain) readStage(stage, true);
+    else for (const [instruction, words] of own) if (words.length > 0) names.set(instruction, words);
+  };
+  return { names, read };
+};
+
+/** Finds the stages that the target needs, in pieces; everything else is never looked at again. */
+export function* outlineOf(input: OutlineInput): Pieces<Outline> {
+  const { file, globals } = input;
+  const stages: OutlinedStage[] = [];
+  for (const [index, stage] of file.stages.entries()) {
+    const base = baseOf(file, index, globals);
+    const name = stage.from.name?.value ?? String(index);
+    stages.push({ index, name, stage, base, triggers: triggersOf(input, index, base) });
+    yield;
+  }
+  const target = findTarget(stages, input.target) ?? unknownTarget(stages, input.target ?? '');
   const needed = new Set<number>();
   const images = new Map<string, SourceRange>();
-  const waiting = [target.index];
+  const reader = createNameReader(input, stages);
+  const waiting = input.all === true ? stages.map(({ index }) => index) : [target.index];
   for (let index = waiting.pop(); index !== undefined; index = waiting.pop()) {
     const stage = stages[index];
     if (stage === undefined || needed.has(index)) continue;
     needed.add(index);
     if (stage.base.kind === 'stage') waiting.push(stage.base.stage);
-    for (const instruction of stage.stage.instructions) {
-      for (const name of originNames(instruction, globals)) {
+    reader.read(stage);
+    for (const instruction of [...stage.triggers, ...stage.stage.instructions]) {
+      for (const name of reader.names.get(instruction) ?? []) {
+        if (name === undefined) continue;
+        if (isLaterStage(file.stages, index, name)) {
+          const problem = `cannot copy from stage "${name}", it needs to be defined before current stage "${stage.name}"`;
+          throw bad(file, instruction.range, problem, 'move that stage up, or give one of them another name');
+        }
+        if (/^\d+$/u.test(name) && Number(name) >= file.stages.length)
+          throw bad(
+            file,
+            instruction.range,
+            `invalid stage index ${name}`,
+            `the last stage is ${stages.length - 1}`,
+          );
         const origin = originOf(file.stages, index, name);
         if (origin.kind === 'stage') waiting.push(origin.stage);
-        else if (origin.kind === 'image') images.set(origin.reference, instruction.range);
+        else if (origin.kind === 'image' && name !== 'scratch')
+          images.set(origin.reference, instruction.range);
       }
     }
+    yield;
   }
-  return { stages, target, needed: stages.filter(({ index }) => needed.has(index)), images };
-};
+  const found = stages.filter(({ index }) => needed.has(index));
+  return { stages, target, needed: found, images, fromNames: reader.names };
+}
+
+/** `outlineOf` at once. */
+export const outline = (file: Dockerfile, globals: GlobalScope, target: string | undefined): Outline =>
+  doAll(outlineOf({ file, globals, target }));

@@ -1,18 +1,22 @@
 import { posix } from 'node:path';
 import {
+  findingOf,
   parseTrigger,
   type ArgInstruction,
   type HealthcheckInstruction,
   type StageInstruction,
   type Word,
 } from '#dockerfile';
-import type { ContainerConfig, Healthcheck, JsonSet } from '#oci';
+import type { ContainerConfig, Healthcheck } from '#oci';
+import { compareNames } from '#tar';
+import { PORT_FORM, readPort } from './exposed-ports.ts';
 import { commandOf, quoteList } from './image-draft.ts';
 import {
   badInstruction,
   declareArg,
   expandIn,
   located,
+  reportIn,
   setEnv,
   valueIn,
   type StageState,
@@ -31,83 +35,73 @@ type Of<K extends StageInstruction['kind']> = StageInstruction & { readonly kind
 type MetadataInstruction = Exclude<StageInstruction, Of<'run'> | Of<'copy'> | Of<'add'> | Of<'workdir'>>;
 
 const argValue = (state: StageState, name: string, value: Word | undefined): string | undefined => {
-  const { buildArgs, globals, automatic } = state.input;
+  const { buildArgs, globals } = state.input;
   const given = givenValue(buildArgs, name);
   if (given !== undefined) return given;
-  if (value !== undefined) return valueIn(state, value);
-  if (globals.declared.has(name)) return globals.declared.get(name);
-  if (name === 'TARGETSTAGE') return state.stage.from.name?.value ?? String(state.index);
-  return Object.hasOwn(automatic, name) ? automatic[name] : state.args.get(name);
+  return value === undefined ? globals.values.get(name) : valueIn(state, value);
+};
+
+const SECRET =
+  /(?:_|^)(?:apikey|auth|credential|credentials|key|password|pword|passwd|secret|token)(?:_|$)/iu;
+const NO_SECRET = /(?:_|^)(?:public|file|version)(?:_|$)/iu;
+
+const checkSecret = (state: StageState, keyword: 'ARG' | 'ENV', name: string): void => {
+  if (SECRET.test(name) && !NO_SECRET.test(name)) reportIn(state, 'SecretsUsedInArgOrEnv', keyword, name);
 };
 
 const arg = (state: StageState, instruction: ArgInstruction): MetadataChange => {
   const shown = instruction.args.map(({ name, value }) => {
-    const key = valueIn(state, name);
-    const resolved = argValue(state, key, value);
-    state.input.consumed.add(key);
-    if (resolved !== undefined) declareArg(state, key, resolved);
-    return resolved === undefined ? key : `${key}=${resolved}`;
+    checkSecret(state, 'ARG', name.value);
+    const resolved = argValue(state, name.value, value);
+    state.input.consumed.add(name.value);
+    declareArg(state, name.value, resolved);
+    return resolved === undefined ? name.value : `${name.value}=${resolved}`;
   });
   return { createdBy: `ARG ${shown.join(' ')}` };
 };
 
-const env = (state: StageState, { pairs }: Of<'env'>): MetadataChange => {
+const pairsIn = (state: StageState, { pairs, keyword }: Of<'env'> | Of<'label'>) =>
+  pairs.map(({ key, value, legacy }) => {
+    if (legacy) reportIn(state, 'LegacyKeyValueFormat', keyword);
+    return [valueIn(state, key), valueIn(state, value)] as const;
+  });
+
+const env = (state: StageState, instruction: Of<'env'>): MetadataChange => {
   // All values see the variables as they were before the instruction.
-  const added = pairs.map(({ key, value }) => [valueIn(state, key), valueIn(state, value)] as const);
-  for (const [key, value] of added) setEnv(state, key, value);
+  const added = pairsIn(state, instruction);
+  for (const [key, value] of added) {
+    checkSecret(state, 'ENV', key);
+    setEnv(state, key, value);
+  }
   return { createdBy: `ENV ${added.map(([key, value]) => `${key}=${value}`).join(' ')}` };
 };
 
-const label = (state: StageState, { pairs }: Of<'label'>): MetadataChange => {
-  const added = pairs.map(({ key, value }) => [valueIn(state, key), valueIn(state, value)] as const);
-  return {
-    config: { Labels: { ...state.config.Labels, ...Object.fromEntries(added) } },
-    createdBy: `LABEL ${added.map(([key, value]) => `${key}=${value}`).join(' ')}`,
-  };
+const label = (state: StageState, instruction: Of<'label'>): MetadataChange => {
+  const added = pairsIn(state, instruction);
+  for (const [key, value] of added) state.labels.set(key, value);
+  return { createdBy: `LABEL ${added.map(([key, value]) => `${key}=${value}`).join(' ')}` };
 };
-
-const PORT = /^(\d+)(?:-(\d+))?(?:\/(tcp|udp|sctp))?$/iu;
-const MAX_PORT = 65_535;
-
-const portsOf = (text: string): readonly string[] | undefined => {
-  const [, first, last = first, protocol = 'tcp'] = PORT.exec(text) ?? [];
-  const from = Number(first);
-  const to = Number(last);
-  if (first === undefined || from > to || to > MAX_PORT) return undefined;
-  return Array.from({ length: to - from + 1 }, (_, index) => `${from + index}/${protocol.toLowerCase()}`);
-};
-
-const setOf = (before: JsonSet | undefined, members: readonly string[]): JsonSet => ({
-  ...before,
-  ...Object.fromEntries(members.map((member) => [member, {}])),
-});
 
 const expose = (state: StageState, { ports, range }: Of<'expose'>): MetadataChange => {
-  const members = ports.flatMap((port) =>
+  const written = ports.toSorted((a, b) => compareNames(a.value, b.value));
+  const members = written.flatMap((port) =>
     expandIn(state, port).words.flatMap((text) => {
-      const found = portsOf(text);
-      if (found !== undefined) return found;
-      throw badInstruction(
-        state,
-        range,
-        `invalid containerPort: ${text}`,
-        'the form is 80, 80/udp or 8000-8010',
-      );
+      const found = readPort(text);
+      if (found.kind === 'fault') throw badInstruction(state, range, found.problem, PORT_FORM);
+      if (found.oddProtocol) reportIn(state, 'ExposeProtoCasing', text);
+      if (found.hasHost) reportIn(state, 'ExposeInvalidFormat', text);
+      return found.members;
     }),
   );
-  return {
-    config: { ExposedPorts: setOf(state.config.ExposedPorts, members) },
-    createdBy: `EXPOSE [${members.join(' ')}]`,
-  };
+  for (const member of members) state.ports.add(member);
+  return { createdBy: `EXPOSE [${members.join(' ')}]` };
 };
 
 const volume = (state: StageState, { paths, range }: Of<'volume'>): MetadataChange => {
   const members = paths.map((path) => valueIn(state, path));
   if (members.includes('')) throw badInstruction(state, range, 'VOLUME specified can not be an empty string');
-  return {
-    config: { Volumes: setOf(state.config.Volumes, members) },
-    createdBy: `VOLUME [${members.join(' ')}]`,
-  };
+  for (const member of members) state.volumes.add(member);
+  return { createdBy: `VOLUME [${members.join(' ')}]` };
 };
 
 const healthOf = (instruction: HealthcheckInstruction): Healthcheck => ({
@@ -119,33 +113,48 @@ const healthOf = (instruction: HealthcheckInstruction): Healthcheck => ({
   ...(instruction.retries === 0 ? {} : { Retries: instruction.retries }),
 });
 
-const cmd = (state: StageState, { command }: Of<'cmd'>): MetadataChange => {
-  const args = commandOf(command, state.config);
-  state.cmdSet = true;
+/** Only the last of these in a stage counts: the one before it is in vain. */
+const useOnce = (state: StageState, instruction: StageInstruction): void => {
+  const before = state.last.get(instruction.kind);
+  if (before !== undefined) {
+    const finding = findingOf('MultipleInstructionsDisallowed', before.range, instruction.keyword);
+    state.input.report.take(finding, instruction.comments);
+  }
+  state.last.set(instruction.kind, instruction);
+};
+
+const checkForm = (state: StageState, { command, keyword }: Of<'cmd'> | Of<'entrypoint'>): void => {
+  if (command.form === 'shell' && (state.config.Shell ?? []).length === 0)
+    reportIn(state, 'JSONArgsRecommended', keyword);
+};
+
+const cmd = (state: StageState, instruction: Of<'cmd'>): MetadataChange => {
+  useOnce(state, instruction);
+  checkForm(state, instruction);
+  const args = commandOf(instruction.command, state.config);
   return { config: { Cmd: args, ArgsEscaped: true }, createdBy: `CMD ${quoteList(args)}` };
 };
 
-const entrypoint = (state: StageState, { command }: Of<'entrypoint'>): MetadataChange => {
+const entrypoint = (state: StageState, instruction: Of<'entrypoint'>): MetadataChange => {
+  const { command } = instruction;
+  useOnce(state, instruction);
+  checkForm(state, instruction);
   const empty = command.form === 'exec' && command.args.length === 0;
   const args = commandOf(command, state.config);
   return {
-    config: { Entrypoint: empty ? undefined : args, ...(state.cmdSet ? {} : { Cmd: undefined }) },
+    config: { Entrypoint: empty ? undefined : args, ...(state.last.has('cmd') ? {} : { Cmd: undefined }) },
     createdBy: `ENTRYPOINT ${quoteList(args)}`,
   };
 };
 
 const onbuild = (state: StageState, instruction: Of<'onbuild'>): MetadataChange => {
   located(state, instruction.range, () => parseTrigger(instruction.expression));
-  return {
-    config: { OnBuild: [...(state.config.OnBuild ?? []), instruction.expression] },
-    createdBy: `ONBUILD ${instruction.expression}`,
-  };
+  state.triggers.push(instruction.expression);
+  return { createdBy: `ONBUILD ${instruction.expression}` };
 };
 
 const user = (state: StageState, instruction: Of<'user'>): MetadataChange => {
   const name = valueIn(state, instruction.user);
-  if (name === '')
-    throw badInstruction(state, instruction.range, 'USER is empty after its variables were replaced');
   return { config: { User: name }, createdBy: `USER ${name}` };
 };
 
@@ -191,6 +200,7 @@ export const planMetadata = (state: StageState, instruction: MetadataInstruction
       state.author = instruction.author;
       return { createdBy: `MAINTAINER ${instruction.author}` };
     case 'healthcheck':
+      useOnce(state, instruction);
       return { config: { Healthcheck: healthOf(instruction) }, createdBy: healthHistory(instruction) };
     default:
       return instruction satisfies never;

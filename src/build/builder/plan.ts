@@ -1,10 +1,10 @@
-import { parseTrigger, type StageInstruction } from '#dockerfile';
+import type { Pieces, StageInstruction } from '#dockerfile';
 import type { ContainerConfig, ImageConfig } from '#oci';
 import type { PlannedStep } from '#steps';
 import type { OutlinedStage, Outline } from './outline.ts';
 import { planCopy, planRun, planWorkdir } from './plan-files.ts';
 import { planMetadata } from './plan-metadata.ts';
-import { configOf, located, startStage, type PlanInput, type StageState } from './stage-state.ts';
+import { configOf, startStage, type Inherited, type PlanInput, type StageState } from './stage-state.ts';
 
 /** A stage whose instructions are known in every detail. */
 export interface PlannedStage {
@@ -15,8 +15,8 @@ export interface PlannedStage {
   /** The configuration at its end. */
   readonly config: ContainerConfig;
   readonly author: string | undefined;
-  /** ARG values at its end, which stages on top of it inherit. */
-  readonly args: ReadonlyMap<string, string>;
+  /** What stages on top of it take over. */
+  readonly left: Inherited;
 }
 
 const planInstruction = (state: StageState, instruction: StageInstruction): PlannedStep => {
@@ -24,37 +24,35 @@ const planInstruction = (state: StageState, instruction: StageInstruction): Plan
   if (instruction.kind === 'copy' || instruction.kind === 'add') return planCopy(state, instruction);
   if (instruction.kind === 'workdir') return planWorkdir(state, instruction);
   const { config, createdBy } = planMetadata(state, instruction);
-  state.config = { ...state.config, ...config };
+  if (config !== undefined) state.config = { ...state.config, ...config };
   return { name: createdBy, createdBy, range: instruction.range, operation: undefined };
 };
 
-/** ONBUILD triggers of the base, be it an image or a stage; they run before the stage's own instructions. */
-const triggersOf = (state: StageState): readonly StageInstruction[] => {
-  const { range } = state.stage.from;
-  const triggers = state.config.OnBuild ?? [];
-  state.config = { ...state.config, OnBuild: undefined };
-  return triggers.map((trigger) => ({ ...located(state, range, () => parseTrigger(trigger)), range }));
-};
-
 /** Plans one stage on top of `base`. */
-const planStage = (
+function* planStage(
   input: PlanInput,
   outlined: OutlinedStage,
   base: { readonly config: ImageConfig; readonly below: PlannedStage | undefined },
-): PlannedStage => {
+): Pieces<PlannedStage> {
   const { below } = base;
+  const config = below === undefined ? base.config.config : below.config;
   const state = startStage(
     {
       input,
       stage: outlined.stage,
       index: outlined.index,
-      config: below === undefined ? base.config.config : below.config,
+      // The triggers of what is below come before the stage's own instructions, and are gone then.
+      config: { ...config, OnBuild: undefined },
       author: below === undefined ? base.config.author : below.author,
     },
-    below?.args,
+    below?.left,
   );
-  for (const instruction of [...triggersOf(state), ...outlined.stage.instructions]) {
-    state.steps.push({ ...planInstruction(state, instruction), written: instruction.text });
+  for (const instruction of [...outlined.triggers, ...outlined.stage.instructions]) {
+    state.current = instruction;
+    const step = planInstruction(state, instruction);
+    input.spend(step.name.length + step.createdBy.length);
+    state.steps.push({ ...step, written: instruction.text });
+    yield;
   }
   return {
     outlined,
@@ -62,21 +60,22 @@ const planStage = (
     steps: state.steps,
     config: configOf(state),
     author: state.author,
-    args: state.args,
+    left: state,
   };
-};
+}
 
-/** Plans the needed stages; `baseOf` gives the configuration of a stage's image (scratch included). */
-export const planStages = (
+/** Plans the needed stages, in pieces; `baseOf` gives the configuration of a stage's image (scratch included). */
+export function* planStages(
   input: PlanInput,
   outline: Outline,
   baseOf: (stage: OutlinedStage) => ImageConfig,
-): ReadonlyMap<number, PlannedStage> => {
+): Pieces<ReadonlyMap<number, PlannedStage>> {
   const planned = new Map<number, PlannedStage>();
   for (const outlined of outline.needed) {
     const below = outlined.base.kind === 'stage' ? planned.get(outlined.base.stage) : undefined;
     const config = below?.baseConfig ?? baseOf(outlined);
-    planned.set(outlined.index, planStage(input, outlined, { config, below }));
+    planned.set(outlined.index, yield* planStage(input, outlined, { config, below }));
+    yield;
   }
   return planned;
-};
+}

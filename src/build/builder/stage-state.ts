@@ -1,19 +1,24 @@
 import { isLadeError } from '#errors';
 import {
-  didYouMean,
   expandWord,
+  findingOf,
+  nearest,
+  type CheckRule,
   type Dockerfile,
   type Expansion,
   type ExpandOptions,
+  type PatternMatcher,
   type SourceRange,
   type Stage,
+  type StageInstruction,
   type Word,
 } from '#dockerfile';
-import type { ContainerConfig } from '#oci';
+import type { ContainerConfig, JsonSet } from '#oci';
 import { stepsErrors } from '#steps';
+import type { CheckReport } from './check-report.ts';
 import { envOf } from './image-draft.ts';
 import type { PlannedStep } from '#steps';
-import { placeOf } from './outline.ts';
+import { placeOf, type FromNames } from './outline.ts';
 import type { BuildArgs, GlobalScope } from './variables.ts';
 
 /** What the planning of every stage needs. */
@@ -22,9 +27,14 @@ export interface PlanInput {
   readonly buildArgs: BuildArgs;
   readonly globals: GlobalScope;
   readonly automatic: Readonly<Record<string, string>>;
-  readonly warn: (message: string, range: SourceRange) => void;
+  readonly report: CheckReport;
+  /** What `.dockerignore` leaves out of the context. */
+  readonly ignored: PatternMatcher | undefined;
+  readonly fromNames: FromNames;
   /** Names of build arguments that some stage declared. */
   readonly consumed: Set<string>;
+  /** Counts what the plan holds; throws when it is more than any image may have. */
+  readonly spend: (characters: number) => void;
 }
 
 /** A stage while its instructions are planned one after another. */
@@ -34,46 +44,105 @@ export interface StageState {
   readonly index: number;
   config: ContainerConfig;
   author: string | undefined;
-  /** ARG values in scope; `declareArg` adds to them. */
-  readonly args: Map<string, string>;
+  /** ARG names in the order of their declaration, those without value too; `declareArg` adds to them. */
+  readonly args: Map<string, string | undefined>;
   /** Environment so far, which the configuration gets at the end of the stage; `setEnv` adds to it. */
   readonly env: Map<string, string>;
-  /** What words may refer to: ARG values with ENV above them. */
+  /** What words may refer to and commands get: ARG and ENV, the later one counts. */
   readonly variables: Map<string, string>;
+  /** `variables` as they are now, for the steps that saw them; made again after a change. */
+  snapshot: ReadonlyMap<string, string> | undefined;
   envChanged: boolean;
-  /** A CMD stood in this stage; without one, ENTRYPOINT clears the inherited CMD. */
-  cmdSet: boolean;
+  /** Members of the configuration that grow; `configOf` writes them down. */
+  readonly labels: Map<string, string>;
+  readonly ports: Set<string>;
+  readonly volumes: Set<string>;
+  readonly triggers: string[];
+  /** WORKDIR stood in this stage or one below it. */
+  workdirSet: boolean;
+  /** Where CMD, ENTRYPOINT and HEALTHCHECK stood last in this stage. */
+  readonly last: Map<StageInstruction['kind'], StageInstruction>;
+  /** The instruction that is planned. */
+  current: StageInstruction | undefined;
   readonly steps: PlannedStep[];
 }
+
+/** What a stage takes over from the one that it stands on. */
+export type Inherited = Pick<StageState, 'args' | 'variables' | 'workdirSet'>;
 
 /** A stage at its start. */
 export const startStage = (
   start: Pick<StageState, 'input' | 'stage' | 'index' | 'config' | 'author'>,
-  inherited: ReadonlyMap<string, string> | undefined,
+  below: Inherited | undefined,
 ): StageState => {
-  const args = new Map(inherited);
   const env = envOf(start.config);
-  const variables = new Map([...args, ...env]);
-  return { ...start, args, env, variables, envChanged: false, cmdSet: false, steps: [] };
+  const variables = new Map(below?.variables ?? env);
+  start.input.spend((variables.size + env.size) * 32);
+  return {
+    ...start,
+    args: new Map(below?.args),
+    env,
+    variables,
+    snapshot: undefined,
+    envChanged: false,
+    labels: new Map(),
+    ports: new Set(),
+    volumes: new Set(),
+    triggers: [],
+    workdirSet: below?.workdirSet ?? false,
+    last: new Map(),
+    current: undefined,
+    steps: [],
+  };
 };
 
-export const declareArg = (state: StageState, name: string, value: string): void => {
+export const declareArg = (state: StageState, name: string, value: string | undefined): void => {
   state.args.set(name, value);
-  if (!state.env.has(name)) state.variables.set(name, value);
+  if (value === undefined) return;
+  state.variables.set(name, value);
+  state.snapshot = undefined;
 };
 
 export const setEnv = (state: StageState, name: string, value: string): void => {
   state.env.set(name, value);
   state.variables.set(name, value);
+  state.snapshot = undefined;
   state.envChanged = true;
 };
 
-/** The configuration with the environment in it. */
-export const configOf = ({ config, env, envChanged }: StageState): ContainerConfig =>
-  envChanged ? { ...config, Env: Array.from(env, ([key, value]) => `${key}=${value}`) } : config;
+const withMembers = (before: JsonSet | undefined, members: ReadonlySet<string>): JsonSet => ({
+  ...before,
+  ...Object.fromEntries(Array.from(members, (member) => [member, {}])),
+});
 
-/** What a command gets: ARG values with ENV above them. */
-export const variablesOf = (state: StageState): Map<string, string> => new Map([...state.args, ...state.env]);
+/** The configuration with everything in it that grew. */
+export const configOf = (state: StageState): ContainerConfig => {
+  const { config, env, envChanged, labels, ports, volumes, triggers } = state;
+  return {
+    ...config,
+    ...(envChanged ? { Env: Array.from(env, ([key, value]) => `${key}=${value}`) } : {}),
+    ...(labels.size > 0 ? { Labels: { ...config.Labels, ...Object.fromEntries(labels) } } : {}),
+    ...(ports.size > 0 ? { ExposedPorts: withMembers(config.ExposedPorts, ports) } : {}),
+    ...(volumes.size > 0 ? { Volumes: withMembers(config.Volumes, volumes) } : {}),
+    ...(triggers.length > 0 ? { OnBuild: triggers } : {}),
+  };
+};
+
+/** What a command gets: ARG and ENV, the later one of a name. */
+export const variablesOf = (state: StageState): ReadonlyMap<string, string> => {
+  if (state.snapshot === undefined) {
+    state.input.spend(state.variables.size * 32);
+    state.snapshot = new Map(state.variables);
+  }
+  return state.snapshot;
+};
+
+/** Reports what a check found in the instruction that is planned. */
+export const reportIn = (state: StageState, rule: CheckRule, ...words: readonly string[]): void => {
+  const { current } = state;
+  if (current !== undefined)
+    state.input.report.take(findingOf(rule, current.range, ...words), current.comments);
+};
 
 /** An error about an instruction, with file, line and excerpt. */
 export const badInstruction = (state: StageState, range: SourceRange, problem: string, advice?: string) =>
@@ -90,15 +159,11 @@ export const located = <T>(state: StageState, range: SourceRange, read: () => T)
   }
 };
 
-const warnUnset = (state: StageState, range: SourceRange, expansion: Expansion): void => {
+const reportUnset = (state: StageState, expansion: Expansion): void => {
   for (const name of expansion.unset) {
-    if (!/^\w+$/u.test(name) || /^\d/u.test(name)) continue;
-    const advice = didYouMean(
-      `$${name}`,
-      Array.from(state.variables.keys(), (each) => `$${each}`),
-    );
-    const more = advice === undefined ? '' : ` (${advice})`;
-    state.input.warn(`UndefinedVar: Usage of undefined variable '$${name}'${more}`, range);
+    if (state.args.has(name)) continue;
+    const near = nearest(name, state.variables.keys());
+    reportIn(state, 'UndefinedVar', name, near === undefined ? '' : ` (did you mean $${near}?)`);
   }
 };
 
@@ -109,7 +174,8 @@ export const expandIn = (state: StageState, word: Word, options: ExpandOptions =
       escape: state.input.file.escape,
       ...options,
     });
-    warnUnset(state, word.range, expansion);
+    if (expansion.unset.size > 0) reportUnset(state, expansion);
+    state.input.spend(expansion.value.length);
     return expansion;
   });
 

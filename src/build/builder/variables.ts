@@ -48,6 +48,8 @@ export interface GlobalScope {
   readonly declared: ReadonlyMap<string, string | undefined>;
   /** What FROM lines may refer to: declared values and the platform's. */
   readonly values: ReadonlyMap<string, string>;
+  /** What was given with `--build-arg`. */
+  readonly buildArgs: BuildArgs;
 }
 
 /** The scope of the ARG lines before the first FROM. */
@@ -57,7 +59,12 @@ export const globalScope = (
   escape: '\\' | '`',
 ): GlobalScope => {
   const declared = new Map<string, string | undefined>();
-  const values = new Map(Object.entries(given.automatic));
+  const values = new Map(
+    Object.entries(given.automatic).map(([name, value]) => [
+      name,
+      givenValue(given.buildArgs, name) ?? value,
+    ]),
+  );
   for (const { name, value } of args.flatMap((instruction) => instruction.args)) {
     const fallback =
       value === undefined ? values.get(name.value) : expandWord(value.value, values, { escape }).value;
@@ -65,5 +72,5 @@ export const globalScope = (
     declared.set(name.value, own);
     if (own !== undefined) values.set(name.value, own);
   }
-  return { declared, values };
+  return { declared, values, buildArgs: given.buildArgs };
 };

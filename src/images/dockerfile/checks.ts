@@ -41,23 +41,14 @@ const description = (
 
 /** Checks that need nothing but the instruction. */
 const checkOne = (statement: Statement, instruction: Instruction): readonly CheckFinding[] => {
-  switch (instruction.kind) {
-    case 'maintainer':
-      return [findingOf('MaintainerDeprecated', statement.range)];
-    case 'from': {
-      const { name } = instruction;
-      const names = name === undefined ? [] : [name.value];
-      return [...fromCasing(statement), ...description(statement, 'FROM', names)];
-    }
-    case 'arg':
-      return description(
-        statement,
-        'ARG',
-        instruction.args.map(({ name }) => name.value),
-      );
-    default:
-      return [];
+  if (instruction.kind === 'maintainer') return [findingOf('MaintainerDeprecated', statement.range)];
+  if (instruction.kind === 'from') {
+    const names = instruction.name === undefined ? [] : [instruction.name.value];
+    return [...fromCasing(statement), ...description(statement, 'FROM', names)];
   }
+  if (instruction.kind !== 'arg') return [];
+  const names = instruction.args.map(({ name }) => name.value);
+  return description(statement, 'ARG', names);
 };
 
 const RESERVED: ReadonlySet<string> = new Set(['context', 'scratch']);

@@ -5,11 +5,11 @@ export { doAll, doInSlices, type Pieces } from './slices.ts';
 export { CHECK_DESCRIPTIONS, findingOf } from './check-rules.ts';
 export { isWanted, withComments } from './check-options.ts';
 export { parseStatements, type Statements } from './statements.ts';
-export { parseRunMount } from './run-mount.ts';
+export { mountFrom, parseRunMount } from './run-mount.ts';
 export { detectSyntax } from './directives.ts';
 export { heredocText, parseHeredocWord } from './heredocs.ts';
 export { excerpt } from './source-text.ts';
-export { closest, didYouMean } from './suggest.ts';
+export { closest, didYouMean, nearest } from './suggest.ts';
 export { expandWord, type ExpandOptions, type Expansion, type Variables } from './shell-words.ts';
 export {
   cleanPath,

@@ -16,6 +16,8 @@ export interface Judgement {
 /** Patterns of `.dockerignore` and `--exclude`. Paths have no leading slash and `/` as separator. */
 export interface PatternMatcher {
   readonly empty: boolean;
+  /** Patterns in their cleaned form. */
+  readonly patterns: readonly { readonly text: string; readonly negated: boolean }[];
   /** Judges one path, its parents included. */
   matches(path: string): boolean;
   /** One step of a walk from the top: `parent` is the state of the directory that holds `path`. */
@@ -187,6 +189,7 @@ export const createPatternMatcher = (written: readonly string[]): PatternMatcher
   };
   return {
     empty: patterns.length === 0,
+    patterns,
     matches,
     judge,
     mayTakeBackInside: (directory) =>

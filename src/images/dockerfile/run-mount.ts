@@ -93,7 +93,10 @@ const toBytes = (value: string, fail: Fail): number => {
   return Math.floor(Number(match[1]) * 1024 ** power);
 };
 
-const collect = (text: string, fail: Fail): ReadonlyMap<string, string> => {
+/** Replaces the variables of one value. */
+type Expand = (value: string) => string;
+
+const collect = (text: string, expand: Expand, fail: Fail): ReadonlyMap<string, string> => {
   const fields = new Map<string, string>();
   for (const field of splitFields(text, fail)) {
     const equals = field.indexOf('=');
@@ -101,10 +104,10 @@ const collect = (text: string, fail: Fail): ReadonlyMap<string, string> => {
     const key = ALIASES[written] ?? written;
     if (!ALL_KEYS.includes(key)) {
       const advice = didYouMean(written, ALL_KEYS);
-      return fail(`unexpected key '${written}'${advice === undefined ? '' : `, ${advice}`}`);
+      return fail(`unexpected key '${written}' in '${field}'${advice === undefined ? '' : ` (${advice})`}`);
     }
     if (equals < 0 && !BARE.has(key)) return fail(`invalid field '${field}' must be a key=value pair`);
-    fields.set(key, equals < 0 ? 'true' : field.slice(equals + 1));
+    fields.set(key, equals < 0 ? 'true' : expand(field.slice(equals + 1)));
   }
   return fields;
 };
@@ -114,7 +117,7 @@ const typeOf = (fields: ReadonlyMap<string, string>, fail: Fail): MountType => {
   const found = TYPES.find((type) => type === value.toLowerCase());
   if (found !== undefined) return found;
   const advice = didYouMean(value, TYPES);
-  return fail(`unsupported mount type "${value}"${advice === undefined ? '' : `, ${advice}`}`);
+  return fail(`unsupported mount type "${value}"${advice === undefined ? '' : ` (${advice})`}`);
 };
 
 const writableOf = (fields: ReadonlyMap<string, string>, otherwise: boolean, fail: Fail): boolean => {
@@ -126,7 +129,10 @@ const writableOf = (fields: ReadonlyMap<string, string>, otherwise: boolean, fai
 
 const sharingOf = (value: string | undefined, fail: Fail): (typeof SHARING)[number] => {
   if (value === undefined) return 'shared';
-  return SHARING.find((mode) => mode === value.toLowerCase()) ?? fail(`unsupported sharing value "${value}"`);
+  const found = SHARING.find((mode) => mode === value.toLowerCase());
+  if (found !== undefined) return found;
+  const advice = didYouMean(value, SHARING);
+  return fail(`unsupported sharing value "${value}"${advice === undefined ? '' : ` (${advice})`}`);
 };
 
 const requiredTarget = (fields: ReadonlyMap<string, string>, fail: Fail): string => {
@@ -140,6 +146,9 @@ const owner = (fields: ReadonlyMap<string, string>, mode: number, fail: Fail) =>
   gid: toNumber(fields, 'gid', 10, fail) ?? 0,
 });
 
+/** An empty value is none, as where a variable is not set. */
+const nonEmpty = (value: string | undefined): string | undefined => (value === '' ? undefined : value);
+
 const cacheMount = (fields: ReadonlyMap<string, string>, fail: Fail): RunMount => {
   const target = requiredTarget(fields, fail);
   return {
@@ -147,7 +156,7 @@ const cacheMount = (fields: ReadonlyMap<string, string>, fail: Fail): RunMount =
     id: fields.get('id') ?? target,
     target,
     source: fields.get('source') ?? '/',
-    from: fields.get('from'),
+    from: nonEmpty(fields.get('from')),
     sharing: sharingOf(fields.get('sharing'), fail),
     readonly: !writableOf(fields, true, fail),
     ...owner(fields, 0o755, fail),
@@ -164,7 +173,7 @@ const secretMount = (fields: ReadonlyMap<string, string>, fail: Fail): RunMount 
   return {
     kind: 'secret',
     id,
-    target: written ?? (env === undefined ? `/run/secrets/${id}` : undefined),
+    target: written ?? (env === undefined ? `/run/secrets/${id.split('/').at(-1) ?? id}` : undefined),
     env,
     required: toBoolean('required', fields.get('required') ?? 'false', fail),
     ...owner(fields, 0o400, fail),
@@ -176,7 +185,7 @@ const READERS: Readonly<Record<MountType, (fields: ReadonlyMap<string, string>, 
     kind: 'bind',
     target: requiredTarget(fields, fail),
     source: fields.get('source') ?? '/',
-    from: fields.get('from'),
+    from: nonEmpty(fields.get('from')),
     writable: writableOf(fields, false, fail),
   }),
   cache: cacheMount,
@@ -195,16 +204,31 @@ const READERS: Readonly<Record<MountType, (fields: ReadonlyMap<string, string>, 
   }),
 };
 
+/** What `from=` names in a mount, as it is written; undefined without one. Faults are `parseRunMount`'s matter. */
+export const mountFrom = (mount: string): string | undefined => {
+  let fields: readonly string[];
+  try {
+    fields = splitFields(mount, (reason) => {
+      throw new Error(reason);
+    });
+  } catch {
+    return undefined;
+  }
+  const written = fields.findLast((field) => /^from=./iu.test(field));
+  return written?.slice('from='.length);
+};
+
 /**
- * Reads the value of `RUN --mount=…` after its variables were expanded.
+ * Reads the value of `RUN --mount=…`; `expand` replaces the variables of each field's value, so that no variable can
+ * bring a field.
  *
  * @throws `DOCKERFILE_MOUNT`
  */
-export const parseRunMount = (mount: string): RunMount => {
+export const parseRunMount = (mount: string, expand: Expand = (value) => value): RunMount => {
   const fail: Fail = (reason) => {
     throw dockerfileErrors.mount({ mount, reason });
   };
-  const fields = collect(mount, fail);
+  const fields = collect(mount, expand, fail);
   const type = typeOf(fields, fail);
   for (const [key, types] of Object.entries(ONLY_FOR)) {
     if (fields.has(key) && !types.includes(type)) fail(`unexpected key '${key}' for mount type '${type}'`);

@@ -31,8 +31,52 @@ export const closest = (word: string, candidates: Iterable<string>): string | un
   return best?.candidate;
 };
 
+/** Insertions, deletions and replacements; more than `limit` are not counted. */
+const edits = (a: string, b: string, limit: number): number => {
+  if (Math.abs(a.length - b.length) > limit) return limit + 1;
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const replacement = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replacement, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+};
+
+/** Edits that BuildKit's suggestions are away at most, and the longest word that is worth one. */
+const NEAR = 2;
+const LONGEST = 200;
+
+/**
+ * The first of the candidates that are fewest edits away, two at most, as BuildKit suggests. Undefined when `word` is a
+ * candidate itself: then something else is wrong.
+ */
+export const nearest = (
+  word: string,
+  candidates: Iterable<string>,
+  options: { readonly ignoreCase?: boolean } = {},
+): string | undefined => {
+  if (word.length > LONGEST) return undefined;
+  const fold = (text: string): string => (options.ignoreCase === true ? text.toLowerCase() : text);
+  const wanted = fold(word);
+  let best: { readonly candidate: string; readonly away: number } | undefined;
+  for (const candidate of candidates) {
+    const own = fold(candidate);
+    if (own === wanted) return undefined;
+    const limit = (best?.away ?? NEAR + 1) - 1;
+    if (Math.abs(own.length - wanted.length) > limit) continue;
+    const away = edits(wanted, own, limit);
+    if (away <= limit) best = { candidate, away };
+  }
+  return best?.candidate;
+};
+
 /** `did you mean X?`, or undefined when nothing is near. */
 export const didYouMean = (word: string, candidates: Iterable<string>): string | undefined => {
-  const found = closest(word, candidates);
+  const all = [...candidates];
+  const found = closest(word, all) ?? nearest(word, all, { ignoreCase: true });
   return found === undefined ? undefined : `did you mean ${found}?`;
 };
