@@ -111,7 +111,7 @@ interface LayoutRequest {
   readonly sources: readonly SelectedSource[];
   readonly inline: readonly { readonly name: string; readonly content: string }[];
   readonly destination: string;
-  readonly chmod: string | undefined;
+  readonly chmod?: string | undefined;
   readonly ground: Ground;
   /** A layer that stands by itself: what is below is not looked at. */
   readonly link: boolean;
