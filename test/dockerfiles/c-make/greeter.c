@@ -1,0 +1,4 @@
+#include <stdio.h>
+#include "greeter.h"
+
+void greet(const char *name) { printf("built by %s\n", name); }

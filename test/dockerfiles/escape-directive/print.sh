@@ -1,0 +1,2 @@
+cat /log
+printf '%s %s\n' "$DIRECTORY" "$OTHER"

@@ -1,0 +1,2 @@
+FROM corpus/busybox
+HEALTHCHECK --retries=2 CMD true

@@ -1,0 +1,3 @@
+FROM corpus/busybox
+MAINTAINER Somebody Else
+CMD ["parent", "command"]

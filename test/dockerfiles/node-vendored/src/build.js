@@ -1,0 +1,1 @@
+console.log(JSON.stringify({ compass: 30, anchor: 120 }));
