@@ -26,6 +26,8 @@ interface Run<R> {
   readonly slots: Slots;
   readonly identities: Map<Vertex<R>, Promise<Identity<R>>>;
   readonly results: Map<Vertex<R>, Promise<R>>;
+  /** What is being stored; nobody who uses the results waits for it. */
+  readonly storing: Set<Promise<void>>;
   readonly found: Map<Vertex<R>, Identity<R>>;
   /** Vertices of which something was told. */
   readonly told: Set<Vertex<R>>;
@@ -82,7 +84,23 @@ const reasonsOf = <R>(run: Run<R>, vertex: Vertex<R>, identity: Identity<R>): re
   return differences;
 };
 
-const carryOut = async <R>(run: Run<R>, vertex: Vertex<R>, identity: Identity<R>): Promise<R> => {
+/** Follows a result that is stored beside what goes on; the solve ends, and fails, with it. */
+const keep = <R>(run: Run<R>, storing: Promise<void>, flight: Disposable | undefined): void => {
+  const kept = storing
+    .catch((error: unknown) => run.fail(error))
+    .finally(() => {
+      flight?.[Symbol.dispose]();
+      run.storing.delete(kept);
+    });
+  run.storing.add(kept);
+};
+
+interface Made<R> {
+  readonly result: R;
+  readonly storing: Promise<void>;
+}
+
+const carryOut = async <R>(run: Run<R>, vertex: Vertex<R>, identity: Identity<R>): Promise<Made<R>> => {
   const { cache, emit } = run.options;
   const { keys, ingredients } = identity;
   const inputs = await Promise.all(vertex.inputs.map((input) => materialize(run, input.vertex)));
@@ -93,12 +111,11 @@ const carryOut = async <R>(run: Run<R>, vertex: Vertex<R>, identity: Identity<R>
   try {
     const result = await vertex.execute({ inputs, key: keys.key, signal: run.signal });
     const stored = vertex.transient === true ? undefined : keys;
-    if (stored !== undefined) {
-      await cache.store({ ...stored, result, step: vertex.step });
-      cache.remember(vertex.step, stored.key, ingredients);
-    }
+    const entry = stored === undefined ? undefined : { ...stored, result, step: vertex.step };
+    const storing = entry === undefined ? Promise.resolve() : cache.store(entry);
+    if (entry !== undefined) cache.remember(vertex.step, entry.key, ingredients);
     emit({ kind: 'done', vertex, result, durationMs: performance.now() - from, keys: stored });
-    return result;
+    return { result, storing };
   } catch (error) {
     const durationMs = performance.now() - from;
     if (run.signal.aborted) emit({ kind: 'cancelled', vertex });
@@ -134,15 +151,22 @@ const execute = async <R>(run: Run<R>, vertex: Vertex<R>, identity: Identity<R>)
   run.signal.throwIfAborted();
   const { key } = identity.keys;
   const flights = vertex.transient === true ? undefined : run.options.flights;
-  const shares = vertex.ignoreCache !== true && !identity.fresh;
-  for (let other = flights?.underway(key); shares && other !== undefined; other = flights?.underway(key)) {
+  const shared = vertex.ignoreCache === true || identity.fresh ? undefined : flights;
+  for (let other = shared?.underway(key); other !== undefined; other = shared?.underway(key)) {
     const theirs = await awaitOther(run, key, other);
     if (theirs === undefined) continue;
     tellHit(run, vertex, identity, theirs.result);
     return theirs.result;
   }
-  using _flight = flights?.begin(key);
-  return await run.slots.run(run.signal, () => carryOut(run, vertex, identity));
+  const flight = flights?.begin(key);
+  try {
+    const { result, storing } = await run.slots.run(run.signal, () => carryOut(run, vertex, identity));
+    keep(run, storing, flight);
+    return result;
+  } catch (error) {
+    flight?.[Symbol.dispose]();
+    throw error;
+  }
 };
 
 /** Brings a hit's result here; undefined when that cannot be done, and the vertex has to be carried out. */
@@ -202,11 +226,12 @@ const identify = <R>(run: Run<R>, vertex: Vertex<R>): Promise<Identity<R>> => {
 };
 
 /** Waits until nothing works any more, also for vertices that were asked for meanwhile. */
-const settle = async <R>({ identities, results }: Run<R>): Promise<void> => {
+const settle = async <R>({ identities, results, storing }: Run<R>): Promise<void> => {
   for (let known = -1; known !== identities.size + results.size;) {
     known = identities.size + results.size;
     await Promise.allSettled([...identities.values(), ...results.values()]);
   }
+  await Promise.all(storing);
 };
 
 /** Tells what nobody needed in the end: hits whose content stayed away, and vertices without a result. */
@@ -230,6 +255,7 @@ const createRun = <R>(
     slots: createSlots(parallelism),
     identities: new Map(),
     results: new Map(),
+    storing: new Set(),
     found: new Map(),
     told: new Set(),
     fail,
