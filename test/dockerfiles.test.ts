@@ -28,6 +28,8 @@ import { mustRun } from './support/process.ts';
 import { createScratch } from './support/scratch.ts';
 
 const cases = readCases();
+/** Times from here on are those of the builds themselves; nanoseconds. */
+const since = BigInt(Date.now() - 1000) * 1_000_000n;
 const allowed = readAllowed();
 const stack = new AsyncDisposableStack();
 const scratch = createScratch();
@@ -122,7 +124,6 @@ describe.skipIf(noBases !== undefined)(`corpus${noBases === undefined ? '' : `: 
     test.skipIf(builders.length === 0)(
       builders.length === 0 ? `skipped: ${reasons.join('; ')}` : 'is as others build it, and answers',
       async () => {
-        const since = BigInt(Date.now() - 1000) * 1_000_000n;
         const addresses = what.served ? await origins.serve(what) : [];
         const images = new Map<string, FetchedImage>();
         const buildOne = async (name: 'lade' | BuilderName): Promise<void> => {

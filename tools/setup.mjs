@@ -31,6 +31,9 @@ const PACKAGES = {
     ['openssl', 'openssl', 'makes the certificates of test registries'],
     ['bsdutils', 'script', 'is the terminal that a login asks at'],
     ['buildah', 'buildah', 'second opinion on Dockerfiles'],
+    ['bzip2', 'bzip2', 'packs an archive for ADD'],
+    ['zstd', 'zstd', 'packs an archive for ADD'],
+    ['python3', 'python3', 'makes the wheel of a Python image'],
     ['git', 'git', 'fetches the repositories of test builds'],
   ],
 };
