@@ -58,6 +58,12 @@ export const stepsErrors = defineErrors('steps', {
     hint: (p: { readonly entitlement: string }) =>
       `if you trust the Dockerfile, add --allow ${p.entitlement}`,
   },
+  foreignPlatform: {
+    kind: 'failed-precondition',
+    message: (p: Place & { readonly platform: string; readonly reason: string }) =>
+      `RUN for ${p.platform} cannot be carried out on this machine: ${p.reason}${at(p)}`,
+    hint: 'install an emulator (Debian: qemu-user-static), which registers itself in binfmt_misc with the flag F, or build there; COPY needs none',
+  },
   deviceMissing: {
     kind: 'not-found',
     message: (p: Place & { readonly device: string; readonly reason: string }) =>

@@ -13,5 +13,7 @@ export type { LayeredMount } from './run-mounts.ts';
 export { connectToBridge, connectToHost } from './run-network.ts';
 export { type FailedStep, type RunSurroundings, type RunTools, runProcess } from './run-process.ts';
 export { keyPartsOf } from './step-parts.ts';
+export { checkRights } from './step-rights.ts';
 export { debugSpec } from './step-spec.ts';
+export { canRun } from './can-run.ts';
 export { writeEntries } from './write-entries.ts';

@@ -14,7 +14,7 @@ import type { StepPlace, StepTools } from './run-copy.ts';
 import { openMounts, type MountRequest } from './run-mounts.ts';
 import { boundFile, type ConnectStep } from './run-network.ts';
 import { createStepOutput, type StepOutput } from './step-output.ts';
-import { checkRights } from './step-rights.ts';
+import { refuseForeign } from './can-run.ts';
 import { STEP_HOSTNAME, stepSpec, type PreparedStep } from './step-spec.ts';
 import type { ResourceLimits } from './types.ts';
 
@@ -60,6 +60,8 @@ export interface FailedStep extends AsyncDisposable {
 
 interface RunRequest {
   readonly operation: RunOperation;
+  /** Of the image that it runs in. */
+  readonly platform: string;
   readonly below: readonly DiffId[];
   readonly layersOf: MountRequest['layersOf'];
   readonly surroundings: RunSurroundings;
@@ -173,7 +175,7 @@ const commit = async (
  */
 export const runProcess = async (tools: RunTools, request: RunRequest): Promise<LayerInfo | undefined> => {
   const { operation, below, place, surroundings } = request;
-  checkRights(operation, surroundings.allow, place);
+  refuseForeign(request.platform, place);
   const id = `build-${randomUUID()}`;
   const directory = join(tools.scratch, id);
   await using stack = new AsyncDisposableStack();
