@@ -21,16 +21,26 @@ import {
   type RemoteStore,
   type SourceLimits,
 } from '#sources';
+import { openExchange } from './cache-exchange.ts';
 import { createCacheUses, type CacheUses } from './cache-uses.ts';
 import { createCaches } from './caches.ts';
 import { createFailedSteps, type FailedSteps } from './failed-steps.ts';
+import { describeBuild } from './describe.ts';
 import { createGate } from './gate.ts';
 import { createHistory } from './history.ts';
+import { createNamedContexts } from './named-contexts.ts';
 import type { HistoryLimits } from './history-types.ts';
 import { subjectOf } from './history-subject.ts';
 import { removeLeftovers, scratchOf } from './leftovers.ts';
 import { createCacheMounts, type CacheMounts, type FailedStep, connectToBridge, connectToHost } from '#steps';
-import type { Builder, BuildEvent, BuildRequest, BuildResult } from './types.ts';
+import type {
+  Builder,
+  BuildEvent,
+  BuildRequest,
+  BuildDescription,
+  BuildResult,
+  DescriptionCall,
+} from './types.ts';
 
 export interface BuilderDependencies {
   readonly root: { readonly path: string };
@@ -88,6 +98,30 @@ const clampOf = (request: BuildRequest): bigint | undefined => {
   return seconds === undefined || !/^\d+$/u.test(seconds) ? undefined : BigInt(seconds) * NS_PER_SECOND;
 };
 
+/** Remote sources with what a request brings for them. */
+const remoteFor = (shop: Shop, request: BuildRequest) =>
+  openRemoteSources({
+    store: shop.remote,
+    scratch: shop.scratch,
+    secrets: request.secrets ?? {},
+    agent: request.ssh?.['default']?.socket,
+    proxies: request.proxies ?? {},
+    hostCa: request.hostCa?.path,
+  });
+
+const describe = async (
+  shop: Shop,
+  request: BuildRequest,
+  call: DescriptionCall,
+): Promise<BuildDescription> => {
+  const { dependencies, scratch, digests } = shop;
+  await using stack = new AsyncDisposableStack();
+  const remote = stack.use(remoteFor(shop, request));
+  const sources = { scratch, digests, remote };
+  const context = stack.use(await openContext(sources, request));
+  return await describeBuild(dependencies.library, { request, context }, call);
+};
+
 const build = async (
   shop: Shop,
   { id, request }: { readonly id: string; readonly request: BuildRequest },
@@ -99,24 +133,18 @@ const build = async (
   await using stack = new AsyncDisposableStack();
   const lease = createLazyLease(library);
   stack.defer(lease.end);
+  const exchange = openExchange({ library, layers, request, emit, stack });
   const cache = createBuildCache({
     database,
+    imported: exchange.imported,
     hasLayer: (diffId) => layers.info(diffId) !== undefined,
     hold: (key, diffId) => holdLayer(library, key, diffId),
     use: stack.use(uses.open()),
   });
   stack.defer(() => cache.flush());
-  const remote = stack.use(
-    openRemoteSources({
-      store: shop.remote,
-      scratch,
-      secrets: request.secrets ?? {},
-      agent: request.ssh?.['default']?.socket,
-      proxies: request.proxies ?? {},
-      hostCa: request.hostCa?.path,
-    }),
-  );
-  const context = stack.use(await openContext({ scratch, digests, remote }, request));
+  const remote = stack.use(remoteFor(shop, request));
+  const sources = { scratch, digests, remote };
+  const context = stack.use(await openContext(sources, request));
   const clampToNs = clampOf(request);
   const run = { layers, runtime, connect, caches, scratch, lease: lease.get, clampToNs, remote };
   const onFailed = (step: FailedStep): void => {
@@ -124,7 +152,18 @@ const build = async (
     emit({ kind: 'step-kept', build: id, command: step.operation.args.join(' ') });
   };
   const kept = request.keepFailed === true ? onFailed : undefined;
-  const tools: BuildTools = { buildId: id, library, layers, cache, flights, run, onFailed: kept };
+  const named = createNamedContexts({ request, sources, library, cache, run });
+  const tools: BuildTools = {
+    named,
+    buildId: id,
+    library,
+    layers,
+    cache,
+    flights,
+    exchange,
+    run,
+    onFailed: kept,
+  };
   return await runBuild(tools, request, context, emit);
 };
 
@@ -158,6 +197,10 @@ export const createBuilder = (dependencies: BuilderDependencies): Builder => {
     history,
     failed,
     caches: createCaches({ caches, layers, library, scratch: shop.scratch, ready: swept }),
+    async describe(request, call) {
+      await swept;
+      return await gate.shared(() => describe(shop, request, call));
+    },
     async build(request, emit) {
       await swept;
       const recorder = history.begin(subjectOf(request));

@@ -7,8 +7,11 @@ import type { Flights } from '#solver';
 import type { OpenContext } from '#sources';
 import type { RunSurroundings, RunTools } from '#steps';
 import type { BuildCache } from './cache.ts';
+import type { CacheExchange } from './cache-exchange.ts';
 import { checkBases } from './check-bases.ts';
 import { createCheckReport, type CheckReport } from './check-report.ts';
+import type { NamedContexts } from './named-contexts.ts';
+import { overrideStages } from './override-stages.ts';
 import { locatedGlobals, outlineOf, type Outline } from './outline.ts';
 import type { BuildEvent, BuildRequest } from './types.ts';
 import { givenValue, platformArgs, type GlobalScope } from './variables.ts';
@@ -22,17 +25,20 @@ export interface BuildTools {
   readonly cache: BuildCache;
   /** What all builds carry out now, so that none of it is carried out twice at once. */
   readonly flights: Flights;
+  /** What goes to and comes from caches elsewhere. */
+  readonly exchange: CacheExchange;
   readonly run: RunTools;
+  /** What `--build-context` names. */
+  readonly named: NamedContexts;
   /** Takes what failed RUN steps leave, where the request wants to keep it. */
   readonly onFailed: RunSurroundings['onFailed'];
 }
 
-/** A build before its base images are known. */
-export interface Draft {
+/** What the Dockerfile, the request and the context say about a build. */
+export interface Sketch {
   readonly request: BuildRequest;
   readonly context: OpenContext;
   readonly emit: Emit<BuildEvent>;
-  readonly tools: BuildTools;
   readonly file: Dockerfile;
   readonly globals: GlobalScope;
   readonly automatic: Readonly<Record<string, string>>;
@@ -41,6 +47,11 @@ export interface Draft {
   readonly outline: Outline;
   /** Every stage counts as needed. */
   readonly all: boolean;
+}
+
+/** A build before its base images are known. */
+export interface Draft extends Sketch {
+  readonly tools: BuildTools;
 }
 
 const BUILT_IN = /^(?:dockerfile\.v0|(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?(?:[:@].*)?)$/u;
@@ -62,19 +73,19 @@ interface DraftOptions {
  *
  * @throws the faults of the Dockerfile, with file, line and excerpt
  */
-export const draftBuild = async (
-  tools: BuildTools,
+export const sketchBuild = async (
   request: BuildRequest,
   context: OpenContext,
   emit: Emit<BuildEvent>,
   options: DraftOptions = {},
-): Promise<Draft> => {
+): Promise<Sketch> => {
   const { name, text } = context.dockerfile;
   const { signal, target } = request;
   const buildArgs = request.buildArgs ?? {};
   warnSyntax(text, givenValue(buildArgs, 'BUILDKIT_SYNTAX'), emit);
   const check = givenValue(buildArgs, 'BUILDKIT_DOCKERFILE_CHECK');
-  const file = await parseDockerfileInSlices(text, { name, check, signal });
+  const parsed = await parseDockerfileInSlices(text, { name, check, signal });
+  const file = overrideStages(parsed, request.contexts ?? {});
   const report = createCheckReport(file, emit);
   const host = hostPlatform();
   const [first] = request.platforms ?? [];
@@ -85,5 +96,13 @@ export const draftBuild = async (
   checkBases(file, { globals, automatic }, report);
   const all = options.allStages === true && (target === undefined || target === '');
   const found = await doInSlices(outlineOf({ file, globals, target, all }), signal);
-  return { request, context, emit, tools, file, globals, automatic, platform, report, outline: found, all };
+  return { request, context, emit, file, globals, automatic, platform, report, outline: found, all };
 };
+
+/** A sketch, with what carries it out. */
+export const draftBuild = async (
+  tools: BuildTools,
+  request: BuildRequest,
+  context: OpenContext,
+  emit: Emit<BuildEvent>,
+): Promise<Draft> => ({ ...(await sketchBuild(request, context, emit)), tools });

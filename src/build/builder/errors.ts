@@ -69,6 +69,12 @@ export const builderErrors = defineErrors('builder', {
     message: (p: { readonly platform: string }) => `there is no platform ${p.platform}`,
     hint: 'write OS/ARCHITECTURE[/VARIANT], such as linux/amd64, linux/arm64 or linux/arm/v7',
   },
+  badContext: {
+    kind: 'invalid-argument',
+    message: (p: { readonly name: string; readonly problem: string }) =>
+      `the build context ${p.name} cannot be used: ${p.problem}`,
+    hint: 'write --build-context NAME=DIRECTORY, =URL, =docker-image://IMAGE, =oci-layout://PATH[:TAG] or =target:STAGE',
+  },
   unknownBuild: {
     kind: 'not-found',
     message: (p: { readonly build: string }) => `there is no build ${p.build}`,

@@ -36,7 +36,7 @@ const createFinder = ({ tools, request }: Draft) => {
     const key = `${wanted.reference} ${formatPlatform(wanted.platform)} ${String(wanted.strict)}`;
     const known = found.get(key);
     if (known !== undefined) return known;
-    const image = findBaseImage({ library: tools.library, request, emit }, wanted);
+    const image = findBaseImage({ library: tools.library, request, emit, named: tools.named }, wanted);
     found.set(key, image);
     return image;
   };

@@ -1,7 +1,8 @@
 import { doInSlices } from '#dockerfile';
+import type { ImageConfig } from '#oci';
 import { stagePlatform } from './base-images.ts';
 import { checkBasePlatform } from './check-bases.ts';
-import type { Draft } from './draft.ts';
+import type { Draft, Sketch } from './draft.ts';
 import { builderErrors } from './errors.ts';
 import type { Bases } from './find-bases.ts';
 import { scratchConfig, withPath } from './image-draft.ts';
@@ -26,18 +27,20 @@ const createSpending = (): ((characters: number) => void) => {
   };
 };
 
-const checkPlatforms = ({ outline, report, platform }: Draft, bases: Bases): void => {
+/** Configurations of base images by stage. */
+type BaseConfigs = ReadonlyMap<number, ImageConfig>;
+
+const checkPlatforms = ({ outline, report, platform }: Sketch, bases: BaseConfigs): void => {
   for (const { index, base, stage } of outline.needed) {
-    const image = bases.byStage.get(index);
-    if (base.kind !== 'image' || image === undefined) continue;
+    const actual = bases.get(index);
+    if (base.kind !== 'image' || actual === undefined) continue;
     const { reference } = base;
     const wanted = stagePlatform(base.platform, platform);
-    for (const finding of checkBasePlatform(stage.from, { reference, wanted, actual: image.config }))
-      report.take(finding);
+    for (const finding of checkBasePlatform(stage.from, { reference, wanted, actual })) report.take(finding);
   }
 };
 
-const warnUnused = ({ request, emit }: Draft, consumed: ReadonlySet<string>): void => {
+const warnUnused = ({ request, emit }: Sketch, consumed: ReadonlySet<string>): void => {
   const unused = Object.keys(request.buildArgs ?? {}).filter(
     (name) => !consumed.has(name) && !PROXY_NAMES.has(name) && !BUILD_NAMES.has(name),
   );
@@ -50,21 +53,31 @@ const warnUnused = ({ request, emit }: Draft, consumed: ReadonlySet<string>): vo
  *
  * @throws `BUILDER_CHECKS_FAILED` where the file wants findings to fail the build
  */
-export const makePlan = async (draft: Draft, bases: Bases): Promise<Plan> => {
-  const { file, globals, automatic, platform, report, outline, context, request } = draft;
+export const sketchPlan = async (
+  sketch: Sketch,
+  bases: BaseConfigs,
+): Promise<ReadonlyMap<number, PlannedStage>> => {
+  const { file, globals, automatic, platform, report, outline, context, request } = sketch;
   const buildArgs = request.buildArgs ?? {};
   const consumed = new Set(globals.declared.keys());
-  checkPlatforms(draft, bases);
+  checkPlatforms(sketch, bases);
   const { fromNames } = outline;
   const ignored = context.tree.ignore?.matcher;
   const spend = createSpending();
   const input = { file, buildArgs, globals, automatic, report, ignored, fromNames, consumed, spend };
   const pieces = planStages(input, outline, ({ index }) => {
-    const base = bases.byStage.get(index)?.config;
+    const base = bases.get(index);
     return base === undefined ? scratchConfig(platform) : withPath(base);
   });
   const planned = await doInSlices(pieces, request.signal);
   report.judge();
-  warnUnused(draft, consumed);
+  warnUnused(sketch, consumed);
+  return planned;
+};
+
+/** `sketchPlan` with its steps numbered. */
+export const makePlan = async (draft: Draft, bases: Bases): Promise<Plan> => {
+  const configs = new Map(Array.from(bases.byStage, ([index, { config }]) => [index, config]));
+  const planned = await sketchPlan(draft, configs);
   return { planned, table: numberSteps(planned.values()) };
 };

@@ -221,6 +221,22 @@ const createNameReader = (input: OutlineInput, stages: readonly OutlinedStage[])
   return { names, read };
 };
 
+/** A stage can only take from stages before it. A mount has no numbers of stages: there they are images. */
+const refuseImpossible = (
+  file: Dockerfile,
+  { index, name: own }: OutlinedStage,
+  { kind, range }: StageInstruction,
+  name: string,
+): void => {
+  const isNumber = /^\d+$/u.test(name);
+  if (isNumber && kind !== 'copy') return;
+  if (isNumber && Number(name) >= file.stages.length)
+    throw bad(file, range, `invalid stage index ${name}`, `the last stage is ${file.stages.length - 1}`);
+  if (!isLaterStage(file.stages, index, name)) return;
+  const problem = `cannot copy from stage "${name}", it needs to be defined before current stage "${own}"`;
+  throw bad(file, range, problem, 'move that stage up, or give one of them another name');
+};
+
 /** Finds the stages that the target needs, in pieces; everything else is never looked at again. */
 export function* outlineOf(input: OutlineInput): Pieces<Outline> {
   const { file, globals } = input;
@@ -245,17 +261,7 @@ export function* outlineOf(input: OutlineInput): Pieces<Outline> {
     for (const instruction of [...stage.triggers, ...stage.stage.instructions]) {
       for (const name of reader.names.get(instruction) ?? []) {
         if (name === undefined) continue;
-        if (isLaterStage(file.stages, index, name)) {
-          const problem = `cannot copy from stage "${name}", it needs to be defined before current stage "${stage.name}"`;
-          throw bad(file, instruction.range, problem, 'move that stage up, or give one of them another name');
-        }
-        if (/^\d+$/u.test(name) && Number(name) >= file.stages.length)
-          throw bad(
-            file,
-            instruction.range,
-            `invalid stage index ${name}`,
-            `the last stage is ${stages.length - 1}`,
-          );
+        refuseImpossible(file, stage, instruction, name);
         const origin = originOf(file.stages, index, name);
         if (origin.kind === 'stage') waiting.push(origin.stage);
         else if (origin.kind === 'image' && name !== 'scratch')

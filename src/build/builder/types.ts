@@ -3,10 +3,12 @@ import type { Digest, ImageId } from '#oci';
 import type { BuildEvent } from './build-events.ts';
 import type { Caches } from './caches.ts';
 import type { FailedSteps } from './failed-steps.ts';
+import type { BuildDescription, DescriptionCall } from './description-types.ts';
 import type { BuildHistory } from './history-types.ts';
 import type { BuildRequest } from './request.ts';
 
 export type * from './build-events.ts';
+export type * from './description-types.ts';
 export type * from './history-types.ts';
 export type * from './request.ts';
 export type { Caches, CacheMountInfo } from './caches.ts';
@@ -41,6 +43,8 @@ export interface Builder {
    * An abort or a failure leaves no image, no tag, no snapshot; layers of finished steps stay in the cache.
    */
   build(request: BuildRequest, emit: Emit<BuildEvent>): Promise<BuildResult>;
+  /** Says about a Dockerfile what `call` asks for; nothing is run, fetched or recorded. */
+  describe(request: BuildRequest, call: DescriptionCall): Promise<BuildDescription>;
   readonly history: BuildHistory;
   /** Failed steps of builds with `keepFailed`. */
   readonly failed: FailedSteps;

@@ -13,7 +13,8 @@ export const decodeEvent = (event: BuildEvent): BuildEvent =>
     ? { ...event, data: Buffer.from(event.data as unknown as string, 'base64') }
     : event;
 
-const silent: BuildProgress = { show: () => undefined, end: () => undefined };
+/** Shows nothing. */
+export const silent: BuildProgress = { show: () => undefined, end: () => undefined };
 
 /** Where the progress of a build is shown: stderr, in the form that was asked for. */
 export const progressFor = (cli: Cli, view: BuildView): BuildProgress => {

@@ -19,7 +19,7 @@ export const BUILD_FLAGS = flagTable({
   'cache-to': { kind: 'list', help: 'Cache export destinations ("user/app:cache", "type=local,dest=DIR")' },
   call: {
     kind: 'string',
-    help: 'Method for evaluating the build ("build", "check")',
+    help: 'Method for evaluating the build ("build", "check", "outline", "targets", with ",format=json")',
     shownDefault: '"build"',
   },
   'cgroup-parent': { kind: 'string', help: 'Set the parent cgroup for the "RUN" instructions' },

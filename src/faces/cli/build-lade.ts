@@ -98,6 +98,25 @@ const byArchive = async (
   };
 };
 
+interface Ordered {
+  readonly engine: Exclude<BuildEngine, 'docker'>;
+  readonly context: CliBuildContext;
+  readonly options: BuildOptions;
+  readonly progress: BuildProgress;
+}
+
+/** The call that brings an order and its context to a Lade daemon, here or elsewhere. */
+export const ladeBuildCall = async (
+  cli: Cli,
+  { engine, context, options, progress }: Ordered,
+): Promise<ClientRequest> => {
+  const order = engine === 'here' ? options.order : forElsewhere(options);
+  const inPlace = context.kind === 'remote' || (context.kind === 'directory' && engine === 'here');
+  const { compress } = options;
+  const call = inPlace ? byPlace(context, order) : await byArchive(context, order, { compress, progress });
+  return { method: 'POST', path: '', ...call, headers: await configHeader(cli) };
+};
+
 /** Builds with a Lade daemon, here or elsewhere. */
 export const buildWithLade = async (
   cli: Cli,
@@ -105,11 +124,7 @@ export const buildWithLade = async (
   context: CliBuildContext,
   options: BuildOptions,
 ): Promise<BuildResult> => {
-  const order = engine === 'here' ? options.order : forElsewhere(options);
-  const inPlace = context.kind === 'remote' || (context.kind === 'directory' && engine === 'here');
   const progress = progressFor(cli, options);
-  const { compress } = options;
-  const call = inPlace ? byPlace(context, order) : await byArchive(context, order, { compress, progress });
-  const request = { method: 'POST', path: '', ...call, headers: await configHeader(cli) } as const;
+  const request = await ladeBuildCall(cli, { engine, context, options, progress });
   return await followBuild(cli, options, request, progress);
 };

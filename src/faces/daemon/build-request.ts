@@ -66,6 +66,7 @@ export const fromLadeOrder = (
     network,
     hostCa,
     proxies,
+    call: _call,
     ...rest
   } = order;
   return {

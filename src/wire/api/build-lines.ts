@@ -1,4 +1,4 @@
-import type { BuildEvent, BuildResult } from '#builder';
+import type { BuildDescription, BuildEvent, BuildResult } from '#builder';
 import type { ErrorKind } from '#errors';
 
 /** Why a build ended without an image. */
@@ -14,6 +14,8 @@ export interface BuildFault {
 export type BuildLine =
   | { readonly kind: 'event'; readonly event: BuildEvent }
   | { readonly kind: 'result'; readonly result: BuildResult }
+  /** The answer to an order with `call`. */
+  | { readonly kind: 'description'; readonly description: BuildDescription }
   | { readonly kind: 'error'; readonly error: BuildFault };
 
 /** As JSON on one line; output of steps is base64. */

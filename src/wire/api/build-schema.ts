@@ -92,6 +92,8 @@ const options = {
   attestations: z.optional(z.strictObject({ provenance: z.optional(cacheMode), sbom: flag })),
   squash: flag,
   keepFailed: flag,
+  /** What is asked for instead of a build. */
+  call: z.optional(z.enum(['check', 'outline', 'targets'])),
 };
 
 export const buildSchemas = {

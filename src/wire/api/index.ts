@@ -52,6 +52,7 @@ export type {
   WaitAnswer,
 } from './responses.ts';
 export type {
+  BuildDescription,
   BuildDetails,
   BuildEvent,
   BuildResult,

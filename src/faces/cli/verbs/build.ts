@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { toLadeError } from '#errors';
 import { defineCommand } from '../command.ts';
 import { chooseBuildContext } from '../build-context.ts';
+import { describeBuild, descriptionOrder } from '../build-describe.ts';
 import { buildEngineOf } from '../build-engine.ts';
 import { BUILD_FLAGS, type BuildFlags } from '../build-flags.ts';
 import { buildWithLade } from '../build-lade.ts';
@@ -17,13 +18,6 @@ import { report } from '../report.ts';
 const exitCodeOf = (error: unknown): number => {
   const code = toLadeError(error).details?.['exitCode'];
   return typeof code === 'number' && code > 0 && code < 256 ? code : 1;
-};
-
-/** What `--call` and `--check` ask for instead of a build. */
-const refuseOtherCalls = (flags: BuildFlags): void => {
-  const call = flags.check ? 'check' : (flags.call ?? 'build');
-  if (call === 'build') return;
-  throw cliErrors.notSupported({ feature: `--call=${call}`, instead: 'leave it out to build' });
 };
 
 const writeResultFile = (path: string | undefined, text: string): void => {
@@ -72,7 +66,8 @@ export const command = defineCommand({
   args: [1, 1],
   exitCodeOf,
   async run(cli, { flags, args: [place = '.'] }) {
-    refuseOtherCalls(flags);
+    const description = descriptionOrder(flags);
+    if (description !== undefined) return await describeBuild(cli, { place, flags }, description);
     let kept: string | undefined;
     const onKept = (id: string): void => {
       kept = id;

@@ -22,6 +22,12 @@ const answerBuild = async (
   const lines = jsonLines(c);
   try {
     const builder = await parts.builder();
+    if (asked.order.call !== undefined) {
+      const description = await builder.describe(request, asked.order.call);
+      lines.writeText(encodeBuildLine({ kind: 'description', description }));
+      lines.end();
+      return;
+    }
     const result = await builder.build(request, (event) =>
       lines.writeText(encodeBuildLine({ kind: 'event', event })),
     );
