@@ -11,6 +11,7 @@ import {
   type ImageId,
   type Platform,
 } from '#oci';
+import type { NamedContexts } from './named-contexts.ts';
 import type { BuildEvent, BuildRequest, RegistryAuth } from './types.ts';
 
 /** An image that a stage starts from or takes files from. */
@@ -51,6 +52,8 @@ interface BaseImageDependencies {
   readonly library: Pick<Library, 'prepare' | 'pull'>;
   readonly request: Pick<BuildRequest, 'pull' | 'auth' | 'signal'>;
   readonly emit: Emit<BuildEvent>;
+  /** What `--build-context` names goes before images of that name. */
+  readonly named?: NamedContexts | undefined;
 }
 
 const findLocal = async (
@@ -90,6 +93,11 @@ export const findBaseImage = async (
   dependencies: BaseImageDependencies,
   wanted: ImageRequest,
 ): Promise<BaseImage> => {
+  const named = await dependencies.named?.find(wanted.reference, wanted.platform);
+  if (named !== undefined) {
+    if (!('reference' in named)) return named;
+    return findBaseImage({ ...dependencies, named: undefined }, { ...wanted, reference: named.reference });
+  }
   const local = dependencies.request.pull === true ? undefined : await findLocal(dependencies, wanted);
   const { id, config } = local ?? (await pull(dependencies, wanted));
   return { id, config, layers: config.rootfs.diffIds };

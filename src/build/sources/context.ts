@@ -12,7 +12,7 @@ import type { FileTree } from './file-tree.ts';
 import { parseRemoteContext } from './remote-reference.ts';
 import type { RemoteSources } from './remote-sources.ts';
 import { spoolContext } from './spool-context.ts';
-import type { ContextRequest } from './types.ts';
+import type { ContextRequest, NamedContext } from './types.ts';
 
 /** An open build context with its Dockerfile. */
 export interface OpenContext extends AsyncDisposable {
@@ -22,7 +22,7 @@ export interface OpenContext extends AsyncDisposable {
   readonly scope: string;
 }
 
-interface ContextDependencies {
+export interface ContextDependencies {
   /** Where archives are written while they are built. */
   readonly scratch: string;
   readonly digests: DigestStore;
@@ -104,25 +104,35 @@ const openAt = async (
   return { tree, dockerfile, scope: `${at.scope}:${dockerfile.name}` };
 };
 
+const rootOf = async (path: string): Promise<string> => {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) throw sourcesErrors.contextNotFound({ path });
+  if (!found.isDirectory()) throw sourcesErrors.contextNotDirectory({ path });
+  return await realpath(path);
+};
+
 const openDirectory = async (
   dependencies: ContextDependencies,
   request: ContextRequest,
   path: string,
 ): Promise<OpenContext> => {
-  const found = await stat(path).catch(() => undefined);
-  if (found === undefined) throw sourcesErrors.contextNotFound({ path });
-  if (!found.isDirectory()) throw sourcesErrors.contextNotDirectory({ path });
-  const root = await realpath(path);
+  const root = await rootOf(path);
   const digests = dependencies.digests.open(root);
   const opened = await openAt(request, { root, label: path, scope: root, digests });
   return { ...opened, [Symbol.asyncDispose]: () => digests.flush() };
 };
 
-const openArchive = async (
+/** An archive's files on the host, until they are disposed. */
+interface SpooledTree extends AsyncDisposable {
+  readonly root: string;
+  readonly digests: FileDigests;
+}
+
+const spoolTree = async (
   dependencies: ContextDependencies,
-  request: ContextRequest,
   stream: Readable,
-): Promise<OpenContext> => {
+  signal: AbortSignal,
+): Promise<SpooledTree> => {
   const own = join(dependencies.scratch, `context-${randomUUID()}`);
   // The files keep the modes of the archive, their root too: what keeps others out is the directory around them.
   const root = join(own, 'files');
@@ -130,7 +140,6 @@ const openArchive = async (
   try {
     await mkdir(own, { recursive: true, mode: 0o700 });
     await mkdir(root, { mode: 0o755 });
-    const signal = request.signal ?? new AbortController().signal;
     const spooled = await spoolContext({ stream, root, signal });
     const plain = createPlainDigests(root);
     const digests: FileDigests = {
@@ -138,12 +147,28 @@ const openArchive = async (
         Promise.resolve(spooled.digests.get(name) ?? plain.digest(name, stats, aborted)),
       flush: () => Promise.resolve(),
     };
-    const scope = `archive:${request.tags?.[0] ?? ''}`;
-    const opened = await openAt(request, { root, label: 'the archive that was sent', scope, digests });
-    return { ...opened, [Symbol.asyncDispose]: remove };
+    return { root, digests, [Symbol.asyncDispose]: remove };
   } catch (error) {
     stream.destroy();
     await remove();
+    throw error;
+  }
+};
+
+const openArchive = async (
+  dependencies: ContextDependencies,
+  request: ContextRequest,
+  stream: Readable,
+): Promise<OpenContext> => {
+  const signal = request.signal ?? new AbortController().signal;
+  const spooled = await spoolTree(dependencies, stream, signal);
+  try {
+    const { root, digests } = spooled;
+    const scope = `archive:${request.tags?.[0] ?? ''}`;
+    const opened = await openAt(request, { root, label: 'the archive that was sent', scope, digests });
+    return { ...opened, [Symbol.asyncDispose]: () => spooled[Symbol.asyncDispose]() };
+  } catch (error) {
+    await spooled[Symbol.asyncDispose]();
     throw error;
   }
 };
@@ -213,4 +238,47 @@ export const openContext = (
   if (context.kind === 'directory') return openDirectory(dependencies, request, context.path);
   if (context.kind === 'tar') return openArchive(dependencies, request, context.stream);
   return openRemote(dependencies, request, context.url);
+};
+
+/** The files of a named context; its own `.dockerignore` holds. Disposing lets them go. */
+export interface OpenTree extends AsyncDisposable {
+  readonly tree: FileTree;
+}
+
+/**
+ * Opens a named context that is a directory, a repository or an archive at a URL.
+ *
+ * @throws `SOURCES_CONTEXT_NOT_FOUND`, `SOURCES_BAD_REMOTE`, the errors of fetching
+ */
+export const openTree = async (
+  dependencies: ContextDependencies,
+  context: Extract<NamedContext, { readonly kind: 'directory' | 'remote' }>,
+  signal: AbortSignal,
+): Promise<OpenTree> => {
+  if (context.kind === 'directory') {
+    const root = await rootOf(context.path);
+    const digests = dependencies.digests.open(root);
+    const ignore = readIgnore(root, undefined);
+    const tree = { root, label: LABEL, digests, ignore, keepsOwners: false };
+    return { tree, [Symbol.asyncDispose]: () => digests.flush() };
+  }
+  const { url } = context;
+  const reference = parseRemoteContext(url);
+  if (reference === undefined)
+    throw sourcesErrors.badRemote({ url, problem: 'it is neither a web address nor a git repository' });
+  const { tree, file } = await dependencies.remote.open({ reference }, signal);
+  if (file === undefined)
+    return {
+      tree: { ...tree, ignore: readIgnore(tree.root, undefined) },
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+  const path = join(tree.root, file);
+  if (!(await looksLikeArchive(path))) return { tree, [Symbol.asyncDispose]: () => Promise.resolve() };
+  const spooled = await spoolTree(dependencies, createReadStream(path), signal);
+  const { root, digests } = spooled;
+  const ignore = readIgnore(root, undefined);
+  return {
+    tree: { root, label: LABEL, digests, ignore, keepsOwners: false },
+    [Symbol.asyncDispose]: () => spooled[Symbol.asyncDispose](),
+  };
 };

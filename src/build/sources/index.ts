@@ -1,6 +1,6 @@
 export type * from './types.ts';
 export { sourcesErrors } from './errors.ts';
-export { type OpenContext, openContext } from './context.ts';
+export { type ContextDependencies, type OpenContext, openContext, openTree } from './context.ts';
 export { createDigestStore, type DigestStore, createPlainDigests } from './file-digests.ts';
 export { parseModeChange } from './file-mode.ts';
 export { type FileTree, entryAt, hostPath, createTurns } from './file-tree.ts';
