@@ -3,6 +3,7 @@ import { canonicalString, parseReference } from '#oci';
 import { deliver, type BuiltImage, type OutputSpec } from '#outputs';
 import type { OpenContext } from '#sources';
 import { credentialsFor } from './base-images.ts';
+import { exportCaches, withInlineCache } from './cache-exchange.ts';
 import type { BuildTools } from './draft.ts';
 import { finishImage, type StageResult } from './finish-image.ts';
 import { planLanes } from './lanes.ts';
@@ -38,7 +39,7 @@ const finish = async (tools: BuildTools, request: BuildRequest, solved: SolvedLa
   const chain = chainOf(solved);
   const config = finishImage(chain, { epoch: epochOf(request), labels: request.labels ?? {} });
   const { platform } = solved.lane;
-  if (request.squash !== true) return { platform, config };
+  if (request.squash !== true) return { platform, config: withInlineCache(tools.exchange, solved, config) };
   const kept = chain[0]?.planned.baseConfig.rootfs.diffIds.length ?? 0;
   const { layers, run } = tools;
   const squashed = await squashImage({ layers, lease: run.lease }, config, { kept, signal: request.signal });
@@ -96,6 +97,7 @@ export const runBuild = async (
   for (const one of solved) images.push(await finish(tools, request, one));
   request.signal?.throwIfAborted();
   const delivered = await deliverImages(tools, request, images, emit);
+  await exportCaches(tools, { request, solved, emit });
   return {
     imageId: delivered.imageId,
     digest: delivered.descriptor?.digest,

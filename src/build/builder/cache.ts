@@ -196,6 +196,11 @@ export const createBuildCache = (dependencies: CacheDependencies): BuildCache =>
     wasEvicted: (key) =>
       rowOf(key) !== undefined ||
       database.get('SELECT key FROM build_evicted WHERE key = ?', key) !== undefined,
+    absent(key) {
+      const sql = 'INSERT INTO build_evicted (key, at) VALUES (?, ?) ON CONFLICT (key) DO NOTHING';
+      const known = database.get('SELECT 1 FROM build_evicted WHERE key = ?', key) !== undefined;
+      if (!known) pending.push({ sql, params: [key, Date.now()] });
+    },
     store,
     alias(key, canonical) {
       const row = rowOf(canonical);
@@ -234,6 +239,7 @@ export const createBuildCache = (dependencies: CacheDependencies): BuildCache =>
       }
     },
     async flush() {
+      await (await imported)?.keep(store);
       const statements = pending.splice(0);
       if (statements.length > 0) await database.write(statements);
     },

@@ -72,6 +72,7 @@ export const solveLanes = async (lanes: readonly Lane[]): Promise<readonly Solve
       cache: first.draft.tools.cache,
       emit: (event) => {
         for (const { progress } of solved) progress.onSolve(event);
+        first.draft.tools.exchange.recorder?.add(event);
       },
       signal: first.draft.request.signal,
       flights: first.draft.tools.flights,

@@ -7,6 +7,8 @@ export interface Identity<R> {
   /** Without parts when the vertex was found by the keys of its inputs although their content counts. */
   readonly ingredients: StepInputs;
   readonly hit: CacheHit<R> | undefined;
+  /** Its result is in the cache, or that of all that it is put together of. */
+  readonly known: boolean;
   /** Its result under the same key is another one than before: `ignoreCache`, or an input of which that is true. */
   readonly fresh: boolean;
 }
@@ -39,9 +41,10 @@ const stands = <R>(
   hit: CacheHit<R>,
 ): boolean =>
   vertex.inputs.every((input, index) => {
-    if (input.part !== true || input.vertex.transient === true) return true;
-    const below = inputs[index]?.hit;
-    return below !== undefined && contains(hit.result, below.result);
+    if (input.part !== true) return true;
+    const below = inputs[index];
+    if (below === undefined || !below.known) return false;
+    return below.hit === undefined || contains(hit.result, below.hit.result);
   });
 
 interface Prepared<R> {
@@ -84,9 +87,9 @@ const identifyByContent = async <R>(
   const key = keyOf(ingredients);
   const aliases = [directKey];
   const hit = fresh ? undefined : await lookUp(dependencies, prepared, key);
-  if (hit === undefined) return { keys: { key, aliases }, ingredients, hit, fresh };
+  if (hit === undefined) return { keys: { key, aliases }, ingredients, hit, known: false, fresh };
   await dependencies.cache.alias(directKey, hit.canonicalKey);
-  return { keys: { key: hit.canonicalKey, aliases }, ingredients, hit, fresh };
+  return { keys: { key: hit.canonicalKey, aliases }, ingredients, hit, known: true, fresh };
 };
 
 /** Finds the key of a vertex and what the cache has for it; carries inputs out only where their content is asked for. */
@@ -115,9 +118,11 @@ export const identifyVertex = async <R>(
       keys: { key: hit.canonicalKey, aliases },
       ingredients: counted ? { parts: undefined, inputs: keyInputs(vertex, inputs, true) } : direct,
       hit,
+      known: true,
       fresh,
     };
   }
   if (counted) return await identifyByContent(dependencies, prepared, { directKey, fresh });
-  return { keys: { key: directKey, aliases: [] }, ingredients: direct, hit: undefined, fresh };
+  const known = vertex.transient === true && inputs.every((input) => input.known);
+  return { keys: { key: directKey, aliases: [] }, ingredients: direct, hit: undefined, known, fresh };
 };

@@ -238,8 +238,10 @@ const settle = async <R>({ identities, results, storing }: Run<R>): Promise<void
 const tellUnneeded = <R>(run: Run<R>): void => {
   for (const [vertex, identity] of run.found) {
     if (run.told.has(vertex) || vertex.transient === true) continue;
-    if (identity.hit === undefined) run.options.emit({ kind: 'unneeded', vertex });
-    else tellHit(run, vertex, identity, identity.hit.result);
+    if (identity.hit === undefined) {
+      run.options.cache.absent?.(identity.keys.key);
+      run.options.emit({ kind: 'unneeded', vertex });
+    } else tellHit(run, vertex, identity, identity.hit.result);
   }
 };
 

@@ -107,6 +107,8 @@ export interface SolverCache<R> {
   alias(key: string, canonicalKey: string): Promise<void> | void;
   /** Whether a result was stored under `key` once, and has been let go. Called after a lookup that found none. */
   wasEvicted?(key: string): boolean;
+  /** Nothing needed the result of `key`, and it is not stored: as if it had been evicted. */
+  absent?(key: string): void;
   /**
    * Whether it may have results without having those of their inputs, beside what was evicted. A vertex whose result is
    * missing then waits until something needs it.

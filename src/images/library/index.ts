@@ -3,6 +3,7 @@ export { applyChanges } from './changes.ts';
 export { libraryErrors } from './errors.ts';
 export type { AssembledImage, Assembly, AssemblyPart, ImageStatement } from './assembly-types.ts';
 export type { ConfigDifference, DiffRequest, ImageDiff } from './diff-types.ts';
+export type { LayerTransfers, OpenRepository } from './layer-transfers.ts';
 export type { ImageLists, InspectedList, SeenManifest } from './list-types.ts';
 export type {
   PruneOutlook,

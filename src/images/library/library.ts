@@ -6,6 +6,7 @@ import { createDownloads } from './downloads.ts';
 import { diffImages } from './image-diff.ts';
 import { importImage } from './import.ts';
 import { imageHistory, inspectImage } from './inspect.ts';
+import { createLayerTransfers } from './layer-transfers.ts';
 import { listImages } from './list.ts';
 import { loadImages } from './load.ts';
 import { createLookup } from './lookup.ts';
@@ -95,6 +96,7 @@ export const createLibrary = (dependencies: LibraryDependencies): Library => {
       record: (assembly, names) => recordAssembly(context, assembly, names),
       save: (assembly, archive) => saveAssembly(context, assembly, archive),
     },
+    transfers: createLayerTransfers(context),
     hold: (id, holder) => holds.hold(id, holder),
     release: (holder) => holds.release(holder),
     holds,

@@ -7,6 +7,7 @@ import type { Collected, Content, Holder, Holds, ImageRecord, ImageStore, Lease,
 
 import type { Assembly, AssemblyRequest } from './assembly-types.ts';
 import type { DiffRequest, ImageDiff } from './diff-types.ts';
+import type { LayerTransfers } from './layer-transfers.ts';
 import type { ImageLists } from './list-types.ts';
 import type { AssemblyArchive } from './save-assembly.ts';
 import type {
@@ -365,6 +366,7 @@ export interface Library {
   createImage(request: CreateImageRequest): Promise<ImageView>;
   /** What the builder makes of several images, or of one with a manifest of its own. */
   readonly assemblies: ImageAssemblies;
+  readonly transfers: LayerTransfers;
   /** Keeps an image from being deleted without force. */
   hold(id: ImageId, holder: Holder): Promise<void>;
   release(holder: Pick<Holder, 'kind' | 'id'>): Promise<void>;

@@ -37,7 +37,11 @@ export interface ImageConfig {
   };
   /** Oldest first. */
   readonly history: readonly HistoryEntry[];
+  /** What a build keeps of its cache in the image itself (`--cache-to type=inline`), base64. */
+  readonly buildCache?: string | undefined;
 }
+
+const BUILD_CACHE = 'lade.build-cache.v1';
 
 const fail: Fail = (reason) => ociErrors.invalidImageConfig({ reason });
 
@@ -98,6 +102,7 @@ export const parseImageConfig = (bytes: Uint8Array): ImageConfig => {
     config: readContainerConfig(reader.object('config') ?? {}, 'config', fail),
     rootfs: { diffIds },
     history,
+    buildCache: nonEmpty(reader.string(BUILD_CACHE)),
   });
 };
 
@@ -125,6 +130,7 @@ export const encodeImageConfig = (image: ImageConfig): Buffer => {
     config: readContainerConfig(image.config, 'config', fail),
     rootfs: { type: 'layers', diff_ids: image.rootfs.diffIds },
     history: image.history.map(historyToJson),
+    [BUILD_CACHE]: image.buildCache,
   });
   return Buffer.from(JSON.stringify(document));
 };
