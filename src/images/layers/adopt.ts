@@ -52,16 +52,19 @@ export const syncStaging = async (core: Core, staging: string): Promise<void> =>
 const place = async (
   core: Core,
   staging: string,
-  record: LayerInfo & { dependent: boolean },
+  record: LayerInfo & { dependent: boolean; protecting: Promise<void> | undefined },
 ): Promise<LayerInfo> => {
+  const { protecting, ...layer } = record;
   const target = core.files.layer(record.diffId);
-  await span('make layer durable', record.diffId, () => syncStaging(core, staging));
+  const durable = span('make layer durable', record.diffId, () => syncStaging(core, staging));
+  // What is recorded and not protected may be collected at once.
+  await Promise.all([durable, protecting]);
   core.busy.add(target);
   try {
     if (existsSync(target)) await removeTree(target);
     await rename(staging, target);
     await syncPath(core.files.layers);
-    await core.records.addLayer(record);
+    await core.records.addLayer(layer);
   } catch (error) {
     // Without a record it is no layer; where it was staged, it is cleared away.
     await rename(target, staging).catch(() => undefined);
@@ -81,13 +84,16 @@ export const adopt = async (
   stored: StoredTar & { readonly lease?: LayerLease | undefined },
 ): Promise<LayerInfo> => {
   const diffId = diffIdOf(stored);
-  await stored.lease?.protect('layer', diffId);
-  const pending = core.adopting.get(diffId);
-  if (pending !== undefined) return await pending;
-  const known = infoOf(core, diffId);
-  if (known !== undefined) return known;
+  const protecting = stored.lease?.protect('layer', diffId);
+  if (core.adopting.has(diffId) || infoOf(core, diffId) !== undefined) {
+    await protecting;
+    const pending = core.adopting.get(diffId);
+    if (pending !== undefined) return await pending;
+    const known = infoOf(core, diffId);
+    if (known !== undefined) return known;
+  }
   const { size, dependent } = stored;
-  const placing = place(core, staging, { diffId, size, dependent }).finally(() =>
+  const placing = place(core, staging, { diffId, size, dependent, protecting }).finally(() =>
     core.adopting.delete(diffId),
   );
   core.adopting.set(diffId, placing);

@@ -20,7 +20,7 @@ export interface TarSink extends AsyncDisposable {
   /** What was added, as a reader of the tar would find it. */
   readonly entries: TarEntry[];
   add(header: TarHeader, source?: EntrySource): Promise<void>;
-  /** Ends the archive, makes it durable; the digest in hex and the size in bytes. */
+  /** Ends the archive and begins to write a long one back; the digest in hex and the size in bytes. */
   finish(): Promise<{ readonly hex: string; readonly size: number }>;
 }
 
@@ -103,7 +103,11 @@ class Sink implements TarSink {
     this.#put(TAR_END);
     this.#flush();
     const size = this.#flushed;
-    const [hex] = await Promise.all([this.#hash.finish(size), sync(this.fd)]);
+    // Whoever stores it makes it durable; for a long one that begins while its end is still hashed.
+    const [hex] = await Promise.all([
+      this.#hash.finish(size),
+      size > INLINE_HASH ? sync(this.fd) : undefined,
+    ]);
     return { hex, size };
   }
 

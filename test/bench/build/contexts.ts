@@ -16,19 +16,21 @@ import { project } from '../../support/lade.ts';
 export interface BenchContext {
   /** Where it lies now. */
   path(): string;
-  /** Moves it to a place nobody has seen and changes one small file, so that nobody can know anything of it. */
+  /** Moves it to a place nobody has seen and touches it, so that nobody can know anything of it. */
   makeNew(): void;
-  /** Changes one small file. */
+  /** Changes what is to be changed: one small file, mostly. */
   touch(): void;
 }
 
-const createContext = (folder: string, touched: string): BenchContext => {
+const createContext = (folder: string, ...touched: readonly string[]): BenchContext => {
   let number = 0;
   let path = join(folder, `context-${number}`);
   mkdirSync(path, { recursive: true });
   const touch = (): void => {
-    mkdirSync(dirname(join(path, touched)), { recursive: true });
-    appendFileSync(join(path, touched), `\n// ${randomBytes(8).toString('hex')}\n`);
+    for (const name of touched) {
+      mkdirSync(dirname(join(path, name)), { recursive: true });
+      appendFileSync(join(path, name), `\n// ${randomBytes(8).toString('hex')}\n`);
+    }
   };
   return {
     path: () => path,
@@ -140,7 +142,8 @@ const INSTRUCTIONS = 60;
 
 /** Sixty instructions, most of them metadata, the others small COPYs. */
 export const metadataContext = (folder: string): BenchContext => {
-  const context = createContext(folder, 'file0');
+  const names = Array.from({ length: COPIES }, (_, number) => `file${number}`);
+  const context = createContext(folder, ...names);
   const lines = ['FROM bench/busybox'];
   for (let number = 0; number < COPIES; number += 1) {
     put(context.path(), `file${number}`, `file ${number}\n`);

@@ -50,6 +50,18 @@ const PAUSE_MS = 300;
 
 const number = (value: number): string => value.toFixed(1).padStart(9);
 
+/** What the daemon writes from now on. */
+const listen = ({ machine }: LadeBuilder): Disposable & { text(): string } => {
+  const pieces: Buffer[] = [];
+  const take = (piece: Buffer): void => void pieces.push(piece);
+  const { stderr } = machine.daemon.child;
+  stderr?.on('data', take);
+  return {
+    text: () => Buffer.concat(pieces).toString(),
+    [Symbol.dispose]: () => void stderr?.off('data', take),
+  };
+};
+
 /** Prints where the time of a row goes: spans of a daemon that logs them; what goes side by side counts once each. */
 export const printWhere = async (lade: LadeBuilder, row: BuildRow, rounds: number): Promise<void> => {
   const { context, start } = row;
@@ -59,13 +71,12 @@ export const printWhere = async (lade: LadeBuilder, row: BuildRow, rounds: numbe
     if (start === 'cold') context.makeNew();
     if (start === 'touched') context.touch();
     await sleep(PAUSE_MS);
-    const before = lade.machine.daemon.stderr().length;
+    using log = listen(lade);
     const from = performance.now();
     await lade.build({ context: context.path(), noCache: start === 'cold' });
     const wall = performance.now() - from;
     await sleep(PAUSE_MS);
-    const written = lade.machine.daemon.stderr();
-    runs.push({ wall, shares: sharesOf(spansIn(written.slice(Math.min(before, written.length)))) });
+    runs.push({ wall, shares: sharesOf(spansIn(log.text())) });
   }
   const names = new Set(runs.flatMap(({ shares }) => shares.map(({ name }) => name)));
   console.log(`\nwhere Lade's time goes: ${row.what}; ms, medians of ${rounds}\n`);
