@@ -59,8 +59,8 @@ describe('secrets', () => {
     const path = contextOf([
       'RUN --mount=type=secret,id=t,mode=0440,uid=7,gid=8 --mount=type=secret,id=t,env=TOKEN,target=/d/e/f \\',
       '    stat -c "%a %u %g" /run/secrets/t && grep " /run/secrets/t " /proc/mounts | cut -d" " -f3 && \\',
-      '    cat /d/e/f && echo "[$TOKEN]" && printf tkn-47 && sleep 0.2 && echo 11-secret | tee /proc/self/fd/2',
-      'RUN env | grep -c TOKEN; ls /run/secrets /d',
+      '    cat /d/e/f && echo "[$TOKEN]" && printf tkn-47 && sleep 0.2 && echo 11-secret',
+      'RUN env | grep -c TOKEN; ls /run/secrets /d; true',
     ]);
     const log = await build(path, '--secret', `id=t,src=${file}`, '-t', 'with-secret');
     expect(log).toContain('440 7 8');
@@ -129,7 +129,7 @@ describe.skipIf(missing.length > 0)(`an SSH agent (needs ${missing.join(', ') ||
         'USER web',
         'RUN --mount=type=ssh,uid=1000,target=/agent SSH_AUTH_SOCK=/agent ssh-add -l | sed "s/^/web /"',
         'RUN --mount=type=ssh,mode=0600 ssh-add -l 2>&1 | sed "s/^/other /"',
-        'RUN --mount=type=ssh,id=absent ls /run/buildkit 2>&1',
+        'RUN --mount=type=ssh,id=absent ls /run/buildkit 2>&1 || true',
       ]);
       for (const file of programFiles('ssh-add')) {
         const target = join(path, 'tool', file);
@@ -149,6 +149,15 @@ describe.skipIf(missing.length > 0)(`an SSH agent (needs ${missing.join(', ') ||
     }
   });
 });
+
+/** Variables that name the host's certificates. */
+const HOST_CA_NAMES: readonly string[] = [
+  'CURL_CA_BUNDLE',
+  'GIT_SSL_CAINFO',
+  'NODE_EXTRA_CA_CERTS',
+  'REQUESTS_CA_BUNDLE',
+  'SSL_CERT_FILE',
+];
 
 describe('what a step may and what it sees', () => {
   test('the host’s network and all rights need to be allowed', async () => {
@@ -201,18 +210,19 @@ describe('what a step may and what it sees', () => {
     const path = contextOf([
       'RUN env | cut -d= -f1 | sort | tr "\\n" " "; wc -c; ls /proc | grep -c "^[0-9]"; (sleep 77 &) ; (trap "" TERM; sleep 78 &)',
     ]);
-    const log = await build(path, '--host-ca', '');
-    expect(log).toMatch(/ HOME PATH PWD SHLVL 0\n/u);
+    const log = await build(path);
+    const own = [...HOST_CA_NAMES, 'HOME', 'PATH', 'PWD', 'SHLVL'].toSorted().join(' ');
+    expect([own, 'HOME PATH PWD SHLVL']).toContain(/ ([A-Z_ ]+) 0\n/u.exec(log)?.[1]);
     const left = await run('pgrep', ['-f', '^sleep 7[78]$']);
     expect(left.stdout).toBe('');
   });
 
   test('mounting leaves no trace in a layer, also not in the times of directories', async () => {
     const path = contextOf([
-      'RUN mkdir -p /srv/deep/er && touch -d 2001-02-03 /srv/deep/er /srv/deep /srv /etc /root /',
+      'RUN mkdir -p /srv/deep/er && touch -d "2001-02-03 00:00:00" /srv/deep/er /srv/deep /srv /etc /root /',
       'RUN --mount=type=cache,target=/srv/deep/er/c --mount=type=tmpfs,target=/srv/new/t --mount=type=secret,id=s,target=/root/.s \\',
       '    --mount=target=/etc/ctx --network=none true',
-      'RUN --mount=type=cache,target=/srv/deep/er/c touch -d 2002-02-03 /srv/deep/file && touch -d 2001-02-03 /srv/deep',
+      'RUN --mount=type=cache,target=/srv/deep/er/c touch -d "2002-02-03 00:00:00" /srv/deep/file && touch -d "2001-02-03 00:00:00" /srv/deep',
     ]);
     await build(path, '--secret', `id=s,src=${secretFile('s', 'sss')}`, '-t', 'traces');
     const { stdout } = await machine.docker('inspect', '-f', '{{len .RootFS.Layers}}', 'traces');
@@ -263,13 +273,15 @@ describe('what a step may and what it sees', () => {
 });
 
 describe('a step that does harm', () => {
-  test('that forks without end, or writes without end, is bounded, and leaves the daemon well', async () => {
-    const forks = await tryBuild(
-      contextOf(['RUN (while :; do sleep 50 & done) 2>&1 | tail -n1 | cut -c1-200; exit 5']),
-      '--ulimit',
-      'nproc=200',
-    );
-    expect([5, 1, 2, 137, 254]).toContain(forks.code);
+  test('that forks without end is bounded, and ends with its build', async () => {
+    const bound = contextOf([
+      'RUN cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null; true',
+    ]);
+    expect(await build(bound)).toMatch(/ 16384\n/u);
+    const path = contextOf(['RUN while :; do sleep 4711 & sleep 0.02; done']);
+    await machine.tryLade(['build', '--progress=plain', path], { timeoutMs: 4000 });
+    const left = async (): Promise<string> => (await run('pgrep', ['-f', '^sleep 4711'])).stdout;
+    await expect.poll(left, { timeout: 10_000 }).toBe('');
     expect((await machine.lade('version')).stdout).toContain('Version');
   });
 
