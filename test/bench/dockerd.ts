@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,6 +22,16 @@ const isThere = (path: string): boolean => {
   } catch {
     return false;
   }
+};
+
+/** A dockerd leaves the namespace that its containers shared with the machine. */
+const unmountBelow = async ({ path }: Scratch): Promise<void> => {
+  const points = readFileSync('/proc/self/mountinfo')
+    .toString()
+    .split('\n')
+    .map((line) => line.split(' ', 5)[4] ?? '');
+  for (const point of points.toReversed())
+    if (point.startsWith(`${path}/`)) await run('umount', ['-l', point]);
 };
 
 export interface DockerdOptions {
@@ -74,6 +84,7 @@ export const startDockerd = async (
     async [Symbol.asyncDispose]() {
       child.kill('SIGTERM');
       await exited;
+      await unmountBelow(scratch);
     },
   };
 };

@@ -24,7 +24,6 @@ interface StepLines {
   readonly container: string;
   layer: string | undefined;
   state: 'running' | 'cached' | 'done' | 'failed';
-  begun: boolean;
 }
 
 const text = (stream: string): ProgressLine => ({ stream });
@@ -83,6 +82,9 @@ const take = (own: StepLines, event: StepEvent): void => {
   }
 };
 
+/** How far settings are looked past for a step that was cached or not. */
+const SIGHT = 64;
+
 const sentence = (message: string): string => message.charAt(0).toUpperCase() + message.slice(1);
 
 /**
@@ -94,11 +96,37 @@ export const createClassicOutput = (
   options: ClassicOptions,
 ): ClassicOutput => {
   const waiting = new Map<string, StepLines>();
+  const byIndex = new Map<number, StepLines>();
+  let current: StepLines | undefined;
+  /** Triggers of base images shift the numbers of what comes after: then steps are shown as they come. */
+  let shifted = false;
   const idOf = createClassicIds();
   const warnings: string[] = [];
   /** Stages of which every step so far came from the cache. */
   const cached = new Map<string, boolean>();
   let [shown, total, lastId] = [0, 0, ''];
+
+  /** The first step behind a setting that is none, within sight: files like these a build may have 10^5 of. */
+  const behind = ({ index, stage }: BuildStep): StepLines | undefined => {
+    for (let at = index + 1; at <= index + SIGHT; at += 1) {
+      const next = byIndex.get(at);
+      if (next?.step.kind !== 'metadata' || next.step.stage !== stage) return next;
+    }
+    return undefined;
+  };
+  /** Settings have no cache of their own: they come from it with the files before them, or else after them. */
+  const isSettingCached = (step: BuildStep): boolean => {
+    const next = behind(step);
+    return cached.get(step.stage) ?? (next?.step.stage === step.stage && next.state === 'cached');
+  };
+  /** Whether the first settings of a stage have been told, and not what follows them: it is told in the same moment. */
+  const isUndecided = ({ step, state }: StepLines, latest: BuildStep): boolean =>
+    step.kind === 'metadata' &&
+    state === 'done' &&
+    !cached.has(step.stage) &&
+    latest.kind === 'metadata' &&
+    latest.stage === step.stage &&
+    latest.index < step.index + SIGHT;
 
   const endOf = (own: StepLines): readonly ProgressLine[] => {
     const { step, state, container } = own;
@@ -106,7 +134,7 @@ export const createClassicOutput = (
     if (state === 'failed') return isRun(step) && options.remove.failure ? [removed] : [];
     if (step.kind === 'filesystem')
       cached.set(step.stage, state === 'cached' && cached.get(step.stage) !== false);
-    const hit = step.kind === 'metadata' ? cached.get(step.stage) === true : state === 'cached';
+    const hit = step.kind === 'metadata' ? isSettingCached(step) : state === 'cached';
     lastId = idOf(step, own.layer);
     return [
       ...(hit ? [text(' ---> Using cache\n')] : []),
@@ -117,24 +145,24 @@ export const createClassicOutput = (
   };
   /** Writes what a step has to say; returns whether it has ended. */
   const advance = (own: StepLines): boolean => {
-    if (!own.begun) {
+    if (current !== own) {
       shown = Math.max(shown + 1, own.step.index);
       for (const line of titleLines(own, shown, total)) write(line);
     }
-    own.begun = true;
+    current = own;
     for (const line of own.lines.splice(0)) write(line);
     if (own.state === 'running') return false;
     for (const line of endOf(own)) write(line);
     waiting.delete(own.step.id);
+    if (byIndex.get(own.step.index) === own) byIndex.delete(own.step.index);
+    current = undefined;
     return true;
   };
-  const inOrder = (): readonly StepLines[] =>
-    Array.from(waiting.values()).toSorted((a, b) => a.step.index - b.step.index);
-  const flush = (): void => {
-    for (const own of inOrder()) {
-      // Triggers of base images shift the numbers of what comes after: then nothing can be said about the order.
-      const isNext = own.begun || own.step.index <= shown + 1 || own.step.total !== total;
-      if (!isNext || !advance(own)) return;
+  const first = (): StepLines | undefined => waiting.values().next().value;
+  const flush = (latest: BuildStep): void => {
+    for (;;) {
+      const next = current ?? byIndex.get(shown + 1) ?? (shifted ? first() : undefined);
+      if (next === undefined || isUndecided(next, latest) || !advance(next)) return;
     }
   };
   const entryOf = (step: BuildStep): StepLines => {
@@ -148,15 +176,18 @@ export const createClassicOutput = (
       container: containerName(),
       layer: undefined,
       state: 'running',
-      begun: false,
     };
     waiting.set(step.id, made);
+    byIndex.set(step.index, made);
+    shifted ||= total !== 0 && total !== step.total;
     total = Math.max(total, step.total);
     return made;
   };
   const end = (): void => {
-    for (const own of inOrder())
-      if (own.begun || own.state === 'failed' || own.state === 'done' || own.lines.length > 1) advance(own);
+    const left = Array.from(waiting.values()).toSorted((a, b) => a.step.index - b.step.index);
+    for (const own of left)
+      if (own === current || own.state === 'failed' || own.state === 'done' || own.lines.length > 1)
+        advance(own);
     waiting.clear();
     for (const warning of warnings.splice(0)) write(text(`[Warning] ${sentence(warning)}\n`));
   };
@@ -167,7 +198,7 @@ export const createClassicOutput = (
       else if (event.kind === 'pull' && event.step === undefined) write(pullLine(event));
       else if (event.step !== undefined) {
         take(entryOf(event.step), event);
-        flush();
+        flush(event.step);
       }
     },
     end,
