@@ -9,7 +9,8 @@ import type { DiffId } from '#oci';
 import type { Runtime } from '#runtime';
 import { runBuild } from './build.ts';
 import type { BuildTools } from './draft.ts';
-import { cacheUsage, createBuildCache, forgetResults, staleResults, oldestUse } from './cache.ts';
+import { createBuildCache } from './cache.ts';
+import { createCacheSpace } from './cache-space.ts';
 import { createFlights, type Flights } from '#solver';
 import {
   openContext,
@@ -26,7 +27,6 @@ import { createCacheUses, type CacheUses } from './cache-uses.ts';
 import { createCaches } from './caches.ts';
 import { createFailedSteps, type FailedSteps } from './failed-steps.ts';
 import { describeBuild } from './describe.ts';
-import { createGate } from './gate.ts';
 import { createHistory } from './history.ts';
 import { createNamedContexts } from './named-contexts.ts';
 import type { HistoryLimits } from './history-types.ts';
@@ -54,7 +54,7 @@ export interface BuilderDependencies {
   /** How many builds the history remembers, asked at the end of each; 100 of the last 30 days without it. */
   readonly historyLimits?: (() => HistoryLimits) | undefined;
   /** What remote sources and sent contexts may take at most. */
-  readonly sourceLimits?: SourceLimits | undefined;
+  readonly sourceLimits?: (() => Partial<SourceLimits>) | undefined;
 }
 
 const HOLDER_KIND = 'build-cache';
@@ -89,13 +89,6 @@ const holdLayer = async (library: Library, key: string, diffId: DiffId): Promise
   const holder = { kind: HOLDER_KIND, id: key };
   await library.holds.release(holder);
   await library.holds.holdContent([{ kind: 'layer', key: diffId }], holder);
-};
-
-const NS_PER_SECOND = 1_000_000_000n;
-
-const clampOf = (request: BuildRequest): bigint | undefined => {
-  const seconds = request.buildArgs?.['SOURCE_DATE_EPOCH'];
-  return seconds === undefined || !/^\d+$/u.test(seconds) ? undefined : BigInt(seconds) * NS_PER_SECOND;
 };
 
 /** Remote sources with what a request brings for them. */
@@ -145,7 +138,8 @@ const build = async (
   const remote = stack.use(remoteFor(shop, request));
   const sources = { scratch, digests, remote };
   const context = stack.use(await openContext(sources, request));
-  const clampToNs = clampOf(request);
+  // The times of each stage are found when it is planned.
+  const clampToNs = undefined;
   const run = { layers, runtime, connect, caches, scratch, lease: lease.get, clampToNs, remote };
   const onFailed = (step: FailedStep): void => {
     shop.failed.keep(id, step);
@@ -167,23 +161,22 @@ const build = async (
   return await runBuild(tools, request, context, emit);
 };
 
-/** Makes a builder over open rooms; what a killed one left goes at once. Builds run beside each other; pruning waits for them. */
+/** Makes a builder over open rooms; what a killed one left goes at once. Builds run beside each other, and beside pruning, which leaves what they use. */
 export const createBuilder = (dependencies: BuilderDependencies): Builder => {
   const { root, database, library, layers } = dependencies;
   const shop: Shop = {
     dependencies,
     scratch: scratchOf(root.path),
     digests: createDigestStore(database),
-    remote: createRemoteStore(
-      join(root.path, 'build-sources'),
-      dependencies.sourceLimits ?? DEFAULT_SOURCE_LIMITS,
-    ),
+    remote: createRemoteStore(join(root.path, 'build-sources'), () => ({
+      ...DEFAULT_SOURCE_LIMITS,
+      ...dependencies.sourceLimits?.(),
+    })),
     caches: createCacheMounts({ directory: join(root.path, 'build-cache'), database }),
     failed: createFailedSteps({ layers, runtime: dependencies.runtime }),
     flights: createFlights(),
     uses: createCacheUses(),
   };
-  const gate = createGate();
   const history = createHistory({
     root: root.path,
     database,
@@ -193,16 +186,31 @@ export const createBuilder = (dependencies: BuilderDependencies): Builder => {
   // A build tells of a failure; nobody waits for it before.
   swept.catch(() => undefined);
   const { caches, failed } = shop;
+  let running = 0;
+  const { uses, remote } = shop;
+  const space = createCacheSpace({
+    root: root.path,
+    database,
+    library,
+    layers,
+    uses,
+    caches,
+    remote,
+    history,
+    holderKind: HOLDER_KIND,
+    isBusy: () => running > 0,
+  });
   return {
     history,
     failed,
     caches: createCaches({ caches, layers, library, scratch: shop.scratch, ready: swept }),
     async describe(request, call) {
       await swept;
-      return await gate.shared(() => describe(shop, request, call));
+      return await describe(shop, request, call);
     },
     async build(request, emit) {
       await swept;
+      running += 1;
       const recorder = history.begin(subjectOf(request));
       const tell: Emit<BuildEvent> = (event) => {
         recorder.event(event);
@@ -210,30 +218,23 @@ export const createBuilder = (dependencies: BuilderDependencies): Builder => {
       };
       tell({ kind: 'build-started', id: recorder.id });
       try {
-        const built = await gate.shared(() => build(shop, { id: recorder.id, request }, tell));
+        const built = await build(shop, { id: recorder.id, request }, tell);
         const result = { ...built, buildId: recorder.id };
         recorder.done(result);
         return result;
       } catch (error) {
         recorder.failed(error, request.signal?.aborted === true);
         throw toLadeError(error);
+      } finally {
+        running -= 1;
       }
     },
-    usage: () => Promise.resolve(cacheUsage(database)),
-    oldestUse: () => Promise.resolve(oldestUse(database)),
-    prune: (options = {}) =>
-      gate.alone(async () => {
-        const before = cacheUsage(database);
-        const keys = staleResults(database, options.before);
-        if (keys.length > 0) await forgetResults(database, keys);
-        for (const id of keys) await library.holds.release({ kind: HOLDER_KIND, id });
-        if (options.before === undefined) {
-          const all = await shop.caches.list();
-          await shop.caches.remove(all.map(({ key }) => key));
-          await shop.remote.clear();
-        }
-        await library.collect();
-        return { records: keys.length, bytes: before.bytes - cacheUsage(database).bytes };
-      }),
+    usage: () => space.usage(),
+    records: (filter) => space.records(filter),
+    oldestUse: () => Promise.resolve(space.oldestUse()),
+    async prune(options) {
+      await swept;
+      return await space.prune(options);
+    },
   };
 };

@@ -87,7 +87,7 @@ describe('ADD of a URL', () => {
       serve('hello', { 'last-modified': 'Sun, 02 Feb 2020 00:00:00 GMT' }),
     );
     const built = await build(
-      `FROM scratch\nADD ${server.origin}/a/b.txt?x=1 /dir/\nADD ${server.origin}/b.txt /c`,
+      `FROM busybox\nADD ${server.origin}/a/b.txt?x=1 /dir/\nADD ${server.origin}/b.txt /c`,
     );
     await look(built, (root) => {
       expect(readFileSync(join(root, 'dir/b.txt'), 'utf8')).toBe('hello');
@@ -231,7 +231,7 @@ describe('git', () => {
     const path = repositories();
     await using server = await startTestServer(answerGit(path));
     const url = `${server.origin}/app.git`;
-    const text = `FROM scratch\nADD ${url}#v1:sub /tag\nADD ${url} /main\nADD --keep-git-dir=true ${url}?branch=main /git`;
+    const text = `FROM busybox\nADD ${url}#v1:sub /tag\nADD ${url} /main\nADD --keep-git-dir=true ${url}?branch=main /git`;
     const first = await build(text);
     await look(first, (root) => {
       expect(readdirSync(join(root, 'main')).sort()).toEqual(['Dockerfile', 'b.txt', 'sub']);

@@ -140,7 +140,7 @@ const spoolTree = async (
   try {
     await mkdir(own, { recursive: true, mode: 0o700 });
     await mkdir(root, { mode: 0o755 });
-    const spooled = await spoolContext({ stream, root, signal });
+    const spooled = await spoolContext({ stream, root, limits: dependencies.remote.limits, signal });
     const plain = createPlainDigests(root);
     const digests: FileDigests = {
       digest: (name, stats, aborted) =>

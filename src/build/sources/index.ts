@@ -7,7 +7,7 @@ export { type FileTree, entryAt, hostPath, createTurns } from './file-tree.ts';
 export { xattrsAt, type Xattrs } from './file-xattrs.ts';
 export { locate, partsOf } from './resolve-in-root.ts';
 export { type Selection, selectFiles, type SelectedEntry, type SelectedSource } from './select-files.ts';
-export { DEFAULT_LIMITS, type SourceLimits } from './remote-limits.ts';
+export { bytesText, DEFAULT_LIMITS, type SourceLimits } from './remote-limits.ts';
 export { parseRemote, withoutPassword } from './remote-reference.ts';
 export {
   createRemoteStore,

@@ -36,6 +36,7 @@ export interface RemoteTree {
 
 /** What one build fetches. Nothing is fetched twice. Disposing removes what it wrote for itself. */
 export interface RemoteSources extends AsyncDisposable {
+  readonly limits: SourceLimits;
   /** What of the source counts for a key. Asks the server; fetches a repository only when `open` does. */
   identify(request: RemoteRequest, signal: AbortSignal): Promise<readonly KeyPart[]>;
   /** Brings the files here. */
@@ -45,6 +46,7 @@ export interface RemoteSources extends AsyncDisposable {
 /** What all builds of one builder share. */
 export interface RemoteStore {
   readonly directory: string;
+  /** As they are now. */
   readonly limits: SourceLimits;
   /** Runs what works on one repository one after another. */
   alone<T>(key: string, work: () => Promise<T>): Promise<T>;
@@ -52,11 +54,13 @@ export interface RemoteStore {
   clear(): Promise<void>;
 }
 
-export const createRemoteStore = (directory: string, limits: SourceLimits): RemoteStore => {
+export const createRemoteStore = (directory: string, limits: () => SourceLimits): RemoteStore => {
   const tails = new Map<string, Promise<unknown>>();
   return {
     directory,
-    limits,
+    get limits() {
+      return limits();
+    },
     alone(key, work) {
       const before = tails.get(key) ?? Promise.resolve();
       const own = before.then(work, work);
@@ -254,6 +258,7 @@ export const openRemoteSources = (request: RemoteSourcesRequest): RemoteSources 
     return reference.kind === 'git' ? { ...asked, reference: checkedGit(reference, checksum) } : asked;
   };
   return {
+    limits: request.store.limits,
     identify: async (asked, signal) => {
       const settled = settle(asked);
       const { reference } = settled;

@@ -7,7 +7,7 @@ import { isLadeError } from '#errors';
 import { openDatabase } from '#database';
 import { layersMigrations, openLayerStore } from '#layers';
 import { escapingArchives, makeOutside } from '../../base/tar/testing.ts';
-import { spoolContext } from '#sources';
+import { DEFAULT_LIMITS, spoolContext } from '#sources';
 import { addArchive } from './unpack-archive.ts';
 
 const { signal } = new AbortController();
@@ -39,7 +39,13 @@ describe('archives that ADD unpacks cannot reach the host', () => {
       writeFileSync(file, bytes);
       try {
         const { diffId } = await store.writeLayer((writer) =>
-          addArchive(writer, { path: file, base: 'into', owner: undefined, signal }),
+          addArchive(writer, {
+            path: file,
+            base: 'into',
+            owner: undefined,
+            limits: DEFAULT_LIMITS,
+            signal,
+          }),
         );
         await using view = await store.mountReadOnly([diffId]);
         expect(view.path).not.toBe('');

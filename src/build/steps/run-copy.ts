@@ -138,7 +138,7 @@ export const runCopy = async (tools: StepTools, request: CopyRequest): Promise<L
     async (writer) => {
       await writeEntries({ tree, entries, owner, clampToNs: tools.clampToNs, signal }, writer);
       for (const { path, base, entry, tree: own } of archives) {
-        await addArchive(writer, { path, base, owner, signal });
+        await addArchive(writer, { path, base, owner, limits: tools.remote.limits, signal });
         await checkArchive(own, entry, signal);
       }
     },

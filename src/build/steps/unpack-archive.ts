@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { LayerWriter } from '#layers';
 import { fsPath, packingOf, readTar, type TarEntry, type TarItem } from '#tar';
-import { partsOf, sourcesErrors, unpackStream } from '#sources';
+import { bytesText, partsOf, sourcesErrors, unpackStream, type SourceLimits } from '#sources';
 import type { Owner } from './write-entries.ts';
 
 const HEAD_BYTES = 512;
@@ -51,6 +51,7 @@ interface Archive {
   readonly base: string;
   /** Of everything unpacked; undefined leaves the archive's owners. */
   readonly owner: Owner | undefined;
+  readonly limits: SourceLimits;
   readonly signal: AbortSignal;
 }
 
@@ -67,12 +68,23 @@ const addItem = async (writer: LayerWriter, { base, owner }: Archive, item: TarI
   else await writer.add(header);
 };
 
+const tooLarge = ({ path, limits }: Archive) =>
+  sourcesErrors.tooLarge({
+    what: `what the archive ${posix.basename(path)} holds`,
+    limit: `${bytesText(limits.treeBytes)} or ${limits.treeEntries} files`,
+  });
+
 /** Appends an archive's entries below `base`, as ADD unpacks it: modes and times are the archive's. */
 export const addArchive = async (writer: LayerWriter, archive: Archive): Promise<void> => {
+  const { limits } = archive;
   const stream = open(archive.path);
   try {
+    let [entries, bytes] = [0, 0];
     for await (const item of readTar(stream)) {
       archive.signal.throwIfAborted();
+      entries += 1;
+      bytes += item.entry.kind === 'file' ? item.entry.size : 0;
+      if (entries > limits.treeEntries || bytes > limits.treeBytes) throw tooLarge(archive);
       await addItem(writer, archive, item);
     }
   } finally {

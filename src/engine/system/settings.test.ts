@@ -30,6 +30,10 @@ test('settings have defaults, survive the process, and go back to the default', 
   expect(again.value('gc.budget')).toEqual({ kind: 'share', percent: 10 });
   expect(again.list().map(({ key, value }) => [key, value])).toEqual([
     ['builds.age', undefined],
+    ['builds.context-files', undefined],
+    ['builds.context-size', undefined],
+    ['builds.download-size', undefined],
+    ['builds.download-time', undefined],
     ['builds.keep', undefined],
     ['gc.budget', '10%'],
     ['undo.keep', '90m'],
@@ -49,7 +53,7 @@ test('keys and values that make no sense are refused with what would', async () 
   const settings = openSettings(database);
   await expect(settings.set('gc.bugdet', '1GB')).rejects.toMatchObject({
     kind: 'not-found',
-    hint: 'settings are: builds.age, builds.keep, gc.budget, undo.keep',
+    hint: 'settings are: builds.age, builds.context-files, builds.context-size, builds.download-size, builds.download-time, builds.keep, gc.budget, undo.keep',
   });
   for (const value of ['', 'much', '-1GB', '0', '101%', '0%', '1iB', '1e9'])
     await expect(settings.set('gc.budget', value), value).rejects.toMatchObject({ kind: 'invalid-argument' });

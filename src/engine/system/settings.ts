@@ -7,11 +7,20 @@ export type SpaceLimit =
   | { readonly kind: 'bytes'; readonly bytes: number }
   | { readonly kind: 'share'; readonly percent: number };
 
+type ByteLimit = Extract<SpaceLimit, { readonly kind: 'bytes' }>;
+
 /** Every setting with the type of its value. */
 export interface SettingValues {
   readonly 'gc.budget': SpaceLimit | undefined;
   /** Milliseconds. */
   readonly 'builds.age': number;
+  /** Bytes. */
+  readonly 'builds.context-size': ByteLimit;
+  readonly 'builds.context-files': number;
+  /** Bytes. */
+  readonly 'builds.download-size': ByteLimit;
+  /** Milliseconds. */
+  readonly 'builds.download-time': number;
   readonly 'builds.keep': number;
   /** Milliseconds. */
   readonly 'undo.keep': number;
@@ -76,12 +85,43 @@ interface Definition<T> {
 
 const parseCount = (text: string): number | undefined => (/^\d{1,9}$/u.test(text) ? Number(text) : undefined);
 
+/** Space in bytes alone. */
+const parseBytes = (text: string): ByteLimit | undefined => {
+  const limit = parseSpaceLimit(text);
+  return limit?.kind === 'bytes' ? limit : undefined;
+};
+
 const DEFINITIONS: { readonly [K in SettingKey]: Definition<SettingValues[K]> } = {
   'builds.age': {
     parse: parseKeep,
     default: '30d',
     expected: 'a duration such as 12h or 30d',
     meaning: 'how long builds and their logs are remembered',
+  },
+  'builds.context-files': {
+    parse: parseCount,
+    default: '4000000',
+    expected: 'a number of files',
+    meaning: 'how many files a context that is sent or fetched, or an archive of ADD, may have',
+  },
+  'builds.context-size': {
+    parse: parseBytes,
+    default: '64GiB',
+    expected: 'an amount of space such as 64GiB',
+    meaning:
+      'how large the files of a context that is sent or fetched, or of an archive of ADD, may be together',
+  },
+  'builds.download-size': {
+    parse: parseBytes,
+    default: '16GiB',
+    expected: 'an amount of space such as 16GiB',
+    meaning: 'how large a file or a repository may be that a build fetches',
+  },
+  'builds.download-time': {
+    parse: parseKeep,
+    default: '1h',
+    expected: 'a duration such as 10m or 1h',
+    meaning: 'how long fetching one file or repository for a build may take',
   },
   'builds.keep': {
     parse: parseCount,

@@ -152,6 +152,12 @@ const lazyBuilder = (rooms: Rooms, { proxies }: BuildDefaults): (() => Promise<B
           count: settings.value('builds.keep'),
           ageMs: settings.value('builds.age'),
         }),
+        sourceLimits: () => ({
+          treeEntries: settings.value('builds.context-files'),
+          treeBytes: settings.value('builds.context-size').bytes,
+          downloadBytes: settings.value('builds.download-size').bytes,
+          fetchMs: settings.value('builds.download-time'),
+        }),
       }),
     );
     return builder;
