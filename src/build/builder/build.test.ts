@@ -10,6 +10,7 @@ import {
   statSync,
   readlinkSync,
   lstatSync,
+  utimesSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -316,6 +317,7 @@ describe.skipIf(!isRoot)('builder (needs root and /bin/busybox)', () => {
     });
     symlinkSync('../../../../../etc/hostname', join(path, 'escape'));
     symlinkSync('dir/deep', join(path, 'link'));
+    utimesSync(join(path, 'a.txt'), 1000, 1000);
     const { config } = await build(path);
     await look(config, (root) => {
       const read = (name: string): string => readFileSync(join(root, name), 'utf8');
@@ -347,7 +349,9 @@ describe.skipIf(!isRoot)('builder (needs root and /bin/busybox)', () => {
       expect(readdirSync(join(root, 'followed'))).toEqual(['x.txt', 'y.txt']);
       expect(read('here/one.sh')).toBe('#!/bin/sh\necho /bin:/usr/bin\n');
       expect(read('here/two')).toBe('$PATH\n');
-      expect(statSync(join(root, 'all/a.txt')).mtimeMs).toBe(statSync(join(path, 'a.txt')).mtimeMs);
+      expect(statSync(join(root, 'all/a.txt')).mtimeMs).toBe(1_000_000);
+      // Times later than the base image's are clamped to it.
+      expect(statSync(join(root, 'all/b.txt')).mtimeMs).toBe(Date.parse('2026-01-01T00:00:00Z'));
       expect(statSync(join(root, 'all/a.txt'))).toMatchObject({ uid: 0, gid: 0 });
     });
     const escaping = contextOf({ Dockerfile: 'FROM busybox\nCOPY escape /x\n' });
@@ -571,7 +575,7 @@ describe.skipIf(!isRoot)('builder (needs root and /bin/busybox)', () => {
       buildArgs: { SOURCE_DATE_EPOCH: '1000' },
     };
     const { config, imageId } = await build(path, request);
-    expect(config.created).toBe('1970-01-01T00:16:40.000Z');
+    expect(config.created).toBe('1970-01-01T00:16:40Z');
     await look(config, (root) => expect(statSync(join(root, 'd/a')).mtimeMs).toBe(1_000_000));
     expect((await build(path, { ...request, noCache: true })).imageId).toBe(imageId);
   });

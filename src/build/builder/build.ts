@@ -5,6 +5,7 @@ import type { OpenContext } from '#sources';
 import { credentialsFor } from './base-images.ts';
 import { exportCaches, withInlineCache } from './cache-exchange.ts';
 import type { BuildTools } from './draft.ts';
+import { createdOf } from './epoch.ts';
 import { finishImage, type StageResult } from './finish-image.ts';
 import { planLanes } from './lanes.ts';
 import { metadataOf } from './metadata.ts';
@@ -26,18 +27,11 @@ const chainOf = ({ lane, progress }: SolvedLane): readonly StageResult[] => {
   return chain;
 };
 
-/** RFC 3339 of SOURCE_DATE_EPOCH, where it is given. */
-const epochOf = (request: BuildRequest): string | undefined => {
-  const seconds = request.buildArgs?.['SOURCE_DATE_EPOCH'];
-  return seconds === undefined || !/^\d+$/u.test(seconds)
-    ? undefined
-    : new Date(Number(seconds) * 1000).toISOString();
-};
-
 /** The image of one platform. */
 const finish = async (tools: BuildTools, request: BuildRequest, solved: SolvedLane): Promise<BuiltImage> => {
   const chain = chainOf(solved);
-  const config = finishImage(chain, { epoch: epochOf(request), labels: request.labels ?? {} });
+  const epoch = createdOf(solved.lane.draft.epoch, chain[0]?.planned.baseConfig.created);
+  const config = finishImage(chain, { epoch, labels: request.labels ?? {} });
   const { platform } = solved.lane;
   if (request.squash !== true) return { platform, config: withInlineCache(tools.exchange, solved, config) };
   const kept = chain[0]?.planned.baseConfig.rootfs.diffIds.length ?? 0;

@@ -13,6 +13,7 @@ import { createCheckReport, type CheckReport } from './check-report.ts';
 import type { NamedContexts } from './named-contexts.ts';
 import { overrideStages } from './override-stages.ts';
 import { locatedGlobals, outlineOf, type Outline } from './outline.ts';
+import { readEpoch, type GivenEpoch } from './epoch.ts';
 import type { BuildEvent, BuildRequest } from './types.ts';
 import { givenValue, platformArgs, type GlobalScope } from './variables.ts';
 
@@ -43,6 +44,7 @@ export interface Sketch {
   readonly globals: GlobalScope;
   readonly automatic: Readonly<Record<string, string>>;
   readonly platform: Platform;
+  readonly epoch: GivenEpoch;
   readonly report: CheckReport;
   readonly outline: Outline;
   /** Every stage counts as needed. */
@@ -93,10 +95,11 @@ export const sketchBuild = async (
   const stage = target === undefined || target === '' ? file.stages.at(-1)?.from.name?.value : target;
   const automatic = { ...platformArgs(host, platform), TARGETSTAGE: stage ?? 'default' };
   const globals = locatedGlobals(file, { buildArgs, automatic });
+  const epoch = readEpoch(globals);
   checkBases(file, { globals, automatic }, report);
   const all = options.allStages === true && (target === undefined || target === '');
   const found = await doInSlices(outlineOf({ file, globals, target, all }), signal);
-  return { request, context, emit, file, globals, automatic, platform, report, outline: found, all };
+  return { request, context, emit, file, globals, automatic, platform, epoch, report, outline: found, all };
 };
 
 /** A sketch, with what carries it out. */

@@ -24,6 +24,11 @@ export const builderErrors = defineErrors('builder', {
     message: (p: Place & { readonly word: string }) => `base name (${p.word}) should not be blank${at(p)}`,
     hint: 'give the ARG a default before the first FROM, or pass it with --build-arg',
   },
+  badEpoch: {
+    kind: 'invalid-argument',
+    message: (p: { readonly value: string }) => `invalid SOURCE_DATE_EPOCH: ${p.value}`,
+    hint: 'give whole seconds since 1970, such as $(git log -1 --pretty=%ct), or nothing to keep all times',
+  },
   planTooLarge: {
     kind: 'invalid-argument',
     message: (p: { readonly limit: number }) =>

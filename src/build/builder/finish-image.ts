@@ -12,7 +12,7 @@ export interface StageResult {
 }
 
 interface FinishOptions {
-  /** RFC 3339; instead of the times at which steps were carried out (SOURCE_DATE_EPOCH). */
+  /** RFC 3339; undefined for the times at which steps were carried out. */
   readonly epoch: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
 }

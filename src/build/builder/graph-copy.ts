@@ -38,6 +38,7 @@ export const copyVertex = (assembly: Assembly, site: Site, operation: CopyOperat
   const alone = operation.link && (operation.chown === undefined || isNumericOwner(operation.chown));
   const copying: CopyOperation = { ...operation, link: alone };
   const inputs = [...(alone ? [] : [onto(site.below)]), ...(origin === undefined ? [] : [byContent(origin)])];
+  const tools = alone ? { ...input.tools, clampToNs: site.linked.clampToNs } : input.tools;
   const stepOf = { assembly, site, operation: copying };
   let counted = NOTHING_COUNTED;
   const originLayers = (results: readonly StepResult[]): readonly DiffId[] =>
@@ -52,7 +53,10 @@ export const copyVertex = (assembly: Assembly, site: Site, operation: CopyOperat
     id: site.id,
     step: site.identity,
     inputs,
-    definition: [...(alone ? [] : site.base), ...site.epoch, ...keyPartsOf(copying, site.platform)],
+    definition: [
+      ...(alone ? site.linked.parts : [...site.base, ...site.epoch]),
+      ...keyPartsOf(copying, site.platform),
+    ],
     ignoreCache: input.noCache,
     ...(origin === undefined ? { sources: (signal) => select([], signal) } : { contentOf: select }),
     execute: ({ inputs: results, signal }) =>
@@ -60,7 +64,7 @@ export const copyVertex = (assembly: Assembly, site: Site, operation: CopyOperat
         const below = alone ? NO_LAYERS : (results[0]?.layers ?? NO_LAYERS);
         const selection = await selectCopy(stepOf, counted, signal);
         const request = { operation: copying, selection, tree, below, place: site.place, signal };
-        return resultAfter(below, await runCopy(input.tools, request));
+        return resultAfter(below, await runCopy(tools, request));
       }),
   };
   return alone ? mergeVertex(site, vertex) : vertex;

@@ -8,6 +8,7 @@ import type { BaseImage } from './base-images.ts';
 import type { StepResult } from './cache.ts';
 import { createPlainDigests, parseModeChange, type FileTree, selectFiles, type Selection } from '#sources';
 import type { CopyOperation, FileOrigin, StepPlace, RunSurroundings, RunTools } from '#steps';
+import type { Epochs, StageEpoch } from './epoch.ts';
 import type { PlannedStage } from './plan.ts';
 import type { StepIdentities } from './step-identities.ts';
 import type { BuildStep } from './types.ts';
@@ -40,8 +41,8 @@ export interface GraphInput {
   readonly noCache: boolean;
   /** Stages that are not looked up either, by name in lower case or by number. */
   readonly noCacheStages: ReadonlySet<string>;
-  /** Times in layers are clamped to this (SOURCE_DATE_EPOCH). */
-  readonly epoch: string | undefined;
+  /** What times in layers are clamped to. */
+  readonly epochs: Epochs;
   /** The progress step of an instruction, or of FROM (-1). */
   readonly stepAt: (stage: number, position: number) => BuildStep;
   readonly onOutput: (step: BuildStep, stream: 'stdout' | 'stderr', data: Buffer) => void;
@@ -111,6 +112,8 @@ export interface Site {
   /** Base layers of the stage, for the reason "the base changed"; only where the step stands directly on them. */
   readonly base: readonly KeyPart[];
   readonly epoch: readonly KeyPart[];
+  /** That of a layer which stands by itself. */
+  readonly linked: StageEpoch;
   readonly place: StepPlace;
   readonly step: BuildStep;
   readonly platform: string;

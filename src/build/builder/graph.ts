@@ -50,28 +50,24 @@ const startOf = (assembly: Assembly, planned: PlannedStage): BuildVertex => {
   return input.share.take(sourceVertex(id, input.identities.of(index, -1), layers));
 };
 
-/** What the first step of a stage stands on. Only its layers count, not how it is called. */
-const basePart = ({ input }: Assembly, { outlined }: PlannedStage): KeyPart => {
+/** What the first step of a stage stands on. Its layers count, and its time where times are clamped to it; not its name. */
+const basePart = ({ input }: Assembly, planned: PlannedStage): KeyPart => {
+  const { outlined } = planned;
   const base = input.bases.get(outlined.index);
+  const layers = chainText(base?.layers ?? NO_LAYERS);
   const name = outlined.base.kind === 'image' ? outlined.base.reference : 'scratch';
   const shown = base === undefined ? name : `${name} (${base.id})`;
-  return { kind: 'base', name: 'layers', value: chainText(base?.layers ?? NO_LAYERS), shown };
+  return { kind: 'base', name: 'layers', value: `${layers} ${input.epochs.of(planned).ofBase}`, shown };
 };
 
-const NS_PER_SECOND = 1_000_000_000n;
-
-const epochPart = (ns: string): KeyPart => ({
-  kind: 'setting',
-  name: 'SOURCE_DATE_EPOCH',
-  value: ns,
-  shown: String(BigInt(ns) / NS_PER_SECOND),
-});
-
-/** The same graph for the steps of one stage, which may have to be built anew. */
-const forStage = (assembly: Assembly, { outlined }: PlannedStage): Assembly => {
-  const { noCache, noCacheStages } = assembly.input;
+/** The same graph for the steps of one stage: its times, and whether it has to be built anew. */
+const forStage = (assembly: Assembly, planned: PlannedStage): Assembly => {
+  const { outlined } = planned;
+  const { noCacheStages, epochs, tools } = assembly.input;
   const named = noCacheStages.has(outlined.name.toLowerCase()) || noCacheStages.has(String(outlined.index));
-  return named && !noCache ? { ...assembly, input: { ...assembly.input, noCache: true } } : assembly;
+  const noCache = assembly.input.noCache || named;
+  const { clampToNs } = epochs.of(planned);
+  return { ...assembly, input: { ...assembly.input, noCache, tools: { ...tools, clampToNs } } };
 };
 
 const assembleStage = (whole: Assembly, planned: PlannedStage): void => {
@@ -79,6 +75,7 @@ const assembleStage = (whole: Assembly, planned: PlannedStage): void => {
   const { input, steps } = assembly;
   const { outlined, baseConfig } = planned;
   const start = startOf(assembly, planned);
+  const epoch = input.epochs.of(planned);
   let below = start;
   for (const [position, step] of planned.steps.entries()) {
     if (step.operation === undefined) continue;
@@ -93,7 +90,8 @@ const assembleStage = (whole: Assembly, planned: PlannedStage): void => {
         identity,
         below,
         base: onBase ? [basePart(assembly, planned)] : [],
-        epoch: input.epoch === undefined ? [] : [epochPart(input.epoch)],
+        epoch: epoch.parts,
+        linked: input.epochs.linked(planned),
         place: placeOf(input.file, step.range),
         step: own,
         platform: formatPlatform(baseConfig),

@@ -1,5 +1,6 @@
 import { solve } from '#solver';
 import type { StepResult } from './cache.ts';
+import { epochsOf } from './epoch.ts';
 import { toGraph, type Graph } from './graph.ts';
 import type { Lane } from './lanes.ts';
 import { createProgress, type Progress } from './progress.ts';
@@ -30,7 +31,7 @@ const graphOf = ({ draft, bases, plan, prefix }: Lane, share: VertexShare): Grap
     share,
     noCache: request.noCache ?? false,
     noCacheStages: new Set((request.noCacheFilter ?? []).map((name) => name.toLowerCase())),
-    epoch: tools.run.clampToNs === undefined ? undefined : String(tools.run.clampToNs),
+    epochs: epochsOf(draft.epoch, plan.planned, draft.outline.target.index),
     stepAt: (stage, position) => plan.table.at(stage, position),
     onOutput: (step, stream, data) => emit({ kind: 'step-log', step, stream, data }),
   });

@@ -44,6 +44,10 @@ const readArgs = (words: readonly string[], env: NodeJS.ProcessEnv): Record<stri
     }),
   );
 
+/** SOURCE_DATE_EPOCH of the environment is that of the build, as with buildx. */
+const epochArg = ({ SOURCE_DATE_EPOCH: epoch }: NodeJS.ProcessEnv): Record<string, string> =>
+  epoch === undefined ? {} : { SOURCE_DATE_EPOCH: epoch };
+
 /** Proxies of config.json (`proxies.default`). */
 const readConfiguredProxies = (cli: Cli): Record<string, string> => {
   const proxies: Record<string, string> = {};
@@ -175,7 +179,7 @@ export const readBuildOptions = (cli: Cli, flags: BuildFlags): BuildOptions => {
   refuseUnsupported(flags);
   const order = compact({
     tags: [...flags.tag],
-    buildArgs: readArgs(flags['build-arg'], cli.env),
+    buildArgs: { ...epochArg(cli.env), ...readArgs(flags['build-arg'], cli.env) },
     labels: toMap(flags.label),
     target: flags.target,
     platforms: readPlatforms(cli, flags.platform),
