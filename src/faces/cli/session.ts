@@ -46,7 +46,8 @@ const copyInput = (cli: Cli, socket: Duplex, options: SessionOptions): Promise<v
     if (typed.detached) detach();
   };
   const onEnd = (): void => void socket.end();
-  stdin.on('data', onData).on('end', onEnd).on('error', onEnd);
+  // A question that was asked before has paused it.
+  stdin.on('data', onData).on('end', onEnd).on('error', onEnd).resume();
   const stop = (): void => {
     stdin.off('data', onData).off('end', onEnd).off('error', onEnd);
     stdin.pause();

@@ -135,11 +135,15 @@ const openRooms = async (
   return { root, store, layers, library, runtime, networks, engine, settings };
 };
 
+interface LazyBuilder extends AsyncDisposable {
+  (): Promise<Builder>;
+}
+
 /** The builder with all that only it needs, loaded by the first build. */
-const lazyBuilder = (rooms: Rooms, { proxies }: BuildDefaults): (() => Promise<Builder>) => {
+const lazyBuilder = (rooms: Rooms, { proxies }: BuildDefaults): LazyBuilder => {
   const { root, library, layers, runtime, networks, settings } = rooms;
   let builder: Promise<Builder> | undefined;
-  return () => {
+  const load = (): Promise<Builder> => {
     builder ??= import('#builder').then(({ createBuilder }) =>
       createBuilder({
         root,
@@ -162,6 +166,11 @@ const lazyBuilder = (rooms: Rooms, { proxies }: BuildDefaults): (() => Promise<B
     );
     return builder;
   };
+  const end = async (): Promise<void> => {
+    const opened = await builder?.catch(() => undefined);
+    await opened?.failed[Symbol.asyncDispose]();
+  };
+  return Object.assign(load, { [Symbol.asyncDispose]: end });
 };
 
 /**
@@ -175,7 +184,7 @@ export const composeDaemon = async (options: ComposeOptions): Promise<DaemonPart
   const rooms = await openRooms(options, events, { stack, onSpace: () => onSpace() });
   const { store, layers, library, networks, engine, settings } = rooms;
   const buildDefaults = buildDefaultsFrom(options.hostCa, process.env);
-  const builder = lazyBuilder(rooms, buildDefaults);
+  const builder = stack.use(lazyBuilder(rooms, buildDefaults));
   if (await hasLeftovers(rooms.root.path, layers)) {
     // Making the builder removes them.
     builder().catch((error: unknown) => options.log.error({ error }, 'builds of a killed daemon are left'));
