@@ -182,12 +182,8 @@ export const createBuilder = (dependencies: BuilderDependencies): Builder => {
     database,
     limits: dependencies.historyLimits ?? (() => DEFAULT_LIMITS),
   });
-  const swept = Promise.all([removeLeftovers(root.path, layers), shop.caches.sweep(), history.recover()]);
-  // A build tells of a failure; nobody waits for it before.
-  swept.catch(() => undefined);
-  const { caches, failed } = shop;
+  const { caches, failed, uses, remote } = shop;
   let running = 0;
-  const { uses, remote } = shop;
   const space = createCacheSpace({
     root: root.path,
     database,
@@ -200,6 +196,14 @@ export const createBuilder = (dependencies: BuilderDependencies): Builder => {
     holderKind: HOLDER_KIND,
     isBusy: () => running > 0,
   });
+  const swept = Promise.all([
+    removeLeftovers(root.path, layers),
+    shop.caches.sweep(),
+    history.recover(),
+    space.releaseOrphans(),
+  ]);
+  // A build tells of a failure; nobody waits for it before.
+  swept.catch(() => undefined);
   return {
     history,
     failed,

@@ -260,35 +260,3 @@ export const forgetOldTraces = async (database: Database, most = MAX_TRACES): Pr
     ]),
   );
 };
-
-/** Number of results, and bytes of their layers, each counted once. */
-export const cacheUsage = (database: Database): { readonly records: number; readonly bytes: number } => {
-  const row = database.get<Row & { records: number; bytes: number }>(
-    `SELECT (SELECT count(*) FROM build_results WHERE key = canonical) AS records, coalesce(sum(size), 0) AS bytes
-     FROM (SELECT max(size) AS size FROM build_results WHERE own IS NOT NULL GROUP BY own)`,
-  );
-  return { records: row?.records ?? 0, bytes: row?.bytes ?? 0 };
-};
-
-/** When the result that was not used for the longest time was used last. */
-export const oldestUse = (database: Database): Date | undefined => {
-  const sql = 'SELECT min(used) AS used FROM build_results WHERE key = canonical';
-  const used = database.get<Row & { used: number | null }>(sql)?.used ?? undefined;
-  return used === undefined ? undefined : new Date(used);
-};
-
-/** Canonical keys of results that were not used since `before`; of all without it. */
-export const staleResults = (database: Database, before: Date | undefined): readonly string[] =>
-  database
-    .all<Row & { key: string }>(
-      'SELECT key FROM build_results WHERE key = canonical AND used < ?',
-      before?.getTime() ?? Number.MAX_SAFE_INTEGER,
-    )
-    .map((row) => row.key);
-
-/** Forgets results with all their keys. */
-export const forgetResults = async (database: Database, keys: readonly string[]): Promise<void> => {
-  await database.write(
-    keys.map((key) => ({ sql: 'DELETE FROM build_results WHERE canonical = ?', params: [key] })),
-  );
-};

@@ -31,6 +31,7 @@ export interface BuildSummary extends BuildSubject {
   readonly imageId?: string | undefined;
   readonly failure?: BuildFailure | undefined;
   readonly counts: { readonly total: number; readonly cached: number; readonly executed: number };
+  readonly logBytes: number;
 }
 
 /** `unfinished`: the build ended while it ran. */
@@ -50,7 +51,6 @@ export interface StepTrace extends BuildStep {
 export interface BuildDetails extends BuildSummary {
   readonly steps: readonly StepTrace[];
   readonly warnings: readonly string[];
-  readonly logBytes: number;
 }
 
 /** One entry of a build's log. */

@@ -56,6 +56,7 @@ interface BuildRow extends Row {
   readonly id: string;
   readonly status: string;
   readonly about: string;
+  readonly log_bytes: number;
 }
 
 const INSERT = `
@@ -102,7 +103,13 @@ const interruptedBuild = async (
   }
   if (header === undefined) return undefined;
   const ended = Math.max(endedAt, header.startedAt);
-  const summary: BuildSummary = { ...header, status: 'interrupted', endedAt: ended, counts: ledger.counts };
+  const summary: BuildSummary = {
+    ...header,
+    status: 'interrupted',
+    endedAt: ended,
+    counts: ledger.counts,
+    logBytes: await sizeOf(path),
+  };
   return { summary, extra: { steps: ledger.steps(true), warnings: ledger.warnings } };
 };
 
@@ -111,10 +118,14 @@ export const createHistory = ({ root, database, limits }: HistoryDependencies): 
   const live = new Map<string, Live>();
 
   const list = (): readonly BuildSummary[] => {
-    const rows = database.all<BuildRow>('SELECT id, status, about FROM build_history ORDER BY started DESC');
-    const found = new Map(rows.map(({ id, about }) => [id, JSON.parse(about) as BuildSummary]));
-    for (const { summary, ledger } of live.values())
-      found.set(summary.id, summary.status === 'running' ? { ...summary, counts: ledger.counts } : summary);
+    const rows = database.all<BuildRow>('SELECT id, status, about, log_bytes FROM build_history');
+    const found = new Map(
+      rows.map((row) => [row.id, { ...(JSON.parse(row.about) as BuildSummary), logBytes: row.log_bytes }]),
+    );
+    for (const { summary, ledger, log } of live.values()) {
+      const counts = summary.status === 'running' ? ledger.counts : summary.counts;
+      found.set(summary.id, { ...summary, counts, logBytes: log.bytes });
+    }
     return [...found.values()].toSorted((a, b) => b.startedAt - a.startedAt);
   };
 
@@ -166,7 +177,7 @@ export const createHistory = ({ root, database, limits }: HistoryDependencies): 
     const startedAt = Date.now();
     const log = createBuildLog(root, { ...subject, id, startedAt });
     const one: Live = {
-      summary: { ...subject, id, startedAt, status: 'running', counts: NO_COUNTS },
+      summary: { ...subject, id, startedAt, status: 'running', counts: NO_COUNTS, logBytes: 0 },
       log,
       ledger: createStepLedger(),
       waiting: new Set(),
@@ -251,8 +262,7 @@ export const createHistory = ({ root, database, limits }: HistoryDependencies): 
         one === undefined
           ? extraOf(summary.id)
           : { steps: one.ledger.steps(summary.status !== 'running'), warnings: one.ledger.warnings };
-      const logBytes = one?.log.bytes ?? (await sizeOf(logPath(root, summary.id)));
-      return { ...summary, ...extra, logBytes };
+      return { ...summary, ...extra };
     },
     logs,
     async remove(build) {

@@ -1,6 +1,8 @@
 import type { Emit } from '#events';
 import type { Digest, ImageId } from '#oci';
 import type { BuildEvent } from './build-events.ts';
+import type { CacheRecord } from './cache-records.ts';
+import type { CacheFilter, CachePrune, CachePruned } from './cache-space.ts';
 import type { Caches } from './caches.ts';
 import type { FailedSteps } from './failed-steps.ts';
 import type { BuildDescription, DescriptionCall } from './description-types.ts';
@@ -11,6 +13,8 @@ export type * from './build-events.ts';
 export type * from './description-types.ts';
 export type * from './history-types.ts';
 export type * from './request.ts';
+export type { CacheRecord, CacheRecordKind } from './cache-records.ts';
+export type { CacheFilter, CachePrune, CachePruned } from './cache-space.ts';
 export type { Caches, CacheMountInfo } from './caches.ts';
 export type { DebugPlace, DebugShell, DebugShellRequest, FailedSteps } from './failed-steps.ts';
 
@@ -50,12 +54,12 @@ export interface Builder {
   readonly failed: FailedSteps;
   /** The caches of `RUN --mount=type=cache`. */
   readonly caches: Caches;
-  /** Bytes and rows of the build cache. */
+  /** Records of the build cache, and the bytes that only they take. */
   usage(): Promise<{ readonly records: number; readonly bytes: number }>;
+  /** What builds keep on disk, the least recently used first. */
+  records(filter?: CacheFilter): Promise<readonly CacheRecord[]>;
   /** When the cache row that was not used for the longest time was used last; undefined when there is none. */
   oldestUse(): Promise<Date | undefined>;
-  /** Forgets cache rows (all, or those unused since `before`); returns how many rows and layer bytes were let go. */
-  prune(options?: {
-    readonly before?: Date | undefined;
-  }): Promise<{ readonly records: number; readonly bytes: number }>;
+  /** Removes what no running build uses (all, or what the options say); returns what went. */
+  prune(options?: CachePrune): Promise<CachePruned>;
 }

@@ -19,7 +19,6 @@ import {
   locate,
   selectFiles,
 } from '#sources';
-import { createGate } from './gate.ts';
 import { layOut, createOutputTail, writeEntries } from '#steps';
 import { outline } from './outline.ts';
 import { globalScope, platformArgs } from './variables.ts';
@@ -155,6 +154,7 @@ test('extended attributes of an image count and are copied; those of a context a
       excludes: [],
       parents: false,
       chmod: undefined,
+
       place,
       signal,
     });
@@ -188,6 +188,7 @@ describe('a file that changes while it is copied', () => {
       sources,
       inline: [],
       destination: '/to/',
+
       ground: { root: undefined },
       link: false,
       place,
@@ -211,6 +212,7 @@ describe('a file that changes while it is copied', () => {
       sources,
       inline: [],
       destination: '/to/',
+
       ground: { root: undefined },
       link: false,
       place,
@@ -277,21 +279,6 @@ describe('build cache', () => {
     layers.delete('sha256:1');
     expect(again.lookup('k')).toBeUndefined();
   });
-});
-
-test('a gate lets many in together, or one alone', async () => {
-  const gate = createGate();
-  const log: string[] = [];
-  const work = (name: string) => async () => {
-    log.push(`+${name}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    log.push(`-${name}`);
-  };
-  const first = [gate.shared(work('a')), gate.shared(work('b'))];
-  await Promise.resolve();
-  const alone = gate.alone(work('x'));
-  await Promise.all([...first, alone, gate.shared(work('c'))]);
-  expect(log).toEqual(['+a', '+b', '-a', '-b', '+x', '-x', '+c', '-c']);
 });
 
 test('the tail of an output is its last lines', () => {

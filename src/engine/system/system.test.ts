@@ -93,7 +93,7 @@ describe('over real rooms', () => {
       buildCache: async () => ({
         usage: async () => ({ records: 1, bytes: 1 }),
         oldestUse: async () => undefined,
-        prune: async () => (steps.push('cache'), { records: 1, bytes: 11 }),
+        prune: async () => (steps.push('cache'), { records: 1, bytes: 11, ids: ['x'] }),
       }),
     };
     const make = (content: string) =>
