@@ -34,12 +34,18 @@ const daemonArgs = (socket: string, root: string): string[] => [
 /** A daemon of the test's own, with both command lines pointed at it. */
 export const startMachine = async (
   scratch: Scratch,
-  options: { readonly root?: string; readonly env?: NodeJS.ProcessEnv } = {},
+  options: { readonly root?: string; readonly env?: NodeJS.ProcessEnv; readonly umask?: string } = {},
 ): Promise<Machine> => {
   const socket = scratch.join('d.sock');
   const root = options.root ?? scratch.join('root');
   const daemonEnv = { ...process.env, ...options.env };
-  let daemon = await startService(LADE, daemonArgs(socket, root), daemonEnv);
+  const start = (): Promise<Service> => {
+    const args = daemonArgs(socket, root);
+    if (options.umask === undefined) return startService(LADE, args, daemonEnv);
+    const script = `umask ${options.umask}; exec "$0" "$@"`;
+    return startService('sh', ['-c', script, LADE, ...args], daemonEnv);
+  };
+  let daemon = await start();
   const env: NodeJS.ProcessEnv = {
     ...process.env,
     DOCKER_HOST: `unix://${socket}`,
@@ -61,7 +67,7 @@ export const startMachine = async (
     tryLade,
     async restart(signal) {
       await daemon.kill(signal);
-      daemon = await startService(LADE, daemonArgs(socket, root), daemonEnv);
+      daemon = await start();
     },
     async [Symbol.asyncDispose]() {
       const containers = (await tryDocker(['ps', '-aq'])).stdout.split('\n').filter(Boolean);
