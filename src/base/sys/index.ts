@@ -2,6 +2,7 @@ export { mount, umount, umountAsync, bindMount, mountFileSystem } from './mount.
 export { lgetXattr, llistXattr, lremoveXattr, lsetXattr } from './xattr.ts';
 export { lutimesNs, mknod } from './inode.ts';
 export { fileLock } from './file-lock.ts';
+export { copyFileRange } from './copy-range.ts';
 export { makeDirectories } from './make-directories.ts';
 export { removeTree } from './remove-tree.ts';
 export { openInRoot } from './open-in-root.ts';

@@ -51,6 +51,7 @@ const writerTo = (entries: LayerEntry[]): LayerWriter => ({
     if (entry.source?.kind === 'stream') for await (const chunk of entry.source.stream) void chunk;
     entries.push(entry);
   },
+  reuse: () => Promise.resolve(false),
   whiteout: () => Promise.resolve(),
   opaque: () => Promise.resolve(),
 });

@@ -121,7 +121,9 @@ const writeSelected = async (
     xattrs: entry.xattrs,
   };
   const origin = { tree: placed.tree ?? request.tree, signal: request.signal };
-  if (kind === 'file') await withFile(origin, entry, (source) => writer.add({ ...header, source }));
+  const { digest } = entry;
+  if (kind === 'file' && digest !== undefined && (await writer.reuse({ ...header, digest }))) return;
+  if (kind === 'file') await withFile(origin, entry, (source) => writer.add({ ...header, source, digest }));
   else if (kind === 'symlink') await writer.add({ ...header, linkName: entry.linkName });
   else if (kind === 'hardlink') await writer.add({ ...header, linkName: first, xattrs: undefined });
   else if (kind === 'char' || kind === 'block')

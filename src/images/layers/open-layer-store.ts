@@ -17,8 +17,10 @@ import { remakeForms, replaceLayer, verifyForms } from './repair.ts';
 import { createSnapshots, type Snapshots } from './snapshots.ts';
 import { createStacks, type Stacks } from './stacks.ts';
 import { endOldViews, sweepLeftovers } from './sweep.ts';
+import type { StoredTar } from './unpack-job.ts';
 import { unpackNew } from './unpack-layer.ts';
 import { openView } from './views.ts';
+import { createWrittenLayers, type WrittenFiles, type WrittenLayers } from './written-files.ts';
 import type {
   BackendName,
   LayerInfo,
@@ -49,9 +51,13 @@ interface Open {
   readonly views: Map<LayersView, readonly DiffId[]>;
   /** Unpacking layers of known digest. */
   readonly unpacking: Map<DiffId, Promise<LayerInfo>>;
+  readonly written: WrittenLayers;
 }
 
-const viewOf = async (store: Omit<Open, 'snapshots'>, layers: readonly DiffId[]): Promise<LayersView> => {
+const viewOf = async (
+  store: Omit<Open, 'snapshots' | 'written'>,
+  layers: readonly DiffId[],
+): Promise<LayersView> => {
   const { core, stacks, views } = store;
   await stacks.prepare(layers);
   const { mounts, empty } = core.files;
@@ -79,7 +85,8 @@ const createOpen = (core: Core): Open => {
   const view = (layers: readonly DiffId[]): Promise<LayersView> =>
     viewOf({ core, stacks, views, unpacking }, layers);
   const snapshots = createSnapshots({ core, stacks, view });
-  return { core, stacks, snapshots, views, unpacking };
+  const written = createWrittenLayers((diffId) => core.files.tar(diffId));
+  return { core, stacks, snapshots, views, unpacking, written };
 };
 
 /** Makes a dependent layer ready for the stack it came with, when all of that is there. */
@@ -112,17 +119,24 @@ const unpackOnce = async (store: Open, source: LayerSource, options: UnpackOptio
   return info;
 };
 
-const writeOnce = (
+const writeOnce = async (
   store: Open,
   write: (writer: LayerWriter) => Promise<void>,
-  options: WriteLayerOptions,
+  { signal, lease }: WriteLayerOptions,
 ): Promise<LayerInfo> => {
   const { backend } = store.core;
-  return staged(
-    store.core,
-    (staging) => writeLayerTar({ staging, backend, form: formName(backend), signal: options.signal }, write),
-    options.lease,
-  );
+  const form = formName(backend);
+  using opened = store.written.open();
+  const { donors } = opened;
+  let files: WrittenFiles = new Map();
+  const make = async (staging: string): Promise<StoredTar> => {
+    const made = await writeLayerTar({ staging, backend, form, donors, signal }, write);
+    ({ files } = made);
+    return made.stored;
+  };
+  const info = await staged(store.core, make, lease);
+  store.written.remember(info.diffId, info.size, files);
+  return info;
 };
 
 const userOf = (store: Open, diffId: DiffId): string | undefined => {

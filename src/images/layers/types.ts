@@ -143,11 +143,18 @@ export interface LayerEntry {
   readonly xattrs?: ReadonlyMap<string, Uint8Array> | undefined;
   /** Only for files; absent means empty. */
   readonly source?: EntrySource | undefined;
+  /** Sha256 of the content in hex, where the source makes sure of it: the next layer may take the file from this one. */
+  readonly digest?: string | undefined;
 }
 
 /** Appends entries to a layer that is being written. Calls must not overlap. */
 export interface LayerWriter {
   add(entry: LayerEntry): Promise<void>;
+  /**
+   * Appends a file as a layer has it that was written lately, with the same attributes and the same digest. False
+   * without doing anything when there is none.
+   */
+  reuse(entry: Omit<LayerEntry, 'source'> & { readonly digest: string }): Promise<boolean>;
   /** Hides a path of the layers below. */
   whiteout(path: string): Promise<void>;
   /** Hides what the layers below have inside a directory. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -6,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { type DiffId } from '#oci';
 import { unpackEntries } from './testing.ts';
 import { sharedStore } from './testing/shared-store.ts';
+import type { LayerWriter } from './types.ts';
 import { formsHere } from './testing/forms.ts';
 import { dir, file, root, T } from './testing/sources.ts';
 
@@ -13,6 +15,46 @@ const streamOf = (...chunks: readonly Buffer[]): Readable => Readable.from(chunk
 
 describe.each(formsHere())('%s: writeLayer', (backend) => {
   const shared = sharedStore(backend);
+
+  test('takes what an earlier layer has from there, and gives the same layer as without it', async () => {
+    const digests: string[] = [];
+    const write =
+      (changed: number, reuses: boolean) =>
+      async (writer: LayerWriter): Promise<void> => {
+        for (let number = 0; number < 200; number += 1) {
+          const text = `${number === changed ? 'changed' : 'content'} ${number} `.repeat(
+            1 + (number % 7) * 999,
+          );
+          const bytes = Buffer.from(text);
+          const digest = createHash('sha256').update(bytes).digest('hex');
+          const path = `app/${'d'.repeat(number % 120)}/file-${String(number).padStart(3, '0')}`;
+          const entry = { path, kind: 'file', mode: 0o644, mtimeNs: T + BigInt(number), digest } as const;
+          const taken = reuses && (await writer.reuse(entry));
+          if (!taken) digests.push(digest);
+          if (!taken) await writer.add({ ...entry, source: { kind: 'bytes', bytes } });
+          if (number % 50 === 0)
+            await writer.add({ path: `app/link-${number}`, kind: 'symlink', linkName: 'x' });
+        }
+      };
+    await shared.store.writeLayer(write(-1, false));
+    digests.length = 0;
+    const one = await shared.store.writeLayer(write(100, true));
+    expect(digests).toHaveLength(1);
+    const plain = await shared.store.writeLayer(write(100, false));
+    expect(one).toEqual(plain);
+    expect(
+      createHash('sha256')
+        .update(readFileSync(shared.store.tarPath(one.diffId)))
+        .digest('hex'),
+    ).toBe(one.diffId.slice('sha256:'.length));
+    await shared.store.remove(one.diffId);
+    digests.length = 0;
+    const again = await shared.store.writeLayer(write(100, true));
+    expect(again).toEqual(one);
+    await using view = await shared.store.mountReadOnly([again.diffId]);
+    expect(readFileSync(`${view.path}/app/${'d'.repeat(100)}/file-100`, 'utf8')).toContain('changed 100 ');
+    expect(readFileSync(`${view.path}/app/${'d'.repeat(79)}/file-199`, 'utf8')).toContain('content 199 ');
+  });
 
   test('writes what it is given, twice the same', async () => {
     const host = join(shared.path, 'host');
