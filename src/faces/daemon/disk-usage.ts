@@ -1,30 +1,30 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { apiErrors, type BuildCacheAnswer, type DiskUsageAnswer } from '#api';
+import { cacheAnswer } from './cache-query.ts';
 import type { DaemonParts } from './types.ts';
 
 const TYPES = ['container', 'image', 'volume', 'build-cache'];
 
-/** The cache has no records that a client could name, so it is one row: what only the cache keeps. */
-const buildCache = (bytes: number): readonly BuildCacheAnswer[] =>
-  bytes === 0
-    ? []
-    : [
-        {
-          ID: 'layers',
-          Type: 'regular',
-          Description: 'layers that no image names',
-          InUse: false,
-          Shared: false,
-          Size: bytes,
-          CreatedAt: new Date(0).toISOString(),
-          LastUsedAt: null,
-          UsageCount: 0,
-        },
-      ];
+type CacheParts = Pick<DaemonParts, 'builder' | 'library' | 'rootPath'>;
+
+/** What builds keep; their logs are Lade's own and are left out. The builder is not loaded where nothing was built. */
+const buildCache = async ({
+  builder,
+  library,
+  rootPath,
+}: CacheParts): Promise<readonly BuildCacheAnswer[]> => {
+  const places = ['build-cache', 'build-sources'].map((name) => join(rootPath, name));
+  if (library.holds.heldBy('build-cache').length === 0 && !places.some((place) => existsSync(place)))
+    return [];
+  const records = await (await builder()).records({ kinds: ['step', 'cache-mount', 'source'] });
+  return records.map(cacheAnswer);
+};
 
 /** GET /system/df; `types` narrows it. */
 export const diskUsage = async (
-  { library, engine }: DaemonParts,
+  { library, engine, builder, rootPath }: DaemonParts,
   types: readonly string[],
 ): Promise<Partial<DiskUsageAnswer>> => {
   const stranger = types.find((type) => !TYPES.includes(type));
@@ -39,6 +39,6 @@ export const diskUsage = async (
     ...(wanted('image') ? { Images: library.list({ all: true, shared: true }) } : {}),
     ...(wanted('container') ? { Containers: await engine.containers.list({ all: true, size: true }) } : {}),
     ...(wanted('volume') ? { Volumes: await engine.volumes.usage() } : {}),
-    ...(wanted('build-cache') ? { BuildCache: buildCache(usage.otherLayersSize) } : {}),
+    ...(wanted('build-cache') ? { BuildCache: await buildCache({ builder, library, rootPath }) } : {}),
   };
 };

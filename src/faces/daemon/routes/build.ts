@@ -1,11 +1,11 @@
 import { Hono, type Context } from 'hono';
-import { parseFilters } from '#api';
 import { answered, requestSignal } from '#http';
 import { createBuildAnswer } from '../build-answer.ts';
+import { cachePruneOf } from '../cache-query.ts';
 import { buildVersionOf, dockerContext, fromDockerQuery } from '../docker-build-request.ts';
 import { daemonErrors } from '../errors.ts';
 import { jsonLines } from '../json-lines.ts';
-import { instantOf, textOf } from '../request.ts';
+import { textOf } from '../request.ts';
 import { withBody } from '../request-body.ts';
 import type { DaemonParts } from '../types.ts';
 
@@ -51,12 +51,8 @@ const cancelBuild = (c: Context, running: RunningBuilds): Response => {
 };
 
 const prune = async (c: Context, parts: DaemonParts): Promise<Response> => {
-  const filters = parseFilters(textOf(c, 'filters'));
-  const before = instantOf('until', filters['until']?.[0] ?? filters['unused-for']?.[0]);
-  const { bytes } = await (
-    await parts.builder()
-  ).prune(before === undefined ? {} : { before: new Date(before) });
-  return c.json({ CachesDeleted: null, SpaceReclaimed: bytes });
+  const { bytes, ids } = await (await parts.builder()).prune(cachePruneOf(c));
+  return c.json({ CachesDeleted: ids, SpaceReclaimed: bytes });
 };
 
 export const buildRoutes = (parts: DaemonParts): Hono => {

@@ -1,6 +1,7 @@
 import { Hono, type Context } from 'hono';
 import type { LogEntry } from '#builder';
 import { answered, drained, outgoing, requestSignal } from '#http';
+import { cacheAnswer, cacheFilterOf } from '../cache-query.ts';
 import { jsonLines } from '../json-lines.ts';
 import { flag, param } from '../request.ts';
 import type { DaemonParts } from '../types.ts';
@@ -32,7 +33,11 @@ const logs = async (c: Context, parts: DaemonParts): Promise<Response> => {
   return answered();
 };
 
-/** The builds that are remembered. */
+/** GET /lade/v1/build-cache: everything that builds keep on disk, logs too. */
+const records = async (c: Context, parts: DaemonParts): Promise<Response> =>
+  c.json((await (await parts.builder()).records(cacheFilterOf(c))).map(cacheAnswer));
+
+/** The builds that are remembered, and what they keep. */
 export const buildHistoryRoutes = (parts: DaemonParts): Hono => {
   const app = new Hono();
   app.get('/lade/v1/builds', async (c) => c.json((await parts.builder()).history.list()));
@@ -43,5 +48,6 @@ export const buildHistoryRoutes = (parts: DaemonParts): Hono => {
   app.delete('/lade/v1/builds/:build', async (c) =>
     c.json({ id: await (await parts.builder()).history.remove(param(c, 'build')) }),
   );
+  app.get('/lade/v1/build-cache', (c) => records(c, parts));
   return app;
 };
