@@ -1,11 +1,12 @@
 /** `lade build` as somebody sees it who sits at a terminal, or at another machine. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTerminal, type Terminal } from '../src/base/console/testing.ts';
 import { LADE, busyboxArchive, startMachine, type Machine } from './support/lade.ts';
+import { mustRun } from './support/process.ts';
 import { createScratch } from './support/scratch.ts';
 
 const scratch = createScratch();
@@ -222,6 +223,42 @@ describe('a daemon elsewhere', () => {
     expect(idOf(outside)).toMatch(/^sha256:/);
     expect(idOf(typed)).toBe(idOf(outside));
     expect(idOf(await there(['-'], 'FROM test/busybox\n'))).toMatch(/^sha256:/);
+  });
+
+  test('outputs come back: files, archives, layouts, several at once, to stdout', async () => {
+    const path = context('outputs', {
+      Dockerfile: 'FROM scratch\nCOPY a.txt dir/\nCOPY --chmod=640 --chown=3:4 a.txt b\n',
+      'a.txt': 'content\n',
+    });
+    const to = (name: string): string => scratch.join('out', name);
+    mkdirSync(scratch.join('out'));
+    const outputs = [
+      to('files'),
+      `type=tar,dest=${to('files.tar')}`,
+      `type=oci,dest=${to('layout')},tar=false`,
+    ];
+    const archive = `type=docker,dest=${to('image.tar')}`;
+    const built = await there([
+      ...[...outputs, archive].flatMap((spec) => ['-o', spec]),
+      '-t',
+      'sent:1',
+      path,
+    ]);
+    expect(built.code, built.stderr).toBe(0);
+    expect(readFileSync(to('files/dir/a.txt'), 'utf8')).toBe('content\n');
+    expect(statSync(to('files/b'))).toMatchObject({ mode: 0o100640, uid: 3, gid: 4 });
+    const listed = await mustRun('tar', ['-tvf', to('files.tar'), '--numeric-owner']);
+    expect(listed.stdout).toMatch(/-rw-r----- 3\/4 +8 .* b\n/);
+    const inspected = await mustRun('skopeo', ['inspect', '--raw', `oci:${to('layout')}`]);
+    expect(JSON.parse(inspected.stdout)).toMatchObject({ config: { digest: idOf(built) } });
+    const loaded = await mustRun('skopeo', ['inspect', '--config', `docker-archive:${to('image.tar')}`]);
+    expect(JSON.parse(loaded.stdout)).toMatchObject({ rootfs: { type: 'layers' } });
+    const piped = await mustRun('sh', [
+      '-c',
+      `${LADE} --host ${address} build -q -o - ${path} | tar -xO dir/a.txt`,
+    ]);
+    expect(piped.stdout).toBe('content\n');
+    expect(readdirSync(scratch.join('root', 'builds'))).toEqual([]);
   });
 
   test('what only works on the same machine is refused by its name', async () => {

@@ -79,6 +79,10 @@ export const followBuild = async (
   let result: BuildResult | undefined;
   try {
     for await (const line of client.lines<BuildLine>({ ...request, signal: cli.signal })) {
+      if (line.kind === 'output') {
+        await view.onOutput?.(line.index, Buffer.from(line.data, 'base64'));
+        continue;
+      }
       if (view.progress === 'rawjson') cli.stderr.write(`${JSON.stringify(line)}\n`);
       if (line.kind === 'event') showEvent(progress, decodeEvent(line.event), view.explain);
       if (line.kind === 'event' && line.event.kind === 'step-kept') view.onKept?.(line.event.build);

@@ -6,6 +6,7 @@ import type { BuildProgress } from '#console';
 import { followBuild, progressFor } from './build-events.ts';
 import type { CliBuildContext } from './build-context.ts';
 import type { BuildEngine } from './build-engine.ts';
+import { fetchOutputs } from './build-fetch.ts';
 import type { BuildOptions, BuildOrder } from './build-options.ts';
 import { uploadOf } from './build-upload.ts';
 import type { Cli } from './context.ts';
@@ -27,8 +28,6 @@ const forElsewhere = ({ order, configuredProxies }: BuildOptions): BuildOrder =>
   for (const cache of [...(order.cacheFrom ?? []), ...(order.cacheTo ?? [])])
     if (cache.kind === 'local') throw refuse('a cache in a local directory');
   if (order.ssh !== undefined) throw refuse('--ssh');
-  const written = order.outputs?.find((output) => 'destination' in output);
-  if (written !== undefined) throw refuse(`--output type=${written.kind}`);
   return { ...rest, proxies: configuredProxies };
 };
 
@@ -125,6 +124,15 @@ export const buildWithLade = async (
   options: BuildOptions,
 ): Promise<BuildResult> => {
   const progress = progressFor(cli, options);
-  const request = await ladeBuildCall(cli, { engine, context, options, progress });
-  return await followBuild(cli, options, request, progress);
+  if (engine === 'here') {
+    const request = await ladeBuildCall(cli, { engine, context, options, progress });
+    return await followBuild(cli, options, request, progress);
+  }
+  const outputs = fetchOutputs(options.order);
+  const sent = { ...options, order: outputs.order };
+  const request = await ladeBuildCall(cli, { engine, context, options: sent, progress });
+  const onOutput = (index: number, data: Buffer): Promise<void> => outputs.take(index, data);
+  const result = await followBuild(cli, { ...options, onOutput }, request, progress);
+  await outputs.finish();
+  return result;
 };

@@ -21,6 +21,8 @@ export interface BuildView {
   readonly explain: boolean;
   /** Told when what a failed step left is kept. */
   readonly onKept?: ((build: string) => void) | undefined;
+  /** Takes pieces of outputs that a daemon elsewhere sends back. */
+  readonly onOutput?: ((index: number, data: Buffer) => Promise<void>) | undefined;
 }
 
 /** What the flags of `lade build` say, read from the machine they were given on. */

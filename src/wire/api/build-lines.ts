@@ -13,6 +13,8 @@ export interface BuildFault {
 /** One line of POST /lade/v1/build; the last one is a result or an error. */
 export type BuildLine =
   | { readonly kind: 'event'; readonly event: BuildEvent }
+  /** A piece of the output with this number in the order, base64: of those whose destination was `-`. */
+  | { readonly kind: 'output'; readonly index: number; readonly data: string }
   | { readonly kind: 'result'; readonly result: BuildResult }
   /** The answer to an order with `call`. */
   | { readonly kind: 'description'; readonly description: BuildDescription }

@@ -2,8 +2,9 @@ import { Hono, type Context } from 'hono';
 import { encodeBuildLine, parseBody } from '#api';
 import type { BuildContext } from '#builder';
 import { toLadeError } from '#errors';
-import { answered, requestSignal } from '#http';
+import { answered, outgoing, requestSignal } from '#http';
 import { authLookup, contextOfBody, fromLadeOrder, type BuildOrder } from '../build-request.ts';
+import { hostOutputs } from '../fetched-outputs.ts';
 import { splitFirstLine } from '../first-line.ts';
 import { jsonLines } from '../json-lines.ts';
 import { body } from '../request.ts';
@@ -18,7 +19,8 @@ const answerBuild = async (
 ): Promise<void> => {
   const auth = authLookup(c.req.header('x-registry-config'));
   const surroundings = { defaults: parts.buildDefaults, auth, signal: requestSignal(c) };
-  const request = fromLadeOrder(asked.order, asked.context, surroundings);
+  await using fetched = hostOutputs(parts.rootPath, asked.order);
+  const request = fromLadeOrder(fetched.order, asked.context, surroundings);
   const lines = jsonLines(c);
   try {
     const builder = await parts.builder();
@@ -31,6 +33,7 @@ const answerBuild = async (
     const result = await builder.build(request, (event) =>
       lines.writeText(encodeBuildLine({ kind: 'event', event })),
     );
+    await fetched.send(lines, outgoing(c));
     lines.writeText(encodeBuildLine({ kind: 'result', result }));
   } catch (thrown) {
     if (!lines.begun()) throw thrown;

@@ -1,0 +1,106 @@
+import { createWriteStream, mkdirSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { PassThrough } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { BuildOrder } from './build-options.ts';
+import { cliErrors } from './errors.ts';
+import { extractTar } from './extract-tar.ts';
+
+type Output = NonNullable<BuildOrder['outputs']>[number];
+
+/** Where an output goes on this machine: an archive, or a folder that one is unpacked into. */
+interface Sink {
+  readonly kind: 'file' | 'folder';
+  readonly path: string;
+}
+
+/** Outputs that a daemon elsewhere sends back, and that are written here. */
+export interface FetchedOutputs {
+  /** The order as the daemon gets it. */
+  readonly order: BuildOrder;
+  /** Takes a piece of the output with this number. */
+  take(index: number, data: Buffer): Promise<void>;
+  /** All have come; returns when they are written. */
+  finish(): Promise<void>;
+}
+
+/** The output as the daemon makes it, and where it goes here; undefined for what stays there. */
+const split = (output: Output): readonly [Output, Sink | undefined] => {
+  if (!('destination' in output)) return [output, undefined];
+  const { destination: path } = output;
+  if (output.kind === 'local') {
+    if (output.mode === 'delete')
+      throw cliErrors.notSupported({
+        feature: '--output type=local,mode=delete in a build on another machine',
+        instead: 'empty the directory first',
+      });
+    const { platformSplit } = output;
+    return [
+      { kind: 'tar', destination: '-', ...(platformSplit === undefined ? {} : { platformSplit }) },
+      { kind: 'folder', path },
+    ];
+  }
+  if (output.kind === 'oci' && !output.tar)
+    return [
+      { ...output, destination: '-', tar: true },
+      { kind: 'folder', path },
+    ];
+  return [
+    { ...output, destination: '-' },
+    { kind: 'file', path },
+  ];
+};
+
+const writeFile = async (path: string, stream: PassThrough): Promise<void> => {
+  const partial = `${path}.${process.pid}.partial`;
+  try {
+    await pipeline(stream, createWriteStream(partial));
+    await rename(partial, path);
+  } catch (error) {
+    await rm(partial, { force: true });
+    const problem = error instanceof Error ? error.message : String(error);
+    throw cliErrors.fileUnwritable({ path, problem }, error);
+  }
+};
+
+const unpack = async (folder: string, stream: PassThrough): Promise<void> => {
+  mkdirSync(folder, { recursive: true });
+  const keepOwners = process.getuid?.() === 0;
+  await extractTar(stream, { folder, rename: undefined, keepOwners, mustBeFolder: false });
+};
+
+const CHUNKS = 4 << 20;
+
+/** Rewrites an order so that its outputs come back, and writes them where they were wanted. */
+export const fetchOutputs = (order: BuildOrder): FetchedOutputs => {
+  const pairs = (order.outputs ?? []).map(split);
+  const open = new Map<number, { readonly stream: PassThrough; readonly written: Promise<void> }>();
+  const start = (index: number, sink: Sink) => {
+    const stream = new PassThrough({ highWaterMark: CHUNKS });
+    const written = (sink.kind === 'file' ? writeFile : unpack)(sink.path, stream);
+    // Told when it is waited for; until then writing to the stream only fails.
+    written.catch((error: unknown) => stream.destroy(error instanceof Error ? error : undefined));
+    stream.on('error', () => undefined);
+    open.set(index, { stream, written });
+    return { stream, written };
+  };
+  return {
+    order: pairs.length === 0 ? order : { ...order, outputs: pairs.map(([output]) => output) },
+    async take(index, data) {
+      const sink = pairs[index]?.[1];
+      if (sink === undefined) return;
+      const { stream, written } = open.get(index) ?? start(index, sink);
+      if (stream.destroyed) return await written;
+      if (!stream.write(data))
+        await Promise.race([new Promise((resolve) => void stream.once('drain', resolve)), written]);
+    },
+    async finish() {
+      for (const [index, [, sink]] of pairs.entries()) {
+        if (sink === undefined) continue;
+        const { stream, written } = open.get(index) ?? start(index, sink);
+        stream.end();
+        await written;
+      }
+    },
+  };
+};
