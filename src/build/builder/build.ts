@@ -2,6 +2,7 @@ import type { Emit } from '#events';
 import { canonicalString, parseReference } from '#oci';
 import { deliver, type BuiltImage, type OutputSpec } from '#outputs';
 import type { OpenContext } from '#sources';
+import { createAttester, type Attester } from './attest.ts';
 import { credentialsFor } from './base-images.ts';
 import { exportCaches, withInlineCache } from './cache-exchange.ts';
 import type { BuildTools } from './draft.ts';
@@ -59,10 +60,22 @@ const checkNames = (request: BuildRequest): void => {
   for (const name of [...(request.tags ?? []), ...outputs]) parseReference(name);
 };
 
+/** Statements are about manifests: files alone have none. */
+const warnUnattested = (request: BuildRequest, emit: Emit<BuildEvent>): void => {
+  const kinds = new Set(outputsOf(request).map(({ kind }) => kind));
+  if (kinds.has('image') || kinds.has('oci') || kinds.has('docker')) return;
+  emit({ kind: 'warning', message: 'provenance and SBOM are made for images only: this build makes none' });
+};
+
+interface Result {
+  readonly images: readonly BuiltImage[];
+  readonly attester: Attester;
+}
+
 const deliverImages = (
   tools: BuildTools,
   request: BuildRequest,
-  images: readonly BuiltImage[],
+  { images, attester }: Result,
   emit: Emit<BuildEvent>,
 ) =>
   deliver(tools, {
@@ -70,7 +83,7 @@ const deliverImages = (
     outputs: outputsOf(request),
     names: (request.tags ?? []).map((tag) => canonicalString(parseReference(tag))),
     annotations: request.annotations ?? {},
-    statements: undefined,
+    statements: attester.statements,
     credentials: (repository) => credentialsFor(request.auth?.(repository)),
     emit,
     signal: request.signal,
@@ -85,18 +98,21 @@ export const runBuild = async (
 ): Promise<Omit<BuildResult, 'buildId'>> => {
   const from = performance.now();
   checkNames(request);
+  const startedAt = new Date();
   const lanes = await planLanes({ tools, request, context, emit });
   const solved = await solveLanes(lanes);
   const images: BuiltImage[] = [];
   for (const one of solved) images.push(await finish(tools, request, one));
   request.signal?.throwIfAborted();
-  const delivered = await deliverImages(tools, request, images, emit);
+  const attester = createAttester({ tools, request, lanes, buildId: tools.buildId, startedAt });
+  if (attester.statements !== undefined) warnUnattested(request, emit);
+  const delivered = await deliverImages(tools, request, { images, attester }, emit);
   await exportCaches(tools, { request, solved, emit });
   return {
     imageId: delivered.imageId,
     digest: delivered.descriptor?.digest,
     images: delivered.images,
-    metadata: metadataOf(delivered),
+    metadata: metadataOf(delivered, attester.provenance),
     tags: delivered.names,
     steps: stepsOf(solved),
     durationMs: performance.now() - from,

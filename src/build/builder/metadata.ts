@@ -1,13 +1,13 @@
 import { descriptorToJson, familiarString, parseReference } from '#oci';
 import type { Delivered } from '#outputs';
 
+const PROVENANCE = 'buildx.build.provenance';
+
 /** What `--metadata-file` says of a build, in the words of BuildKit. */
-export const metadataOf = ({
-  descriptor,
-  imageId,
-  images,
-  names,
-}: Delivered): Readonly<Record<string, unknown>> => ({
+export const metadataOf = (
+  { descriptor, imageId, images, names }: Delivered,
+  provenance: ReadonlyMap<string, object>,
+): Readonly<Record<string, unknown>> => ({
   ...(images.length === 1 ? { 'containerimage.config.digest': imageId } : {}),
   ...(descriptor === undefined ? {} : { 'containerimage.descriptor': descriptorToJson(descriptor) }),
   // As BuildKit in Docker's own store: an image that was never given a manifest goes by its ID.
@@ -19,4 +19,10 @@ export const metadataOf = ({
           .map((name) => familiarString(parseReference(name, { defaultTag: false })))
           .join(','),
       }),
+  ...Object.fromEntries(
+    Array.from(provenance, ([platform, predicate]) => [
+      images.length === 1 ? PROVENANCE : `${PROVENANCE}/${platform}`,
+      predicate,
+    ]),
+  ),
 });

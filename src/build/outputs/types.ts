@@ -52,6 +52,8 @@ export type OutputSpec =
 export interface AttestationSpec {
   /** SLSA v1 provenance; undefined makes none. */
   readonly provenance?: 'min' | 'max' | undefined;
+  /** What the provenance claims of the build: that it gives the same result again. */
+  readonly reproducible?: boolean | undefined;
   /** A list of the packages in the image. */
   readonly sbom?: boolean | undefined;
 }
