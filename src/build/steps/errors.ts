@@ -25,7 +25,7 @@ export const stepsErrors = defineErrors('steps', {
   runFailed: {
     kind: 'failed-precondition',
     message: (p: Place & { readonly command: string; readonly exitCode: number; readonly output: string }) =>
-      `process "${p.command}" did not complete successfully: exit code: ${p.exitCode}${tail(p.output)}${at(p)}`,
+      `process ${JSON.stringify(p.command)} did not complete successfully: exit code: ${p.exitCode}${tail(p.output)}${at(p)}`,
     hint: 'the last lines of its output are above; correct the command and build again',
   },
   hostCaUnreadable: {
@@ -100,7 +100,7 @@ export const stepsErrors = defineErrors('steps', {
   outOfMemory: {
     kind: 'failed-precondition',
     message: (p: Place & { readonly command: string; readonly exitCode: number; readonly output: string }) =>
-      `process "${p.command}" was killed for using more memory than the step may (--memory): exit code: ${p.exitCode}${tail(p.output)}${at(p)}`,
+      `process ${JSON.stringify(p.command)} was killed for using more memory than the step may (--memory): exit code: ${p.exitCode}${tail(p.output)}${at(p)}`,
     hint: 'give the steps more with --memory, or let the command use less',
   },
   badInstruction: {

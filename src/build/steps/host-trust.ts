@@ -34,7 +34,7 @@ export const hostTrust = (path: string | undefined, own: ReadonlyMap<string, str
   }
   const names = HOST_CA_VARIABLES.filter((name) => !own.has(name));
   return {
-    mounts: [{ kind: 'bind', source: path, target: HOST_CA_TARGET, readonly: true }],
+    mounts: [{ kind: 'bind', source: path, target: HOST_CA_TARGET, readonly: true, inert: true }],
     env: new Map(names.map((name) => [name, HOST_CA_TARGET])),
   };
 };

@@ -62,7 +62,7 @@ const addSecret = ({ request, files, mounts, env, secrets }: Opening, mount: Of<
   if (mount.env !== undefined) env.set(mount.env, Buffer.from(bytes).toString('utf8'));
   if (mount.target === undefined) return;
   const source = files.write(mount.target, bytes, mount);
-  mounts.push({ kind: 'bind', source, target: mount.target, readonly: true });
+  mounts.push({ kind: 'bind', source, target: mount.target, readonly: true, inert: true });
 };
 
 /** Whether an agent listens there; a socket that nobody listens at says so when a step asks it. */
@@ -178,7 +178,7 @@ const addCaches = async (opening: Opening): Promise<void> => {
 
 const tmpfsOf = ({ target, sizeBytes }: Of<'tmpfs'>): MountInput => {
   const size = sizeBytes === undefined ? [] : [`size=${sizeBytes}`];
-  return { kind: 'tmpfs', target, options: ['exec', ...size] };
+  return { kind: 'tmpfs', target, options: ['exec', 'dev', ...size] };
 };
 
 const refuseRoot = ({ operation, place }: MountRequest): void => {

@@ -25,7 +25,8 @@ export interface StepNetworkRequest {
 /** Connects a RUN step; a room above may bring another one than the host's own network. */
 export type ConnectStep = (request: StepNetworkRequest) => Promise<StepNetwork>;
 
-const LOCALHOST = '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n';
+const localhost = (hostname: string): string =>
+  `127.0.0.1\tlocalhost ${hostname}\n::1\tlocalhost ip6-localhost ip6-loopback\n`;
 
 const readOr = (path: string, otherwise: string): string => {
   try {
@@ -47,14 +48,15 @@ const extraLines = (extraHosts: readonly string[]): string =>
 export const boundFile = (directory: string, target: string, content: string, mode = 0o644): MountInput => {
   const source = join(directory, target.replaceAll('/', '_'));
   writeFileSync(source, content, { mode });
-  return { kind: 'bind', source, target, readonly: true };
+  // Only a script is there to be run.
+  return { kind: 'bind', source, target, readonly: true, inert: (mode & 0o111) === 0 };
 };
 
 /** The host's own network, with its name servers; or none. */
 export const connectToHost: ConnectStep = (request) => {
-  const { mode, directory, extraHosts } = request;
+  const { mode, directory, extraHosts, hostname } = request;
   const isolated = mode === 'none';
-  const hosts = isolated ? LOCALHOST : readOr('/etc/hosts', LOCALHOST);
+  const hosts = isolated ? localhost(hostname) : readOr('/etc/hosts', localhost(hostname));
   const resolver = isolated ? '' : readOr('/etc/resolv.conf', '');
   return Promise.resolve({
     input: { kind: isolated ? 'none' : 'host' },

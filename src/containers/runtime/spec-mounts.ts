@@ -81,6 +81,7 @@ const toMount = (mount: MountInput): RuntimeMount => {
     mount.recursive === false ? 'bind' : 'rbind',
     mount.propagation ?? 'rprivate',
     mount.readonly === true ? 'ro' : 'rw',
+    ...(mount.inert === true ? ['nosuid', 'nodev', 'noexec'] : []),
   ];
   return { destination: mount.target, type: 'bind', source: mount.source, options };
 };

@@ -48,6 +48,8 @@ export type MountInput =
       readonly readonly?: boolean | undefined;
       readonly propagation?: 'private' | 'rprivate' | 'shared' | 'rshared' | 'slave' | 'rslave' | undefined;
       readonly recursive?: boolean | undefined;
+      /** No programs, devices or set-user-ID bits count there. */
+      readonly inert?: boolean | undefined;
     }
   | { readonly kind: 'tmpfs'; readonly target: string; readonly options?: readonly string[] | undefined };
 
