@@ -176,6 +176,7 @@ const builder: Group = {
   verbs: {
     build,
     debug,
+    du: verb('Show what builds keep on disk', () => import('./verbs/builder-du.ts')),
     explain,
     history: {
       summary: 'Show the builds that were made',
