@@ -1,6 +1,6 @@
 import type { Emit } from '#events';
 import { canonicalString, parseReference } from '#oci';
-import { deliver, type BuiltImage, type OutputSpec } from '#outputs';
+import { checkDelivery, deliver, type BuiltImage, type OutputSpec } from '#outputs';
 import type { OpenContext } from '#sources';
 import { createAttester, type Attester } from './attest.ts';
 import { credentialsFor } from './base-images.ts';
@@ -8,7 +8,7 @@ import { exportCaches, withInlineCache } from './cache-exchange.ts';
 import type { BuildTools } from './draft.ts';
 import { createdOf } from './epoch.ts';
 import { finishImage, type StageResult } from './finish-image.ts';
-import { planLanes } from './lanes.ts';
+import { planLanes, platformsOf } from './lanes.ts';
 import { metadataOf } from './metadata.ts';
 import { solveLanes, type SolvedLane } from './run-graph.ts';
 import { squashImage } from './squash.ts';
@@ -54,10 +54,11 @@ const stepsOf = (solved: readonly SolvedLane[]): BuildResult['steps'] => {
   };
 };
 
-/** Names that cannot be are refused before anything is built. */
-const checkNames = (request: BuildRequest): void => {
-  const outputs = outputsOf(request).flatMap((output) => (output.kind === 'image' ? output.names : []));
-  for (const name of [...(request.tags ?? []), ...outputs]) parseReference(name);
+/** What cannot be delivered is refused before anything is built. */
+const checkRequest = (request: BuildRequest): void => {
+  for (const name of request.tags ?? []) parseReference(name);
+  const { annotations = {} } = request;
+  checkDelivery({ outputs: outputsOf(request), annotations }, platformsOf(request));
 };
 
 /** Statements are about manifests: files alone have none. */
@@ -97,7 +98,7 @@ export const runBuild = async (
   emit: Emit<BuildEvent>,
 ): Promise<Omit<BuildResult, 'buildId'>> => {
   const from = performance.now();
-  checkNames(request);
+  checkRequest(request);
   const startedAt = new Date();
   const lanes = await planLanes({ tools, request, context, emit });
   const solved = await solveLanes(lanes);

@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import type { Assembly } from '#library';
 import {
   asImageId,
@@ -27,7 +28,8 @@ interface Delivery {
   readonly tools: DeliveryTools;
   readonly request: DeliveryRequest;
   readonly annotations: AnnotationSet;
-  readonly lease: Lease;
+  /** Made for the first assembly; ends with the delivery. */
+  readonly lease: () => Promise<Lease>;
   /** One for each form in which images are wanted. */
   readonly assemblies: Map<string, Promise<Assembly>>;
   /** Canonical names that were given. */
@@ -59,7 +61,10 @@ const allNames = ({ outputs, names }: DeliveryRequest): readonly string[] => [
 const compressionOf = ({ compression = 'gzip' }: ImageForm) =>
   compression === 'uncompressed' ? 'none' : compression;
 
-const assemble = ({ tools, request, annotations, lease }: Delivery, form: ImageForm): Promise<Assembly> => {
+const assemble = async (
+  { tools, request, annotations, lease }: Delivery,
+  form: ImageForm,
+): Promise<Assembly> => {
   const { images, statements, signal } = request;
   const names = allNames(request);
   return tools.library.assemblies.make({
@@ -74,7 +79,7 @@ const assemble = ({ tools, request, annotations, lease }: Delivery, form: ImageF
     compression: compressionOf(form),
     forceCompression: form.forceCompression,
     mediaTypes: form.ociMediaTypes === false ? 'docker' : 'oci',
-    lease,
+    lease: await lease(),
     signal,
   });
 };
@@ -115,7 +120,6 @@ const recordPlain = async ({ tools, request }: Delivery, names: readonly string[
 
 const record = async (delivery: Delivery, output: ImageSpec): Promise<void> => {
   const names = canonical(output.names);
-  if (output.push && names.length === 0) throw outputsErrors.nothingToPush({});
   if (isPlain(delivery, output)) await recordPlain(delivery, names);
   else await delivery.tools.library.assemblies.record(await assemblyFor(delivery, output), names);
   for (const name of names) delivery.named.add(name);
@@ -165,26 +169,42 @@ const deliveredOf = async (delivery: Delivery): Promise<Delivered> => {
 };
 
 /** Lets go of what was made for archives only. */
-const clean = async ({ tools, assemblies }: Delivery): Promise<void> => {
-  if (assemblies.size > 0) await tools.library.collect();
+const clean = async ({ tools, request, assemblies }: Delivery): Promise<void> => {
+  const hasArchive = request.outputs.some(({ kind }) => kind === 'oci' || kind === 'docker');
+  if (hasArchive && assemblies.size > 0) await tools.library.collect();
+};
+
+/** Refuses what cannot be delivered before anything is built. */
+export const checkDelivery = (
+  request: Pick<DeliveryRequest, 'outputs' | 'annotations'>,
+  platforms: readonly string[],
+): void => {
+  readAnnotations(request.annotations, platforms.length > 1);
+  for (const output of request.outputs) {
+    if ('names' in output) canonical(output.names ?? []);
+    if (output.kind === 'image' && output.push && output.names.length === 0)
+      throw outputsErrors.nothingToPush({});
+    if ('destination' in output && !isAbsolute(output.destination))
+      throw outputsErrors.relativeDestination({ path: output.destination });
+  }
 };
 
 /** Brings a result everywhere it is wanted: into the store and files first, to registries last. */
 export const deliver = async (tools: DeliveryTools, request: DeliveryRequest): Promise<Delivered> => {
   const annotations = readAnnotations(request.annotations, request.images.length > 1);
   await using stack = new AsyncDisposableStack();
-  const lease = await tools.library.lease({ label: 'build output' });
+  let lease: Promise<Lease> | undefined;
   const delivery: Delivery = {
     tools,
     request,
     annotations,
-    lease,
+    lease: () => (lease ??= tools.library.lease({ label: 'build output' })),
     assemblies: new Map(),
     named: new Set(),
     descriptor: undefined,
   };
   stack.defer(() => clean(delivery));
-  stack.use(lease);
+  stack.defer(async () => (await lease)?.[Symbol.asyncDispose]());
   for (const output of request.outputs) {
     request.signal?.throwIfAborted();
     await write(delivery, output);

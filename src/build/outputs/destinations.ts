@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { open, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { errnoOf, makeDirectories } from '#sys';
 import { outputsErrors } from './errors.ts';
 
@@ -9,12 +9,6 @@ const unusable = (path: string, error: unknown): Error =>
     { path, reason: error instanceof Error ? error.message : String(error) },
     error,
   );
-
-/** Refuses what would be taken from the daemon's own working directory. */
-const mustBeAbsolute = (path: string): string => {
-  if (!isAbsolute(path)) throw outputsErrors.relativeDestination({ path });
-  return path;
-};
 
 const kindOf = async (path: string): Promise<'file' | 'directory' | 'special' | undefined> => {
   try {
@@ -46,11 +40,10 @@ const writeAll = async (
  * @throws OUTPUTS_DESTINATION_UNUSABLE for a directory
  */
 export const writeFileOutput = async (
-  destination: string,
+  path: string,
   bytes: AsyncIterable<Uint8Array>,
   signal: AbortSignal | undefined,
 ): Promise<void> => {
-  const path = mustBeAbsolute(destination);
   const kind = await kindOf(path);
   if (kind === 'directory') throw unusable(path, 'it is a directory');
   if (kind === 'special') return writeAll(path, 'w', bytes, signal);
@@ -72,8 +65,7 @@ interface OpenedDirectory extends Disposable {
 }
 
 /** Opens a directory, made where it is missing. @throws OUTPUTS_DESTINATION_UNUSABLE for a file */
-export const openDirectoryOutput = (destination: string): OpenedDirectory => {
-  const path = mustBeAbsolute(destination);
+export const openDirectoryOutput = (path: string): OpenedDirectory => {
   try {
     makeDirectories(path, 0o755);
     const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);

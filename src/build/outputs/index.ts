@@ -1,5 +1,5 @@
 export type * from './types.ts';
 export type { BuiltImage, Delivered, DeliveryEvent, Subject } from './delivery-types.ts';
-export { deliver } from './deliver.ts';
+export { checkDelivery, deliver } from './deliver.ts';
 export { imageUrl, sbomStatement, SLSA_PROVENANCE, statementAbout } from './statements.ts';
 export { outputsErrors } from './errors.ts';

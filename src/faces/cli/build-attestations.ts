@@ -1,5 +1,5 @@
 import type { Body } from '#api';
-import { fieldsInvalid, readFields, refuseOthers } from './build-fields.ts';
+import { fieldsInvalid, readFields, readTruth, refuseOthers } from './build-fields.ts';
 import type { BuildFlags } from './build-flags.ts';
 
 type Attestations = NonNullable<Body<'ladeBuild'>['attestations']>;
@@ -11,6 +11,7 @@ const FALSE = new Set(['0', 'f', 'false']);
 
 interface Wanted {
   provenance: Provenance | undefined;
+  reproducible: boolean;
   sbom: boolean;
 }
 
@@ -27,13 +28,14 @@ const readAttestation = (wanted: Wanted, flag: string, word: string): void => {
     return;
   }
   if (type !== 'provenance') throw fieldsInvalid(fields, `unknown type "${type ?? ''}"`, ADVICE);
-  refuseOthers(fields, ['type', 'disabled', 'mode', 'version']);
+  refuseOthers(fields, ['type', 'disabled', 'mode', 'version', 'reproducible']);
   const version = fields.values.get('version') ?? 'v1';
   if (version !== 'v1')
     throw fieldsInvalid(fields, `version ${version} is not supported yet`, 'write version=v1');
   const mode = fields.values.get('mode') ?? 'min';
   if (mode !== 'min' && mode !== 'max') throw fieldsInvalid(fields, `unknown mode "${mode}"`, ADVICE);
   wanted.provenance = off ? undefined : mode;
+  wanted.reproducible = readTruth(fields, 'reproducible', false);
 };
 
 /** A shorthand such as `--provenance=true` or `--provenance=mode=max` as the value of `--attest`. */
@@ -48,10 +50,12 @@ const longForm = (type: string, text: string): string => {
 export const readAttestations = (
   flags: Pick<BuildFlags, 'attest' | 'provenance' | 'sbom'>,
 ): Attestations | undefined => {
-  const wanted: Wanted = { provenance: undefined, sbom: false };
+  const wanted: Wanted = { provenance: undefined, reproducible: false, sbom: false };
   for (const word of flags.attest) readAttestation(wanted, 'attest', word);
   if (flags.provenance !== undefined)
     readAttestation(wanted, 'provenance', longForm('provenance', flags.provenance));
   if (flags.sbom !== undefined) readAttestation(wanted, 'sbom', longForm('sbom', flags.sbom));
-  return wanted.provenance === undefined && !wanted.sbom ? undefined : wanted;
+  const { reproducible, ...made } = wanted;
+  if (made.provenance === undefined && !made.sbom) return undefined;
+  return reproducible ? { ...made, reproducible } : made;
 };

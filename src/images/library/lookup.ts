@@ -79,9 +79,12 @@ const memberNamed = (images: Images, named: Reference): ImageRecord | undefined 
 
 const findRecord = (images: Images, named: ImageName, name: string): Omit<Found, 'named'> => {
   if (named.kind === 'id') {
-    const record = images.get(named.id);
+    // What is said of an index that was built here is its digest: it has no other name of its own.
+    const own = images.get(named.id);
+    const reference = own === undefined ? images.referencesTo(named.id)[0] : undefined;
+    const record = own ?? (reference === undefined ? undefined : images.get(reference.image));
     if (record === undefined) throw libraryErrors.imageNotFound({ name: named.id });
-    return { record, reference: undefined };
+    return { record, reference };
   }
   const { idPrefix } = named;
   const reference = images.reference(storedReference(named.reference));

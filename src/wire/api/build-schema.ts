@@ -89,7 +89,9 @@ const options = {
   limits: z.optional(limits),
   allow: z.optional(z.array(z.enum(['security.insecure', 'network.host', 'device']))),
   outputs: z.optional(z.array(output)),
-  attestations: z.optional(z.strictObject({ provenance: z.optional(cacheMode), sbom: flag })),
+  attestations: z.optional(
+    z.strictObject({ provenance: z.optional(cacheMode), reproducible: flag, sbom: flag }),
+  ),
   squash: flag,
   keepFailed: flag,
   /** What is asked for instead of a build. */
