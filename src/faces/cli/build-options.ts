@@ -83,7 +83,7 @@ const chooseProgress = (cli: Cli, flags: BuildFlags): BuildView['progress'] => {
       advice: `choose one of ${PROGRESS.join(', ')}`,
     });
   if (flags.quiet) return 'quiet';
-  if (known === 'auto') return cli.stderr.isTTY ? 'tty' : 'plain';
+  if (known === 'auto') return cli.stderr.isTTY && cli.env['TERM'] !== 'dumb' ? 'tty' : 'plain';
   return known;
 };
 

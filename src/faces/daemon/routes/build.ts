@@ -14,8 +14,8 @@ type RunningBuilds = Map<string, AbortController>;
 
 const runBuild = async (c: Context, parts: DaemonParts, signal: AbortSignal): Promise<void> => {
   const lines = jsonLines(c);
-  const version = buildVersionOf(c);
   await withBody(c, async (stream) => {
+    const version = buildVersionOf(c);
     const context = dockerContext(c, { kind: 'tar', stream });
     const request = fromDockerQuery(c, context, parts.buildDefaults, signal);
     const builder = await parts.builder();
