@@ -12,8 +12,8 @@ const RESULT: BuildResult = {
   imageId: IMAGE,
   tags: ['docker.io/library/web:1'],
   images: [],
-      metadata: {},
-      steps: { total: 1, cached: 0, executed: 1 },
+  metadata: {},
+  steps: { total: 1, cached: 0, executed: 1 },
   durationMs: 1,
 };
 

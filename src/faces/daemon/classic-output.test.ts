@@ -28,8 +28,8 @@ const RESULT: BuildResult = {
   buildId: 'b1',
   tags: [],
   images: [],
-      metadata: {},
-      steps: { total: 3, cached: 0, executed: 3 },
+  metadata: {},
+  steps: { total: 3, cached: 0, executed: 3 },
   durationMs: 1,
 };
 
