@@ -90,6 +90,8 @@ const expose = (state: StageState, { ports, range }: Of<'expose'>): MetadataChan
       if (found.kind === 'fault') throw badInstruction(state, range, found.problem, PORT_FORM);
       if (found.oddProtocol) reportIn(state, 'ExposeProtoCasing', text);
       if (found.hasHost) reportIn(state, 'ExposeInvalidFormat', text);
+      // One word may stand for all ports there are.
+      state.input.spend(found.members.length * 64);
       return found.members;
     }),
   );

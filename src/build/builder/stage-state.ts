@@ -121,7 +121,9 @@ export const configOf = (state: StageState): ContainerConfig => {
   return {
     ...config,
     ...(envChanged ? { Env: Array.from(env, ([key, value]) => `${key}=${value}`) } : {}),
-    ...(labels.size > 0 ? { Labels: { ...config.Labels, ...Object.fromEntries(labels) } } : {}),
+    ...(labels.size > 0
+      ? { Labels: Object.fromEntries([...Object.entries(config.Labels ?? {}), ...labels]) }
+      : {}),
     ...(ports.size > 0 ? { ExposedPorts: withMembers(config.ExposedPorts, ports) } : {}),
     ...(volumes.size > 0 ? { Volumes: withMembers(config.Volumes, volumes) } : {}),
     ...(triggers.length > 0 ? { OnBuild: triggers } : {}),
@@ -160,6 +162,7 @@ export const located = <T>(state: StageState, range: SourceRange, read: () => T)
 };
 
 const reportUnset = (state: StageState, expansion: Expansion): void => {
+  if (state.input.report.isFull()) return;
   for (const name of expansion.unset) {
     if (state.args.has(name)) continue;
     const near = nearest(name, state.variables.keys());

@@ -49,6 +49,8 @@ const edits = (a: string, b: string, limit: number): number => {
 /** Edits that BuildKit's suggestions are away at most, and the longest word that is worth one. */
 const NEAR = 2;
 const LONGEST = 200;
+/** So many candidates are compared: who has more of them gets no better advice. */
+const MAX_COMPARED = 2000;
 
 /**
  * The first of the candidates that are fewest edits away, two at most, as BuildKit suggests. Undefined when `word` is a
@@ -63,7 +65,10 @@ export const nearest = (
   const fold = (text: string): string => (options.ignoreCase === true ? text.toLowerCase() : text);
   const wanted = fold(word);
   let best: { readonly candidate: string; readonly away: number } | undefined;
+  let compared = 0;
   for (const candidate of candidates) {
+    compared += 1;
+    if (compared > MAX_COMPARED) break;
     const own = fold(candidate);
     if (own === wanted) return undefined;
     const limit = (best?.away ?? NEAR + 1) - 1;
