@@ -536,7 +536,7 @@ describe.skipIf(!isRoot)('builder (needs root and /bin/busybox)', () => {
       };
       expect(['all/own', 'all/deep/mode', 'all/there', 'all/linked'].map(about)).toEqual([
         '755 1000',
-        '755 0',
+        '640 0',
         '700 0',
         '755 7',
       ]);

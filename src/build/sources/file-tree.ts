@@ -121,13 +121,21 @@ const walkChildren = async (walk: Walk, directory: string, states: States): Prom
 export const walkTree = async (
   tree: FileTree,
   directory: string,
-  options: { readonly excludes?: PatternMatcher; readonly depth?: number } = {},
+  options: {
+    readonly excludes?: PatternMatcher;
+    readonly depth?: number;
+    /** Directory above that the names of `excludes` count from; the walked one unless given. */
+    readonly base?: string;
+  } = {},
 ): Promise<readonly TreeEntry[]> => {
-  const { excludes = NOTHING, depth = Number.POSITIVE_INFINITY } = options;
-  const walk: Walk = { tree, excludes, base: directory, depth, turn: createTurns(), found: [] };
+  const { excludes = NOTHING, depth = Number.POSITIVE_INFINITY, base = directory } = options;
+  const walk: Walk = { tree, excludes, base, depth, turn: createTurns(), found: [] };
   await walkChildren(walk, directory, {
     ignored: stateOf(tree.ignore?.matcher, directory),
-    excluded: undefined,
+    excluded: stateOf(
+      excludes,
+      directory.slice(base === '' || base === directory ? base.length : base.length + 1),
+    ),
   });
   return walk.found;
 };

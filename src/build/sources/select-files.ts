@@ -84,8 +84,23 @@ const missing = (request: SelectRequest, word: string): never => {
   throw sourcesErrors.sourceNotFound({ source: word, where: tree.label, advice, ...place });
 };
 
+/** What a source word stands for, and the name that a file gets inside a destination directory. */
+interface Match {
+  readonly entry: TreeEntry;
+  readonly baseName: string;
+}
+
+/** A match with its link followed, as for a source that is named without wildcards. */
+const followMatch = (request: SelectRequest, entry: TreeEntry): Match => {
+  const baseName = posix.basename(entry.name);
+  if (request.parents || !entry.stats.isSymbolicLink()) return { entry, baseName };
+  const { path, stats } = locate(request.tree.root, entry.name);
+  if (stats === undefined || isIgnored(request.tree, path)) return missing(request, entry.name);
+  return { entry: { name: path, stats }, baseName };
+};
+
 /** Paths that match a pattern, walking only where its fixed start leads. */
-const matchWild = async (request: SelectRequest, word: string): Promise<readonly TreeEntry[]> => {
+const matchWild = async (request: SelectRequest, word: string): Promise<readonly Match[]> => {
   const { tree, parents } = request;
   const pattern = inTree(word);
   const pieces = pattern.split('/');
@@ -105,21 +120,21 @@ const matchWild = async (request: SelectRequest, word: string): Promise<readonly
     if (under !== undefined && entry.name.startsWith(`${under}/`)) continue;
     if (inside.split('/').length <= depth && matcher.judge(inside).matches) matches.push(entry);
   }
-  return matches;
+  return matches.map((entry) => followMatch(request, entry));
 };
 
-const resolveWord = async (request: SelectRequest, word: string): Promise<readonly TreeEntry[]> => {
+const resolveWord = async (request: SelectRequest, word: string): Promise<readonly Match[]> => {
   const literal = request.literal === true;
   if (!literal && isWild(word)) return matchWild(request, word);
   const { tree } = request;
   const name = inTree(literal ? word : word.replaceAll(/\\(.)/gu, '$1'));
   const { path, stats } = locate(tree.root, name);
   if (stats === undefined) return missing(request, word);
-  const entry = { name: path, stats };
-  if (!isIgnored(tree, name) && !isIgnored(tree, path)) return [entry];
+  const match = { entry: { name: path, stats }, baseName: posix.basename(name) || posix.basename(path) };
+  if (!isIgnored(tree, name) && !isIgnored(tree, path)) return [match];
   // An ignored directory may still hold files that a later pattern takes back.
   const holds = stats.isDirectory() && (await walkTree(tree, path)).length > 0;
-  return holds ? [entry] : missing(request, word);
+  return holds ? [match] : missing(request, word);
 };
 
 const complete = async (
@@ -130,10 +145,11 @@ const complete = async (
   const { tree, chmod, signal } = request;
   const { stats, name } = entry;
   const own = Number(stats.mode) & 0o7777;
+  const digest = stats.isFile() ? tree.digests.digest(name, stats, signal) : undefined;
   return {
     ...entry,
     relative,
-    digest: stats.isFile() ? await tree.digests.digest(name, stats, signal) : undefined,
+    digest: typeof digest === 'object' ? await digest : digest,
     linkName: stats.isSymbolicLink() ? linkTarget(tree, name) : undefined,
     shared: undefined,
     mode: chmod === undefined || stats.isSymbolicLink() ? own : chmod(own, stats.isDirectory()),
@@ -178,12 +194,17 @@ const findShared = (entries: readonly SelectedEntry[]): readonly SelectedEntry[]
   return entries.map((entry) => ({ ...entry, shared: numbers.get(idOf(entry) ?? '') }));
 };
 
-const selectOne = async (request: SelectRequest, word: string, entry: TreeEntry): Promise<SelectedSource> => {
+const selectOne = async (
+  request: SelectRequest,
+  word: string,
+  { entry, baseName }: Match,
+): Promise<SelectedSource> => {
   const { tree, parents, signal } = request;
   const excludes = createPatternMatcher(request.excludes);
   const isDirectory = entry.stats.isDirectory();
   const prefix = parents ? parentPath(word, entry) : '';
-  const below = isDirectory ? await walkTree(tree, entry.name, { excludes }) : [];
+  const base = prefix === '' ? entry.name : entry.name.slice(0, -prefix.length - 1);
+  const below = isDirectory ? await walkTree(tree, entry.name, { excludes, base }) : [];
   const entries = [...(prefix === '' ? [] : await parentEntries(request, entry, prefix))];
   const turn = createTurns();
   for (const each of [entry, ...below]) {
@@ -192,10 +213,8 @@ const selectOne = async (request: SelectRequest, word: string, entry: TreeEntry)
     const inside = each === entry ? '' : each.name.slice(entry.name === '' ? 0 : entry.name.length + 1);
     entries.push(await complete(request, each, [prefix, inside].filter((part) => part !== '').join('/')));
   }
-  const baseName = posix.basename(inTree(word)) || posix.basename(entry.name);
-  const matched = request.literal !== true && isWild(word) ? posix.basename(entry.name) : baseName;
   const kind = isDirectory || parents ? 'directory' : 'file';
-  return { kind, baseName: matched, entries: findShared(entries) };
+  return { kind, baseName, entries: findShared(entries) };
 };
 
 const kindLetter = (entry: SelectedEntry): string => {
@@ -219,6 +238,14 @@ const partOf = (tree: FileTree, entry: SelectedEntry): KeyPart => {
   return { kind: 'file', name: entry.name === '' ? '.' : entry.name, value };
 };
 
+const partsOf = (tree: FileTree, { kind, baseName, entries }: SelectedSource): readonly KeyPart[] =>
+  entries.map((entry, index) => {
+    const part = partOf(tree, entry);
+    // A link that a wildcard found gives its own name to what it leads to.
+    const renamed = index === 0 && kind === 'file' && baseName !== posix.basename(entry.name);
+    return renamed ? { ...part, value: `${part.value} as ${baseName}` } : part;
+  });
+
 /**
  * Finds what the source words of COPY and ADD stand for. No link leads out of the tree.
  *
@@ -228,11 +255,11 @@ export const selectFiles = async (request: SelectRequest): Promise<Selection> =>
   const sources: SelectedSource[] = [];
   for (const word of request.sources) {
     const excludes = createPatternMatcher(request.excludes);
-    for (const entry of await resolveWord(request, word)) {
-      if (!entry.stats.isDirectory() && excludes.matches(posix.basename(entry.name))) continue;
-      sources.push(await selectOne(request, word, entry));
+    for (const match of await resolveWord(request, word)) {
+      const own = request.parents ? parentPath(word, match.entry) : match.baseName;
+      if (!match.entry.stats.isDirectory() && excludes.matches(own)) continue;
+      sources.push(await selectOne(request, word, match));
     }
   }
-  const parts = sources.flatMap((source) => source.entries.map((entry) => partOf(request.tree, entry)));
-  return { sources, parts };
+  return { sources, parts: sources.flatMap((source) => partsOf(request.tree, source)) };
 };

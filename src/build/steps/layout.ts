@@ -146,6 +146,15 @@ const isFolder = (request: LayoutRequest, exists: boolean): boolean => {
   return written || exists;
 };
 
+/** Parents first, names in byte order. Mostly they come in this order already. */
+const sorted = (entries: readonly PlacedEntry[]): readonly PlacedEntry[] => {
+  const named = entries.map((entry) => ({ name: `${entry.path}/`, entry }));
+  const inOrder = named.every(
+    ({ name }, index) => index === 0 || compareNames(named[index - 1]?.name ?? '', name) < 0,
+  );
+  return inOrder ? entries : named.toSorted((a, b) => compareNames(a.name, b.name)).map(({ entry }) => entry);
+};
+
 /** Decides the place of everything; later sources win over earlier ones. Sorted, parents first. */
 export const layOut = (request: LayoutRequest): readonly PlacedEntry[] => {
   const { sources, inline, ground, link, place } = request;
@@ -159,14 +168,15 @@ export const layOut = (request: LayoutRequest): readonly PlacedEntry[] => {
     folder || sources.some((source) => source.kind === 'directory')
       ? target.path
       : posix.dirname(`/${target.path}`).slice(1);
-  if (!link) directoriesTo(ground, needed, place, mode).forEach(put);
+  // A layer that stands by itself brings the directories above its files along.
+  directoriesTo(link ? { root: undefined } : ground, needed, place, mode).forEach(put);
   for (const [number, source] of sources.entries()) {
     for (const entry of source.entries) {
       const path = source.kind === 'file' ? single(source.baseName) : join(target.path, entry.relative);
       const isDirectory = entry.stats.isDirectory();
       if (path === target.path && isDirectory) {
         // A directory means its content; of itself only the time shows.
-        const own = link && path !== '' ? newDirectory(path, mode) : placed.get(path);
+        const own = placed.get(path);
         if (own?.kind === 'directory') put({ ...own, mtimeNs: entry.stats.mtimeNs });
         continue;
       }
@@ -181,7 +191,7 @@ export const layOut = (request: LayoutRequest): readonly PlacedEntry[] => {
     const textMode = parseModeChange(request.chmod ?? '')?.(TEXT_MODE, false) ?? TEXT_MODE;
     put({ kind: 'text', path, content: Buffer.from(content), mode: textMode });
   }
-  return Array.from(placed.values()).toSorted((a, b) => compareNames(`${a.path}/`, `${b.path}/`));
+  return sorted([...placed.values()]);
 };
 
 export const kindOf = (stats: BigIntStats): TarKind => {

@@ -12,14 +12,7 @@ import {
   type Selection,
 } from '#sources';
 import { stepsErrors } from './errors.ts';
-import {
-  directoriesTo,
-  layOut,
-  locateOn,
-  newDirectoryMode,
-  type Ground,
-  type PlacedEntry,
-} from './layout.ts';
+import { directoriesTo, layOut, locateOn, type Ground, type PlacedEntry } from './layout.ts';
 import type { CopyOperation, WorkdirOperation } from './operations.ts';
 import { resolveOwner } from './owner.ts';
 import { addArchive, isArchive } from './unpack-archive.ts';
@@ -113,8 +106,7 @@ const layoutOf = async (request: CopyRequest, ground: Ground, link: boolean): Pr
   });
   const copied = layOut({ sources, inline, destination, chmod, ground, link, place });
   const nothing = sources.length + inline.length === 0;
-  const above =
-    archives.length > 0 && !link ? directoriesTo(ground, base, place, newDirectoryMode(chmod)) : [];
+  const above = archives.length > 0 ? directoriesTo(link ? { root: undefined } : ground, base, place) : [];
   return { entries: nothing ? above : copied, archives };
 };
 
