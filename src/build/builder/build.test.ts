@@ -540,7 +540,7 @@ describe.skipIf(!isRoot)('builder (needs root and /bin/busybox)', () => {
         '700 0',
         '755 7',
       ]);
-      expect(['from', 'many', 'many/mode'].map(about)).toEqual(['755 0', '755 0', '755 0']);
+      expect(['from', 'many', 'many/mode'].map(about)).toEqual(['755 0', '755 0', '640 0']);
     });
   });
 
