@@ -7,6 +7,7 @@ export { makeDirectories } from './make-directories.ts';
 export { removeTree } from './remove-tree.ts';
 export { openInRoot } from './open-in-root.ts';
 export { mountInfo } from './mount-info.ts';
+export { STAT_WORDS, statWords } from './stat-words.ts';
 export { statfs } from './statfs.ts';
 export { peerClosed } from './peer.ts';
 export { receiveFd } from './receive-fd.ts';

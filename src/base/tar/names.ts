@@ -60,11 +60,16 @@ export const encodeName = (name: string): Buffer => {
 /** A path for node:fs: text where it can be, bytes where it must be. */
 export const fsPath = (name: string): string | Buffer => (name.isWellFormed() ? name : encodeName(name));
 
+const FIRST_SURROGATE = 0xd800;
+
 /** Orders names by their bytes, as LC_ALL=C sort does. */
 export const compareNames = (a: string, b: string): number => {
+  const length = Math.min(a.length, b.length);
+  let at = 0;
+  while (at < length && a.charCodeAt(at) === b.charCodeAt(at)) at += 1;
+  if (at === length) return a.length - b.length;
+  const [one, other] = [a.charCodeAt(at), b.charCodeAt(at)];
   // UTF-16 order differs from byte order only where surrogates take part.
-  if (/[\uD800-\uDFFF]/.test(a) || /[\uD800-\uDFFF]/.test(b))
-    return Buffer.compare(encodeName(a), encodeName(b));
-  if (a < b) return -1;
-  return a > b ? 1 : 0;
+  if (one >= FIRST_SURROGATE || other >= FIRST_SURROGATE) return Buffer.compare(encodeName(a), encodeName(b));
+  return one - other;
 };

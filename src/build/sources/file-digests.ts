@@ -4,11 +4,14 @@ import type { BigIntStats } from 'node:fs';
 import type { Database, Row, Statement } from '#database';
 import { fsPath } from '#tar';
 import { hashFile } from '#work';
+import { createTreeMemory, type TreeLooks } from './tree-memory.ts';
 
 /** The sha256 of files, without reading those again whose stat did not change. */
 export interface FileDigests {
   /** Hex digest of the file `name` below the root; `stats` is its present lstat. */
-  digest(name: string, stats: BigIntStats, signal: AbortSignal): Promise<string>;
+  digest(name: string, stats: BigIntStats, signal: AbortSignal): Promise<string> | string;
+  /** How the files are looked at; each time anew where it is absent. */
+  readonly looks?: TreeLooks | undefined;
   /** Remembers new digests for later builds. */
   flush(): Promise<void>;
 }
@@ -19,6 +22,8 @@ interface Entry {
   readonly ctimeNs: bigint;
   readonly ino: bigint;
   readonly digest: string;
+  /** The stat that was found to be this one last. */
+  seen?: BigIntStats | undefined;
 }
 
 interface FileRow extends Row {
@@ -37,6 +42,9 @@ const NS_PER_MS = 1_000_000n;
 const INLINE_BYTES = 256n * 1024n;
 /** Roots whose digests stay in memory. */
 const MAX_ROOTS = 8;
+/** Trees of which all stats stay in memory, and for how long after the last build. */
+const MAX_MEMORIES = 2;
+const MEMORY_MS = 10 * 60 * 1000;
 
 const INSERT = `
   INSERT INTO build_files (root, path, size, mtime_ns, ctime_ns, ino, digest) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -78,6 +86,22 @@ export interface DigestStore {
   open(root: string): FileDigests;
 }
 
+/** Remembers how the trees that were built last look; while nobody builds, it forgets. */
+const createTreeMemories = (): ((root: string) => TreeLooks) => {
+  const memories = new Map<string, TreeLooks>();
+  let timer: NodeJS.Timeout | undefined;
+  return (root) => {
+    const looks = memories.get(root) ?? createTreeMemory(root);
+    memories.delete(root);
+    memories.set(root, looks);
+    const oldest = memories.size > MAX_MEMORIES ? memories.keys().next().value : undefined;
+    if (oldest !== undefined) memories.delete(oldest);
+    clearTimeout(timer);
+    timer = setTimeout(() => memories.clear(), MEMORY_MS).unref();
+    return looks;
+  };
+};
+
 export const createDigestStore = (database: Database): DigestStore => {
   const roots = new Map<string, Map<string, Entry>>();
   const entriesOf = (root: string): Map<string, Entry> => {
@@ -88,24 +112,31 @@ export const createDigestStore = (database: Database): DigestStore => {
     if (oldest !== undefined) roots.delete(oldest);
     return entries;
   };
+  const looksAt = createTreeMemories();
   return {
     open(root) {
       const entries = entriesOf(root);
       const pending: Statement[] = [];
+      const readNew = async (name: string, stats: BigIntStats, signal: AbortSignal): Promise<string> => {
+        const settled = isSettled(stats);
+        const digest = await read(`${root}/${name}`, stats.size, signal);
+        if (!settled) return digest;
+        const { size, mtimeNs, ctimeNs, ino } = stats;
+        entries.set(name, { size, mtimeNs, ctimeNs, ino, digest, seen: stats });
+        pending.push({
+          sql: INSERT,
+          params: [root, name, Number(size), `${mtimeNs}`, `${ctimeNs}`, `${ino}`, digest],
+        });
+        return digest;
+      };
       return {
-        async digest(name, stats, signal) {
+        looks: looksAt(root),
+        digest(name, stats, signal) {
           const known = entries.get(name);
-          if (known !== undefined && sameFile(known, stats)) return known.digest;
-          const settled = isSettled(stats);
-          const digest = await read(`${root}/${name}`, stats.size, signal);
-          if (!settled) return digest;
-          const { size, mtimeNs, ctimeNs, ino } = stats;
-          entries.set(name, { size, mtimeNs, ctimeNs, ino, digest });
-          pending.push({
-            sql: INSERT,
-            params: [root, name, Number(size), `${mtimeNs}`, `${ctimeNs}`, `${ino}`, digest],
-          });
-          return digest;
+          if (known === undefined || (known.seen !== stats && !sameFile(known, stats)))
+            return readNew(name, stats, signal);
+          known.seen = stats;
+          return known.digest;
         },
         async flush() {
           const statements = pending.splice(0);

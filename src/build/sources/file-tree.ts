@@ -1,8 +1,9 @@
-import { lstatSync, readdirSync, readlinkSync, type BigIntStats } from 'node:fs';
+import { readlinkSync, type BigIntStats } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { createPatternMatcher, type DirectoryState, type PatternMatcher } from '#dockerfile';
-import { compareNames, decodeName, fsPath } from '#tar';
+import { decodeName, fsPath } from '#tar';
 import type { FileDigests } from './file-digests.ts';
+import { lookAt, type TreeLooks } from './tree-memory.ts';
 
 /** Files that steps may take: a build context, or the root of an image or stage. */
 export interface FileTree {
@@ -43,19 +44,17 @@ export const createTurns = (): (() => Promise<void>) => {
 export const hostPath = (tree: FileTree, name: string): string =>
   name === '' ? tree.root : `${tree.root}/${name}`;
 
+const looksOf = ({ digests, root }: FileTree): TreeLooks => digests.looks ?? lookAt(root);
+
 export const entryAt = (tree: FileTree, name: string): TreeEntry | undefined => {
-  const stats = lstatSync(fsPath(hostPath(tree, name)), { bigint: true, throwIfNoEntry: false });
+  const stats = looksOf(tree).stats(name);
   return stats === undefined ? undefined : { name, stats };
 };
 
 export const linkTarget = (tree: FileTree, name: string): string =>
   decodeName(readlinkSync(fsPath(hostPath(tree, name)), { encoding: 'buffer' }));
 
-export const childrenOf = (tree: FileTree, name: string): readonly string[] =>
-  readdirSync(fsPath(hostPath(tree, name)), { encoding: 'buffer' })
-    .map(decodeName)
-    .sort(compareNames)
-    .map((child) => (name === '' ? child : `${name}/${child}`));
+export const childrenOf = (tree: FileTree, name: string): readonly string[] => looksOf(tree).children(name);
 
 interface Walk {
   readonly tree: FileTree;

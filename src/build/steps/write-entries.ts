@@ -121,10 +121,10 @@ const writeSelected = async (
     xattrs: entry.xattrs,
   };
   const origin = { tree: placed.tree ?? request.tree, signal: request.signal };
-  const { digest } = entry;
-  if (kind === 'file' && digest !== undefined && (await writer.reuse({ ...header, digest }))) return;
+  const { digest, linkName } = entry;
+  if (first === undefined && (await writer.reuse({ ...header, digest, linkName }))) return;
   if (kind === 'file') await withFile(origin, entry, (source) => writer.add({ ...header, source, digest }));
-  else if (kind === 'symlink') await writer.add({ ...header, linkName: entry.linkName });
+  else if (kind === 'symlink') await writer.add({ ...header, linkName });
   else if (kind === 'hardlink') await writer.add({ ...header, linkName: first, xattrs: undefined });
   else if (kind === 'char' || kind === 'block')
     await writer.add({ ...header, ...deviceOf(entry.stats.rdev) });

@@ -4,7 +4,7 @@ import { cleanPath } from './tree-path.ts';
 import { layerErrors } from './errors.ts';
 import { makeFormIfAlone } from './form.ts';
 import type { StoredTar } from './unpack-job.ts';
-import type { BackendName, LayerWriter } from './types.ts';
+import type { BackendName, LayerEntry, LayerWriter } from './types.ts';
 import { identityOf, type Donor, type WrittenFile, type WrittenFiles } from './written-files.ts';
 
 const relative = (path: string): string => cleanPath(path).join('/') || '.';
@@ -27,12 +27,9 @@ const note = ({ sink, files }: Writing, identity: string, start: number): void =
   if (entry !== undefined) files.set(identity, { start, length: sink.position - start, entry });
 };
 
-const reuse = async (
-  writing: Writing,
-  { digest, ...given }: Parameters<LayerWriter['reuse']>[0],
-): Promise<boolean> => {
+const reuse = async (writing: Writing, given: Omit<LayerEntry, 'source'>): Promise<boolean> => {
   const { sink, donors } = writing;
-  const identity = identityOf({ ...given, path: relative(given.path) }, digest);
+  const identity = identityOf({ ...given, path: relative(given.path) });
   if (identity === undefined) return false;
   for (const { fd, files } of donors) {
     const found = files.get(identity);
@@ -57,7 +54,7 @@ const writerOf = (writing: Writing): LayerWriter => ({
     const start = sink.position;
     const named = { ...entry, path: relative(entry.path) };
     await sink.add({ ...named, linkName: link }, source);
-    const identity = digest === undefined ? undefined : identityOf(named, digest);
+    const identity = identityOf({ ...named, digest, linkName });
     if (identity !== undefined) note(writing, identity, start);
   },
   async whiteout(path) {

@@ -151,10 +151,10 @@ export interface LayerEntry {
 export interface LayerWriter {
   add(entry: LayerEntry): Promise<void>;
   /**
-   * Appends a file as a layer has it that was written lately, with the same attributes and the same digest. False
-   * without doing anything when there is none.
+   * Appends a directory, a link or a file of known digest as a layer has it that was written lately, where all that is
+   * given is the same. False without doing anything when there is none.
    */
-  reuse(entry: Omit<LayerEntry, 'source'> & { readonly digest: string }): Promise<boolean>;
+  reuse(entry: Omit<LayerEntry, 'source'>): Promise<boolean>;
   /** Hides a path of the layers below. */
   whiteout(path: string): Promise<void>;
   /** Hides what the layers below have inside a directory. */

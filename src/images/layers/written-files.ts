@@ -35,10 +35,14 @@ const MOST_FILES = 60_000;
 const KEPT_MS = 10 * 60 * 1000;
 
 /** What two entries have in common whose bytes in a tar are the same; undefined where that is not worth while. */
-export const identityOf = (entry: Omit<LayerEntry, 'source'>, digest: string): string | undefined =>
-  entry.kind !== 'file' || (entry.xattrs?.size ?? 0) > 0
-    ? undefined
-    : `${digest} ${entry.mode} ${entry.uid} ${entry.gid} ${entry.mtimeNs} ${entry.path}`;
+export const identityOf = (entry: Omit<LayerEntry, 'source'>): string | undefined => {
+  const { kind, digest, linkName, mode, uid, gid, mtimeNs, path, xattrs } = entry;
+  if ((xattrs?.size ?? 0) > 0) return undefined;
+  const about = `${mode} ${uid} ${gid} ${mtimeNs} ${path}`;
+  if (kind === 'file') return digest === undefined ? undefined : `${digest} ${about}`;
+  if (kind === 'directory') return `d ${about}`;
+  return kind === 'symlink' ? `l ${about}\0${linkName}` : undefined;
+};
 
 interface Kept {
   readonly size: number;
