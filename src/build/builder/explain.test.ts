@@ -609,3 +609,81 @@ describe('explain', () => {
     },
   );
 });
+
+describe('builds in a row', () => {
+  test('switching to another branch and back takes everything from the cache', async () => {
+    const world = newWorld();
+    const main = world.dockerfile;
+    await build(world);
+    world.edit('RUN echo run', `RUN echo ${world.nonce}`);
+    world.write('a.txt', world.nonce);
+    await build(world);
+    world.dockerfile = main;
+    world.write('a.txt', 'a.txt\n');
+    expect(await build(world)).toEqual({});
+    // What is told is the difference from the last build, also when that was cached.
+    world.request = { buildArgs: { LATE: world.nonce } };
+    expect(await build(world)).toEqual({
+      'RUN echo run': [`variable LATE 1>${world.nonce}`],
+      ...after('RUN echo run'),
+    });
+  });
+
+  test('two contexts of one Dockerfile are compared each with itself', async () => {
+    const [one, two] = [newWorld(), newWorld()];
+    one.write('a.txt', one.nonce);
+    two.write('a.txt', two.nonce);
+    await build(one);
+    await build(two);
+    one.write('b.txt', one.nonce);
+    expect(await build(one)).toEqual({ 'COPY --chown': ['file b.txt content'] });
+    two.write('b.txt', two.nonce);
+    expect(await build(two)).toEqual({ 'COPY --chown': ['file b.txt content'] });
+  });
+
+  test('another target is compared with the last build that had its stage', async () => {
+    const world = newWorld();
+    world.write('lib/l.txt', world.nonce);
+    world.request = { target: 'lib' };
+    await build(world);
+    world.request = {};
+    await build(world);
+    world.request = { target: 'lib' };
+    world.write('lib/l.txt', `${world.nonce} again`);
+    expect(await build(world)).toEqual({
+      'COPY lib': ['file lib/l.txt content'],
+      'RUN echo lib': ['step COPY lib'],
+    });
+  });
+
+  test('a step that was never reached is compared with the last time that it was', async () => {
+    const world = newWorld();
+    world.write('a.txt', world.nonce);
+    await build(world);
+    world.edit('COPY dir', 'RUN exit 3\nCOPY dir');
+    await expect(build(world)).rejects.toThrow();
+    world.edit('RUN exit 3\n', '');
+    expect(await build(world)).toEqual({});
+  });
+
+  test('a Dockerfile that is built for the first time', async () => {
+    const world = newWorld();
+    world.write('a.txt', world.nonce);
+    expect((await build(world))['COPY a.txt']).toEqual(['first-build']);
+  });
+
+  test('builds at the same time carry out each step once', async () => {
+    const world = newWorld();
+    world.dockerfile = `FROM busybox\nRUN head -c 9 /proc/sys/kernel/random/uuid > /id && sleep 0.3; echo ${world.nonce}\nCOPY a.txt /\n`;
+    world.write('Dockerfile', world.dockerfile);
+    const context = { kind: 'directory', path: world.root } as const;
+    const counts = { cached: 0, done: 0 };
+    const see = (event: BuildEvent): void => {
+      if (event.kind === 'step-cached') counts.cached += 1;
+      if (event.kind === 'step-done' && event.step.kind === 'filesystem') counts.done += 1;
+    };
+    const built = await Promise.all([1, 2, 3].map(() => shop.builder.build({ context }, see)));
+    expect(new Set(built.map(({ imageId }) => imageId)).size).toBe(1);
+    expect(counts).toEqual({ cached: 4, done: 2 });
+  });
+});

@@ -123,6 +123,22 @@ describe('history', () => {
     expect(outputOf(await collect(next.logs(recorder.id)))).toBe('last words\n');
   });
 
+  test('an end that only the log knows is taken from there', async () => {
+    const { root } = shop;
+    const options = { root: root.path, database: root.database, limits: () => ({ count: 100, ageMs: 1e12 }) };
+    const deaf = { ...root.database, write: () => Promise.reject(new Error('closed')) };
+    const closed = createHistory({ ...options, database: deaf });
+    const recorder = closed.begin({ context: '/z', dockerfile: 'Dockerfile', platforms: [], tags: [] });
+    recorder.failed(new Error('the daemon ends'), false);
+    const next = createHistory(options);
+    await next.recover();
+    expect(await next.inspect(recorder.id)).toMatchObject({
+      status: 'failed',
+      failure: { message: 'the daemon ends' },
+    });
+    await next.remove(recorder.id);
+  });
+
   test('the oldest builds and their logs are forgotten beyond the limit', async () => {
     const { root } = shop;
     let count = 100;

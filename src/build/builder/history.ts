@@ -3,7 +3,7 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Database, Row, Statement } from '#database';
 import { toLadeError } from '#errors';
-import { createBuildLog, logFolder, logPath, readLog, type BuildLog, type LogLine } from './build-log.ts';
+import { createBuildLog, logFolder, logPath, readLog, type BuildLog } from './build-log.ts';
 import { builderErrors } from './errors.ts';
 import { createStepLedger, type StepLedger } from './history-steps.ts';
 import type {
@@ -87,18 +87,21 @@ const failureOf = (error: unknown): BuildFailure => {
 
 const sizeOf = async (path: string): Promise<number> => (await stat(path).catch(() => undefined))?.size ?? 0;
 
-/** What a log says of a build whose daemon was killed. */
+/** What a log says of a build whose daemon was killed, or could not write down its end any more. */
 const interruptedBuild = async (
   path: string,
 ): Promise<{ summary: BuildSummary; extra: Extra } | undefined> => {
   const ledger = createStepLedger();
   let header: (BuildSubject & { readonly id: string; readonly startedAt: number }) | undefined;
   let endedAt = 0;
+  let end: Partial<BuildSummary> = { status: 'interrupted' };
   for await (const line of readLog(path)) {
     if (line.kind === 'header') header = line.header;
     else {
       ledger.add(line);
       endedAt = line.at;
+      if (line.kind === 'result') end = { status: 'done', imageId: line.result.imageId };
+      if (line.kind === 'error') end = { status: 'failed', failure: line.error };
     }
   }
   if (header === undefined) return undefined;
@@ -106,6 +109,7 @@ const interruptedBuild = async (
   const summary: BuildSummary = {
     ...header,
     status: 'interrupted',
+    ...end,
     endedAt: ended,
     counts: ledger.counts,
     logBytes: await sizeOf(path),
@@ -304,5 +308,3 @@ export const createHistory = ({ root, database, limits }: HistoryDependencies): 
     },
   };
 };
-
-export type { LogLine };
