@@ -73,8 +73,13 @@ const told = (reason: MissReason): string => {
       return `step ${nameIn(reason.step)}`;
     case 'order-changed':
       return `order ${nameIn(reason.before)}>${nameIn(reason.after)}`;
-    default:
+    case 'first-build':
+    case 'new-step':
+    case 'no-cache':
+    case 'evicted':
       return reason.kind;
+    default:
+      return reason satisfies never;
   }
 };
 
@@ -482,7 +487,7 @@ const CASES: readonly Case[] = [
   {
     title: 'the user of a RUN',
     change: (w) => w.edit('ARG LATE', 'USER 7\nARG LATE'),
-    begin: (w) => w.edit('RUN echo run > /r', `RUN echo run ${'x'}`),
+    begin: (w) => w.edit('RUN echo run > /r', 'RUN echo run x'),
     expected: {
       'RUN echo run': ['setting user >7'],
       'COPY --from=lib': ['step RUN echo run'],

@@ -15,6 +15,18 @@ export interface SolvedLane {
   readonly progress: Progress;
 }
 
+/** The stages that `--no-cache-filter` names, in lower case; tells of names that no stage has. */
+const noCacheStagesOf = ({ request, file, emit }: Lane['draft']): ReadonlySet<string> => {
+  const names = new Set((request.noCacheFilter ?? []).map((name) => name.toLowerCase()));
+  const known = new Set(
+    file.stages.flatMap(({ from }, index) => [String(index), from.name?.value.toLowerCase() ?? '']),
+  );
+  for (const name of names)
+    if (!known.has(name))
+      emit({ kind: 'warning', message: `no stage is called ${name}, which --no-cache-filter names` });
+  return names;
+};
+
 /** The graph of one platform; work that an earlier one has too is shared with it. */
 const graphOf = ({ draft, bases, plan, prefix }: Lane, share: VertexShare): Graph => {
   const { request, context, file, emit, tools } = draft;
@@ -30,7 +42,7 @@ const graphOf = ({ draft, bases, plan, prefix }: Lane, share: VertexShare): Grap
     prefix,
     share,
     noCache: request.noCache ?? false,
-    noCacheStages: new Set((request.noCacheFilter ?? []).map((name) => name.toLowerCase())),
+    noCacheStages: noCacheStagesOf(draft),
     epochs: epochsOf(draft.epoch, plan.planned, draft.outline.target.index),
     stepAt: (stage, position) => plan.table.at(stage, position),
     onOutput: (step, stream, data) => emit({ kind: 'step-log', step, stream, data }),
