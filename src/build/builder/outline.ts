@@ -78,7 +78,8 @@ const located = <T>(file: Dockerfile, range: SourceRange, read: () => T): T => {
   try {
     return read();
   } catch (error) {
-    if (!isLadeError(error, 'invalid-argument')) throw error;
+    const placed: boolean = stepsErrors.badInstruction.is(error) || builderErrors.blankBase.is(error);
+    if (placed || !isLadeError(error, 'invalid-argument')) throw error;
     throw bad(file, range, error.message, error.hint);
   }
 };
