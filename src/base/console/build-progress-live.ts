@@ -1,4 +1,4 @@
-import { buildPaint, type BuildTone, type Paint } from './build-colors.ts';
+import type { BuildTone, Paint } from './build-colors.ts';
 import type { BuildProgress, BuildScreen } from './build-progress.ts';
 import { applyEvent, cancelRest, type LiveStep, type LiveSteps } from './build-steps.ts';
 import { clipToWidth, displayWidth } from './display-width.ts';
@@ -134,7 +134,7 @@ const failure = (step: LiveStep): string =>
 export const createLiveBuild = (screen: BuildScreen): BuildProgress => {
   const live: Live = {
     screen,
-    paint: screen.paint ?? buildPaint(process.env),
+    paint: screen.paint ?? ((_tone, text) => text),
     steps: new Map(),
     expected: new Map(),
     startedAt: performance.now(),

@@ -73,7 +73,7 @@ export interface BuildScreen extends Screen {
   readonly rows: () => number;
   /** Milliseconds; the clock of this process unless given: a log has its own. */
   readonly now?: (() => number) | undefined;
-  /** Colours of the live view; those of the environment unless given. */
+  /** Colours of the live view; none unless given. */
   readonly paint?: Paint | undefined;
 }
 

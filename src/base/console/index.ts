@@ -26,3 +26,4 @@ export {
 export { DEFAULT_DETACH_KEYS, createDetachFilter, parseDetachKeys, type Typed } from './detach-keys.ts';
 export { onResize, rawMode, terminalSize, type TerminalSize } from './terminal.ts';
 export { stepTitle } from './step-title.ts';
+export { buildPaint, type BuildTone, type Paint } from './build-colors.ts';

@@ -1,6 +1,6 @@
 import type { BuildEvent, BuildFault, BuildLine, BuildResult } from '#api';
 import type { ClientRequest } from '#client';
-import { createBuildProgress, humanSize, type BuildProgress } from '#console';
+import { buildPaint, createBuildProgress, humanSize, type BuildProgress } from '#console';
 import { LadeError } from '#errors';
 import type { BuildView } from './build-options.ts';
 import type { Cli } from './context.ts';
@@ -24,6 +24,7 @@ export const progressFor = (cli: Cli, view: BuildView): BuildProgress => {
     live: view.progress === 'tty',
     columns: () => cli.stderr.columns || 80,
     rows: () => cli.stderr.rows || 24,
+    paint: buildPaint(cli.env),
   });
 };
 
