@@ -92,9 +92,9 @@ export const baseLayout = async (): Promise<string> => {
   return layout;
 };
 
-/** Why the base images cannot be made here; undefined when they can. */
-export const whyNoBases = async (): Promise<string | undefined> => {
+/** What the base images cannot be made without; undefined when nothing is missing. */
+export const missingForBases = async (): Promise<string | undefined> => {
   for (const tool of ['umoci', 'skopeo', 'busybox', 'mmdebstrap', 'npm'])
-    if ((await run('sh', ['-c', `command -v ${tool}`])).code !== 0) return `${tool} is not installed`;
+    if ((await run('sh', ['-c', `command -v ${tool}`])).code !== 0) return tool;
   return undefined;
 };

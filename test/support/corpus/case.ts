@@ -26,6 +26,8 @@ const caseSchema = z.strictObject({
   prepare: z.string().default(''),
   /** The context is served too: the build arguments FILES and GIT say where. */
   served: z.boolean().default(false),
+  /** Why `docker build` cannot send this to the daemon's API. */
+  notByApi: z.string().optional(),
   /** Images to build first, with the same context: name to Dockerfile. */
   parents: z.record(z.string(), z.string()).default({}),
   /** How the image is run, and what it then says. */

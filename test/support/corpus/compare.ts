@@ -16,28 +16,29 @@ const FIELDS = ['kind', 'mode', 'uid', 'gid', 'size', 'content', 'linkName', 'de
 const show = (field: string, value: unknown): string =>
   field === 'mode' ? `0${(value as number).toString(8)}` : String(value);
 
-/** A time is as the builder found it, of the build itself (`now`), or of no layer (`none`). */
-const timeOf = ({ mtimeNs }: TreeNode, since: bigint): string => {
+/** A time is in no layer (`none`), the latest that Lade gives (`latest`), later than that, or a number. */
+const timeOf = ({ mtimeNs }: TreeNode, latest: bigint): string => {
   if (mtimeNs === undefined) return 'none';
-  return mtimeNs >= since ? 'now' : mtimeNs.toString();
+  if (mtimeNs === latest) return 'latest';
+  return mtimeNs > latest ? 'later' : mtimeNs.toString();
 };
 
-function* compareNodes(lade: TreeNode, other: TreeNode, since: bigint): Generator<Omit<Difference, 'at'>> {
+function* compareNodes(lade: TreeNode, other: TreeNode, latest: bigint): Generator<Omit<Difference, 'at'>> {
   for (const field of FIELDS)
     if (lade[field] !== other[field])
       yield { field, lade: show(field, lade[field]), other: show(field, other[field]) };
-  const [mine, theirs] = [timeOf(lade, since), timeOf(other, since)];
+  const [mine, theirs] = [timeOf(lade, latest), timeOf(other, latest)];
   const time = lade.kind === 'directory' ? 'directory mtime' : 'mtime';
-  if (mine !== theirs) yield { field: time, lade: mine, other: theirs };
+  if (mine !== theirs || mine === 'later') yield { field: time, lade: mine, other: theirs };
 }
 
-function* compareTrees(lade: ImageTree, other: ImageTree, since: bigint): Generator<Difference> {
+function* compareTrees(lade: ImageTree, other: ImageTree, latest: bigint): Generator<Difference> {
   for (const at of new Set([...lade.keys(), ...other.keys()])) {
     const mine = lade.get(at);
     const theirs = other.get(at);
     if (mine === undefined || theirs === undefined)
       yield { at, field: 'there', lade: mine?.kind ?? 'absent', other: theirs?.kind ?? 'absent' };
-    else for (const difference of compareNodes(mine, theirs, since)) yield { at, ...difference };
+    else for (const difference of compareNodes(mine, theirs, latest)) yield { at, ...difference };
   }
   const mine = linkGroups(lade);
   const theirs = linkGroups(other);
@@ -95,8 +96,8 @@ function* compareHistories(lade: ImageConfig, other: ImageConfig): Generator<Dif
 }
 
 export interface CompareOptions {
-  /** Times from here on were made by the build; nanoseconds since 1970. */
-  readonly since: bigint;
+  /** No time of Lade's image may be later; nanoseconds since 1970. */
+  readonly latest: bigint;
   readonly history: boolean;
 }
 
@@ -104,9 +105,9 @@ export interface CompareOptions {
 export const compareImages = (
   lade: FetchedImage,
   other: FetchedImage,
-  { since, history }: CompareOptions,
+  { latest, history }: CompareOptions,
 ): readonly Difference[] => [
-  ...compareTrees(lade.tree, other.tree, since),
+  ...compareTrees(lade.tree, other.tree, latest),
   ...compareConfigs(lade.config, other.config),
   ...(history ? compareHistories(lade.config, other.config) : []),
 ];

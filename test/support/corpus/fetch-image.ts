@@ -2,6 +2,8 @@ import { buildTree, readLayer, type ImageTree } from './image-tree.ts';
 
 /** What a configuration says of how the image is used, and its history. */
 export interface ImageConfig {
+  /** RFC 3339 */
+  readonly created: string;
   readonly architecture: string;
   readonly os: string;
   readonly config: Readonly<Record<string, unknown>>;
