@@ -165,6 +165,35 @@ describe('caches', () => {
   });
 });
 
+describe('a step that swaps links in a cache', () => {
+  test('while others mount parts of it, or mount inside it, leads nobody out', async () => {
+    const outside = scratch.join('raced');
+    mkdirSync(outside);
+    writeFileSync(join(outside, 'host-file'), 'host');
+    const swap = `while [ ! -e /c/stop ]; do rm -rf /c/sub; ln -s ${outside} /c/sub; rm -f /c/sub; ln -s / /c/sub; rm -f /c/sub; mkdir -p /c/sub; done`;
+    const swapping = tryBuild(machine, [
+      `RUN --mount=type=cache,id=race,target=/c touch /c/ready && ( sleep 20; touch /c/stop ) & ${swap}`,
+    ]);
+    await expect
+      .poll(async () => (await listed(machine)).some(({ ID, InUse }) => ID === 'race' && InUse === 'true'))
+      .toBe(true);
+    const steps = Array.from(
+      { length: 25 },
+      () => 'RUN --mount=type=cache,id=race,source=sub,target=/x ls /x; touch /x/mark 2>/dev/null; true',
+    );
+    const logs: string[] = [];
+    for (let round = 0; round < 3; round += 1) logs.push((await tryBuild(machine, steps)).stderr);
+    await tryBuild(machine, ['RUN --mount=type=cache,id=race,target=/c touch /c/stop']);
+    // Waits until nobody else is in the cache.
+    await tryBuild(machine, [
+      'RUN --mount=type=cache,id=race,target=/c --mount=type=tmpfs,target=/c/sub/in true',
+    ]);
+    await swapping;
+    expect(logs.join('')).not.toMatch(/host-file|\betc\b.*\n.*\bproc\b/u);
+    expect(readdirSync(outside)).toEqual(['host-file']);
+  });
+});
+
 describe('export and import', () => {
   const FILL = [
     'RUN --mount=type=cache,id=deps,target=/c mkdir -p "/c/a dir/deep" && echo kept > "/c/a dir/deep/f" && ln "/c/a dir/deep/f" /c/hard && ln -s "a dir" /c/soft && chown -R 5:6 "/c/a dir" && chmod 2750 "/c/a dir" && touch -d "2001-02-03 04:05:06" /c/hard && dd if=/dev/zero of=/c/big bs=1M count=3 2>/dev/null && mkfifo /c/pipe',

@@ -272,6 +272,10 @@ describe('what a step may and what it sees', () => {
   });
 });
 
+/** KiB that the daemon's root takes. */
+const usage = async (): Promise<number> =>
+  Number((await mustRun('du', ['-skx', machine.root])).stdout.split('\t')[0]);
+
 describe('a step that does harm', () => {
   test('that forks without end is bounded, and ends with its build', async () => {
     const bound = contextOf([
@@ -283,6 +287,25 @@ describe('a step that does harm', () => {
     const left = async (): Promise<string> => (await run('pgrep', ['-f', '^sleep 4711'])).stdout;
     await expect.poll(left, { timeout: 10_000 }).toBe('');
     expect((await machine.lade('version')).stdout).toContain('Version');
+  });
+
+  test('that fills its disk fails, and what it wrote goes', async () => {
+    const path = contextOf([
+      'RUN dd if=/dev/zero of=/dev/shm/x bs=1M 2>&1; dd if=/dev/zero of=/full bs=1M count=300 && exit 6',
+    ]);
+    const before = await usage();
+    expect((await tryBuild(path, '--shm-size', '4m')).stderr).toContain('No space left on device');
+    expect((await usage()) - before).toBeLessThan(50 * 1024);
+  });
+
+  test('that writes a lot is heard in full, and the daemon stays small', async () => {
+    const path = contextOf([
+      'RUN yes 0123456789012345678901234567890123456789 | head -c 60000000; echo; echo last-line',
+    ]);
+    const log = await build(path);
+    expect(log).toContain('last-line');
+    const status = readFileSync(`/proc/${machine.daemon.child.pid}/status`).toString();
+    expect(Number(/VmRSS:\s+(\d+)/u.exec(status)?.[1])).toBeLessThan(1024 * 1024);
   });
 
   test('that ignores signals is ended with its build', async () => {
