@@ -1,5 +1,5 @@
 /** Builds for several platforms with the real program; skopeo, Debian's docker-registry and umoci judge. */
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startRegistry, type Machine } from './support/lade.ts';
 import { mustRun } from './support/process.ts';
@@ -108,6 +108,17 @@ describe('an index', () => {
         .stdout;
     expect(await show('linux/arm/v7')).toBe('arm\n');
     expect(await show('linux/arm64')).toBe('arm64\n');
+    const digest = (await mustRun('cat', [scratch.join('cross.iid')])).stdout;
+    const byDigest = await machine.lade(
+      'image',
+      'inspect',
+      '--platform',
+      'linux/arm64',
+      '-f',
+      '{{.Architecture}}',
+      digest,
+    );
+    expect(byDigest.stdout).toBe('arm64\n');
   });
 
   test('comes back with all platforms from the own registry', async () => {
@@ -160,6 +171,40 @@ describe('an index', () => {
     );
     expect(amd?.annotations).toEqual({ a: 'manifest' });
     expect(arm?.annotations).toEqual({ a: 'manifest', d: 'only arm' });
+  });
+});
+
+describe('a base image for several platforms', () => {
+  const both = 'linux/amd64,linux/arm64';
+
+  test('gives each platform its own layers, from a registry and from the store', async () => {
+    const base = `${bench.plain.address}/team/base:v1`;
+    const dockerfile = 'FROM scratch\nARG TARGETARCH\nCOPY hello /$TARGETARCH\n';
+    await machine.lade('build', '-t', base, '--platform', both, '--push', contextOf('base', dockerfile));
+    const context = contextOf('onbase', `FROM ${base}\nCOPY hello /own\n`);
+    const fresh = await bench.freshMachine('onbase-daemon');
+    for (const [at, where] of [
+      [machine, 'here'],
+      [fresh, 'pulled'],
+    ] as const) {
+      const out = scratch.join(`onbase-${where}`);
+      await at.lade('build', '--platform', both, '-o', out, context);
+      expect(readdirSync(`${out}/linux_amd64`)).toEqual(['amd64', 'own']);
+      expect(readdirSync(`${out}/linux_arm64`)).toEqual(['arm64', 'own']);
+    }
+    // The name of the base means the image for this machine, whichever was pulled last.
+    await fresh.lade('build', '--platform', 'linux/arm64', '--pull', '-o', 'type=cacheonly', context);
+    expect((await fresh.docker('image', 'inspect', '-f', '{{.Architecture}}', base)).stdout).toBe('amd64\n');
+  });
+
+  test('that lacks one says which platform is missing', async () => {
+    const base = `${bench.plain.address}/team/base:v1`;
+    const context = contextOf('lacking', `FROM ${base}\nCOPY hello /own\n`);
+    const fresh = await bench.freshMachine('lacking-daemon');
+    const failed = await fresh.tryLade(['build', '--platform', 'linux/amd64,linux/s390x', context]);
+    expect(failed.code).toBe(1);
+    expect(failed.stderr).toContain('linux/s390x');
+    expect((await fresh.docker('images', '-aq')).stdout).not.toContain('own');
   });
 });
 

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { answerGit, makeRepository, startTestServer, testGit } from '../sources/testing.ts';
 import { openTestShop, type TestShop } from './testing.ts';
 import type { BuildRequest } from './types.ts';
 
@@ -65,6 +66,25 @@ test('provenance names what was fetched by its content, and keeps passwords to i
   expect(predicate.runDetails.metadata).toMatchObject({
     lade_reproducible: true,
     lade_source: { language: 'Dockerfile' },
+  });
+});
+
+test('provenance names repositories by their commits', async () => {
+  const path = join(shop.path, 'repositories');
+  mkdirSync(path);
+  makeRepository(join(path, 'app'), { Dockerfile: 'FROM scratch\nCOPY Dockerfile /\n' });
+  testGit(path, 'clone', '--quiet', '--bare', join(path, 'app'), join(path, 'app.git'));
+  await using server = await startTestServer(answerGit(path));
+  const commit = testGit(join(path, 'app'), 'rev-parse', 'HEAD').trim();
+  const url = `${server.origin}/app.git#main`;
+  const { metadata } = await shop.builder.build(
+    { context: { kind: 'remote', url }, attestations: { provenance: 'min' } },
+    () => undefined,
+  );
+  const { buildDefinition } = metadata['buildx.build.provenance'] as Predicate;
+  expect(buildDefinition.resolvedDependencies).toEqual([{ uri: url, digest: { sha1: commit } }]);
+  expect(buildDefinition.externalParameters).toMatchObject({
+    configSource: { uri: url, path: 'Dockerfile' },
   });
 });
 

@@ -77,7 +77,7 @@ const pull = async (dependencies: BaseImageDependencies, wanted: ImageRequest): 
   const repository = repositoryOf(reference);
   const auth = repository === undefined ? undefined : credentialsFor(request.auth?.(repository));
   const view = await library.pull(
-    { reference, platform: formatPlatform(wanted.platform), auth, signal: request.signal },
+    { reference, platform: formatPlatform(wanted.platform), aside: true, auth, signal: request.signal },
     (event) => {
       if (event.kind === 'layer') {
         const { id, status, current, total } = event;

@@ -2,10 +2,12 @@ import type { RemoteRepository } from '#distribution';
 import type { Emit } from '#events';
 import {
   asImageId,
+  type ImageId,
   canonicalString,
   familiarString,
   formatPlatform,
   hostPlatform,
+  matchPlatform,
   parsePlatform,
   parseReference,
   selectPlatform,
@@ -73,17 +75,33 @@ const targetOf = (top: RemoteManifest, reference: Reference, image: NewImage) =>
   ...namesOf(reference, top),
 });
 
+/** The image for this machine that a name means already, and that what it resolves to has too. */
+const ownImage = (
+  { store: { images } }: Context,
+  reference: Reference,
+  top: RemoteManifest,
+): ImageId | undefined => {
+  const known = images.reference(storedReference(reference));
+  const record = known?.target?.digest === top.descriptor.digest ? images.get(known.image) : undefined;
+  return record !== undefined && matchPlatform(record.platform, hostPlatform()) ? record.id : undefined;
+};
+
 const recordImage = async (
   context: Context,
   image: RemoteImage,
-  { top, reference }: { readonly top: RemoteManifest; readonly reference: Reference },
+  { top, pull }: { readonly top: RemoteManifest; readonly pull: Pull },
 ): Promise<ImageRecord> => {
+  const { reference, request } = pull;
   const record = pulledImage(context, image, top);
   const manifest = { digest: image.descriptor.digest, mediaType: image.descriptor.mediaType };
-  return context.store.images.putTarget({
+  const main = request.aside === true ? ownImage(context, reference, top) : undefined;
+  const { images } = context.store;
+  const meant = await images.putTarget({
     ...targetOf(top, reference, record),
+    ...(main === undefined ? {} : { image: main }),
     members: [{ manifest, kind: 'image', image: record, platform: record.platform }],
   });
+  return images.get(record.id) ?? meant;
 };
 
 const pullArtifact = async (
@@ -188,14 +206,15 @@ const onlyNews =
 
 const pullOne = async (
   context: Context,
-  { reference, request }: Pull,
+  pull: Pull,
   { top, fetch }: { readonly top: RemoteManifest; readonly fetch: RemoteFetch },
 ): Promise<ImageRecord> => {
+  const { reference, request } = pull;
   const chosen = await fetchImage(context, top, { ...fetch, platform: request.platform });
   if (chosen.kind === 'artifact') return pullArtifact(context, chosen, { top, reference, fetch });
   const isStored = context.store.images.get(asImageId(chosen.manifest.config.digest)) !== undefined;
   await fetchLayers(context, chosen, isStored ? { ...fetch, emit: onlyNews(fetch.emit) } : fetch);
-  return recordImage(context, chosen, { top, reference });
+  return recordImage(context, chosen, { top, pull });
 };
 
 const pullFrom = async (context: Context, pull: Pull, repository: RemoteRepository): Promise<ImageView> => {

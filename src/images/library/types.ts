@@ -124,6 +124,11 @@ export interface PullRequest extends Cancellable {
    * them, so that it can be pushed or saved as it is. Only the image that the name means is unpacked.
    */
   readonly allPlatforms?: boolean | undefined;
+  /**
+   * The image is wanted for itself: where the name means one for this machine already, and the registry still says the
+   * same, it goes on meaning that.
+   */
+  readonly aside?: boolean | undefined;
   /** Also what refers to the image: signatures, bills of materials. */
   readonly referrers?: boolean | undefined;
   readonly auth?: Credentials | undefined;
