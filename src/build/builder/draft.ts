@@ -84,10 +84,10 @@ export const sketchBuild = async (
   const { name, text } = context.dockerfile;
   const { signal, target } = request;
   const buildArgs = request.buildArgs ?? {};
-  warnSyntax(text, givenValue(buildArgs, 'BUILDKIT_SYNTAX'), emit);
   const check = givenValue(buildArgs, 'BUILDKIT_DOCKERFILE_CHECK');
   const parsed = await parseDockerfileInSlices(text, { name, check, signal });
   const file = overrideStages(parsed, request.contexts ?? {});
+  warnSyntax(text, givenValue(buildArgs, 'BUILDKIT_SYNTAX'), emit);
   const report = createCheckReport(file, emit);
   const host = hostPlatform();
   const [first] = request.platforms ?? [];

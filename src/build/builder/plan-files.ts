@@ -37,8 +37,14 @@ interface RunCommand {
   readonly summary?: string | undefined;
 }
 
+/** So much of a heredoc is looked at for its summary. */
+const SUMMARY_LOOKS_AT = 4096;
+
 const summaryOf = (text: string): string => {
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const lines = text
+    .slice(0, SUMMARY_LOOKS_AT)
+    .split('\n')
+    .filter((line) => line.trim() !== '');
   const first = lines.find((line) => !line.startsWith('#!')) ?? lines[0] ?? '';
   return lines.length > 1 ? `${first.trim()}...` : first.trim();
 };

@@ -26,6 +26,9 @@ export interface ParseOptions {
   readonly check?: string | undefined;
 }
 
+/** So much of a word an error repeats. */
+const LONGEST_SHOWN = 60;
+
 /** Makes errors that carry file, line and excerpt. */
 const createFailure = (source: string, file: string) => {
   const place = (range: SourceRange, problem: string, advice?: string) => ({
@@ -36,7 +39,7 @@ const createFailure = (source: string, file: string) => {
     advice,
   });
   const unknown = (statement: Statement): never => {
-    const keyword = statement.keyword.toUpperCase();
+    const keyword = statement.keyword.toUpperCase().slice(0, LONGEST_SHOWN);
     const advice = didYouMean(keyword, INSTRUCTIONS);
     const problem = `unknown instruction: ${keyword}${advice === undefined ? '' : ` (${advice})`}`;
     throw dockerfileErrors.unknownInstruction(place(statement.range, problem, advice));

@@ -37,7 +37,7 @@ const segmentsOf = (tokens: readonly Token[]): readonly Segment[] => {
 };
 
 /** So many comparisons one substitution may take. */
-const MAX_WORK = 50_000_000;
+const MAX_WORK = 10_000_000;
 
 /** A value in which segments are looked for; the work is counted. */
 interface Search {
@@ -50,12 +50,12 @@ interface Search {
 const fitsAt = (search: Search, segment: Segment, at: number): boolean => {
   const { value } = search;
   if (at + segment.length > value.length) return false;
+  if (search.work > MAX_WORK) throw new Error('the pattern is too costly for a value of this length');
   for (const [index, token] of segment.entries()) {
     search.work += 1;
     const character = value[at + index];
     if (token.kind === 'character' ? character !== token.value : character === '\n') return false;
   }
-  if (search.work > MAX_WORK) throw new Error('the pattern is too costly for a value of this length');
   return true;
 };
 

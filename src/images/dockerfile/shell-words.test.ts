@@ -100,3 +100,32 @@ test('a word does not grow without end', () => {
   expect(() => expandWord('${B:-$A$A$A$A$A$A}', big)).toThrow('more than a million characters');
   expect(() => expandWord('${A//x/$A}', big)).toThrow('too long');
 });
+
+test('nesting has an end, and what is thrown away costs too', () => {
+  const nested = (depth: number): string => `${'${x:-'.repeat(depth)}y${'}'.repeat(depth)}`;
+  expect(expandWord(nested(300), {}).value).toBe('y');
+  expect(() => expandWord(nested(20_000), {})).toThrow('nested deeper than 500');
+  expect(() => expandWord('${B+$A}'.repeat(1000), { A: 'x'.repeat(100_000) })).toThrow('more than a million');
+});
+
+test.each([
+  ['$', '$'],
+  ['a$/b', 'a$/b'],
+  ['${A:+${B:-$C}}', 'c'],
+  ["'$A'", '$A'],
+  ['"$A\\$A"', 'a$A'],
+  ['"\\x"', '\\x'],
+  ['${A}${B-b}', 'ab'],
+  ['${A:-"x y"}', 'a'],
+  ['${B:-"x y"}', 'x y'],
+  ["${B:-'$A'}", '$A'],
+  ['${P%%/*}${P##*/}', 'xz'],
+  ['${P/x/}', '/y/z'],
+  ['${P//\\//}', 'xyz'],
+  ['${B/x/y}', ''],
+  ['$1$A', 'a'],
+  ['${1}', ''],
+  ['äß$Ä', 'äßä'],
+])('%s is %s', (word, want) =>
+  expect(expandWord(word, { A: 'a', C: 'c', P: 'x/y/z', Ä: 'ä' }).value).toBe(want),
+);
