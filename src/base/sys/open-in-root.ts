@@ -30,14 +30,19 @@ const openHow = (options: OpenInRootOptions): Buffer => {
  * Other operations below the root go through `/proc/self/fd/N` of a directory opened here (O_PATH | O_DIRECTORY).
  *
  * @param root a directory's path, or a descriptor of one
+ * @param path bytes where it is not UTF-8
  * @returns a file descriptor that the caller closes
  */
-export const openInRoot = (root: string | number, path: string, options: OpenInRootOptions): number => {
+export const openInRoot = (
+  root: string | number,
+  path: string | Buffer,
+  options: OpenInRootOptions,
+): number => {
   const file = pathArgument('openat2', path);
   const directory = typeof root === 'number' ? root : openSync(root, O_PATH | constants.O_DIRECTORY);
   try {
     const how = openHow(options);
-    return checked('openat2', path, cOpenat2(SYS_OPENAT2, directory, file, how, how.length));
+    return checked('openat2', String(path), cOpenat2(SYS_OPENAT2, directory, file, how, how.length));
   } finally {
     if (typeof root === 'string') closeSync(directory);
   }

@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import type { BigIntStats } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, type BigIntStats } from 'node:fs';
 import type { Database, Row, Statement } from '#database';
 import { fsPath } from '#tar';
 import { hashFile } from '#work';
@@ -51,7 +50,7 @@ const INSERT = `
   ON CONFLICT (root, path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns,
     ctime_ns = excluded.ctime_ns, ino = excluded.ino, digest = excluded.digest`;
 
-const sameFile = (entry: Entry, stats: BigIntStats): boolean =>
+const sameFile = (entry: Omit<Entry, 'digest' | 'seen'>, stats: BigIntStats): boolean =>
   entry.size === stats.size &&
   entry.mtimeNs === stats.mtimeNs &&
   entry.ctimeNs === stats.ctimeNs &&
@@ -78,8 +77,31 @@ const load = (database: Database, root: string): Map<string, Entry> => {
   );
 };
 
-const read = async (path: string, size: bigint, signal: AbortSignal): Promise<string> =>
-  size <= INLINE_BYTES ? hash('sha256', await readFile(fsPath(path))) : hashFile(fsPath(path), { signal });
+/** What was read, and of which state of which file. */
+interface Reading {
+  readonly digest: string;
+  /** After the last byte was read. */
+  readonly stats: BigIntStats;
+}
+
+const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/**
+ * Reads the file that is open, whatever becomes of its name: directories above it may be exchanged meanwhile, and then
+ * the stat tells that it is another file.
+ */
+const read = async (path: string, size: bigint, signal: AbortSignal): Promise<Reading> => {
+  const fd = openSync(fsPath(path), FLAGS);
+  try {
+    const digest =
+      size <= INLINE_BYTES
+        ? hash('sha256', readFileSync(fd))
+        : await hashFile(`/proc/self/fd/${fd}`, { signal });
+    return { digest, stats: fstatSync(fd, { bigint: true }) };
+  } finally {
+    closeSync(fd);
+  }
+};
 
 /** Digests of the files of directories that stay where they are, kept from build to build. */
 export interface DigestStore {
@@ -119,8 +141,9 @@ export const createDigestStore = (database: Database): DigestStore => {
       const pending: Statement[] = [];
       const readNew = async (name: string, stats: BigIntStats, signal: AbortSignal): Promise<string> => {
         const settled = isSettled(stats);
-        const digest = await read(`${root}/${name}`, stats.size, signal);
-        if (!settled) return digest;
+        const { digest, stats: after } = await read(`${root}/${name}`, stats.size, signal);
+        // What is remembered must be of the very file whose stat it is kept under.
+        if (!settled || after.dev !== stats.dev || !sameFile(after, stats)) return digest;
         const { size, mtimeNs, ctimeNs, ino } = stats;
         entries.set(name, { size, mtimeNs, ctimeNs, ino, digest, seen: stats });
         pending.push({
@@ -149,6 +172,6 @@ export const createDigestStore = (database: Database): DigestStore => {
 
 /** Digests of a tree that does not change; nothing is kept. */
 export const createPlainDigests = (root: string): FileDigests => ({
-  digest: (name, stats, signal) => read(`${root}/${name}`, stats.size, signal),
+  digest: async (name, stats, signal) => (await read(`${root}/${name}`, stats.size, signal)).digest,
   flush: () => Promise.resolve(),
 });

@@ -252,6 +252,21 @@ const partsOf = (tree: FileTree, { kind, baseName, entries }: SelectedSource): r
  * @throws `SOURCES_SOURCE_NOT_FOUND`, `SOURCES_SOURCE_IGNORED`
  */
 export const selectFiles = async (request: SelectRequest): Promise<Selection> => {
+  try {
+    return await select(request);
+  } catch (error) {
+    const { code, path } = error as NodeJS.ErrnoException;
+    // What was there a moment ago is gone, or is something else now.
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENXIO' || code === 'EINVAL')
+      throw sourcesErrors.contextChanged({ path: inContext(request.tree, path) }, error);
+    throw error;
+  }
+};
+
+const inContext = ({ root, label }: FileTree, path: string | undefined): string =>
+  path?.startsWith(`${root}/`) === true ? path.slice(root.length + 1) : label;
+
+const select = async (request: SelectRequest): Promise<Selection> => {
   const sources: SelectedSource[] = [];
   for (const word of request.sources) {
     const excludes = createPatternMatcher(request.excludes);

@@ -1,9 +1,9 @@
 import { hash, createHash } from 'node:crypto';
-import { closeSync, constants, createReadStream, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, createReadStream, fstatSync, readFileSync } from 'node:fs';
 import type { EntrySource, LayerWriter } from '#layers';
 import { openInRoot } from '#sys';
 import { fsPath } from '#tar';
-import { sourcesErrors, createTurns, hostPath, type FileTree, type SelectedEntry } from '#sources';
+import { sourcesErrors, createTurns, type FileTree, type SelectedEntry } from '#sources';
 import { kindOf, type PlacedEntry } from './layout.ts';
 
 export interface Owner {
@@ -28,10 +28,7 @@ const WHOLE_BYTES = 1n << 20n;
 /** Opens a file of the tree without following any link. */
 const openFile = (tree: FileTree, name: string): number => {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const path = fsPath(hostPath(tree, name));
-  return typeof path === 'string'
-    ? openInRoot(tree.root, name, { flags, noSymlinks: true })
-    : openSync(path, flags);
+  return openInRoot(tree.root, fsPath(name), { flags, noSymlinks: true });
 };
 
 const changed = (name: string, cause?: unknown) => sourcesErrors.contextChanged({ path: name }, cause);
