@@ -14,7 +14,7 @@ const scratch = createScratch();
 let machine: Machine;
 let dockerd: Dockerd | undefined;
 
-const DOCKERFILE = `FROM test/busybox AS one
+const DOCKERFILE = `FROM test/busybox as one
 ARG X=default
 ENV A=1   B="two words"
 LABEL key=value

@@ -1,6 +1,7 @@
 import type { BuildTone, Paint } from './build-colors.ts';
 import type { BuildProgress, BuildScreen } from './build-progress.ts';
 import { applyEvent, cancelRest, type LiveStep, type LiveSteps } from './build-steps.ts';
+import { warningLines } from './step-title.ts';
 import { clipToWidth, displayWidth } from './display-width.ts';
 
 const LOG_LINES = 6;
@@ -141,6 +142,7 @@ export const createLiveBuild = (screen: BuildScreen): BuildProgress => {
     drawn: [],
     last: '',
     messages: [],
+    warnings: [],
   };
   const timer = setInterval(() => draw(live, false), REDRAW_MS);
   let ended = false;
@@ -152,6 +154,8 @@ export const createLiveBuild = (screen: BuildScreen): BuildProgress => {
       clearInterval(timer);
       cancelRest(live);
       if (live.steps.size > 0 || live.messages.length > 0) draw(live, true);
+      for (const line of warningLines(live.warnings))
+        screen.write(`${line === '' ? '' : live.paint('warning', line)}\n`);
       for (const step of live.steps.values()) if (step.state === 'failed') screen.write(failure(step));
     },
   };

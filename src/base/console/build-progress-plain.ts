@@ -1,7 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
 import type { BuildProgress, BuildProgressEvent, BuildScreen, BuildStepView } from './build-progress.ts';
 import { humanSize } from './sizes.ts';
-import { isShown, keptMessage, stepTitle } from './step-title.ts';
+import { isShown, keptMessage, stepTitle, warningLines } from './step-title.ts';
 import { visible } from './visible.ts';
 
 /** Output of one stream; lines of two streams never mix. */
@@ -22,6 +22,7 @@ interface Shown {
 interface Plain {
   readonly steps: Map<string, Shown>;
   readonly pulls: Map<string, string>;
+  readonly warnings: string[];
   /** The step of the last line. */
   current: Shown | undefined;
   readonly write: (text: string) => void;
@@ -139,7 +140,8 @@ const show = (plain: Plain, event: BuildProgressEvent, why: string | undefined):
     case 'step-kept':
       return plain.write(`${keptMessage(event)}\n`);
     case 'warning':
-      return plain.write(`WARN: ${visible(event.message)}\n`);
+      plain.warnings.push(event.message);
+      return;
     case 'status':
       return plain.write(`#0 ${visible(event.message)}\n`);
     case 'pull':
@@ -163,6 +165,7 @@ export const createPlainBuild = (screen: BuildScreen): BuildProgress => {
   const plain: Plain = {
     steps: new Map(),
     pulls: new Map(),
+    warnings: [],
     current: undefined,
     write: screen.write,
     now: screen.now ?? (() => performance.now()),
@@ -171,6 +174,7 @@ export const createPlainBuild = (screen: BuildScreen): BuildProgress => {
     show: (event, why) => show(plain, event, why),
     end() {
       for (const shown of plain.steps.values()) flush(plain, shown);
+      for (const text of warningLines(plain.warnings.splice(0))) plain.write(`${text}\n`);
     },
   };
 };

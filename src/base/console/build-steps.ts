@@ -30,7 +30,8 @@ export interface LiveSteps {
   /** Steps that there will be, by stage. */
   readonly expected: Map<string, number>;
   /** Whole lines to write above the view. */
-  readonly messages: { readonly text: string; readonly tone?: 'warning' | undefined }[];
+  readonly messages: { readonly text: string }[];
+  readonly warnings: string[];
 }
 
 const KEPT_LINES = 200;
@@ -142,7 +143,7 @@ export const applyEvent = (live: LiveSteps, event: BuildProgressEvent, why: stri
     case 'transfer':
       return transfer(live, event);
     case 'warning':
-      live.messages.push({ text: `WARN: ${visible(event.message)}`, tone: 'warning' });
+      live.warnings.push(event.message);
       return;
     case 'step-kept':
       live.messages.push({ text: keptMessage(event) });

@@ -112,6 +112,7 @@ describe('builds', () => {
     progress.show({ kind: 'step-started', step: { ...step('ENV', 4), kind: 'metadata' } });
     progress.show({ kind: 'step-log', step: run, stream: 'stdout', data: Buffer.from('o') });
     progress.show({ kind: 'step-log', step: run, stream: 'stderr', data: Buffer.from('e\n') });
+    progress.show({ kind: 'warning', message: 'StageNameCasing: mind the case (line 1)' });
     progress.show({ kind: 'step-done', step: run, durationMs: 100 });
     progress.end();
     expect(out.text().replaceAll(/\d\.\d{3}/g, 'T')).toBe(
@@ -124,6 +125,9 @@ describe('builds', () => {
         '#2 T e',
         '#2 T o',
         '#2 DONE 0.1s',
+        '',
+        ' 1 warning found:',
+        ' - StageNameCasing: mind the case (line 1)',
         '',
       ].join('\n'),
     );

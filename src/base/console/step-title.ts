@@ -19,6 +19,13 @@ export const stepTitle = (step: BuildStepView): string => {
   return visible(`[${words.join(' ')}] ${step.name.split('\n', 1)[0] ?? ''}`);
 };
 
+/** The warnings of a build, which are told at its end. */
+export const warningLines = (warnings: readonly string[]): readonly string[] => {
+  if (warnings.length === 0) return [];
+  const count = warnings.length === 1 ? '1 warning' : `${warnings.length} warnings`;
+  return ['', ` ${count} found:`, ...warnings.map((warning) => ` - ${visible(warning)}`)];
+};
+
 /** How to get into what a failed step left. */
 export const keptMessage = ({ build }: { readonly build: string }): string =>
   visible(`what the failed step left is kept: lade debug ${build} opens a shell in it`);

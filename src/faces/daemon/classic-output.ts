@@ -194,8 +194,10 @@ export const createClassicOutput = (
   return {
     show(event) {
       if (event.kind === 'build-started' || event.kind === 'step-kept' || event.kind === 'status') return;
-      if (event.kind === 'warning') warnings.push(event.message);
-      else if (event.kind === 'pull' && event.step === undefined) write(pullLine(event));
+      // Docker's classic builder checks nothing: what is about a line of the Dockerfile is for others.
+      if (event.kind === 'warning') {
+        if (event.range === undefined) warnings.push(event.message);
+      } else if (event.kind === 'pull' && event.step === undefined) write(pullLine(event));
       else if (event.step !== undefined) {
         take(entryOf(event.step), event);
         flush(event.step);
