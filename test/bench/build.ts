@@ -85,12 +85,13 @@ const wanted = (names.length === 0 ? Object.keys(PARTS) : names).flatMap((name) 
   return part === undefined ? [] : [part];
 });
 const rounds = Number(process.env['LADE_BENCH_ROUNDS'] ?? ROUNDS);
-const quick = process.env['LADE_BENCH_PEERS'] === '0';
+/** `0`: nobody but Lade; `buildkit`: only the one that the goals are about. */
+const peers = process.env['LADE_BENCH_PEERS'];
 using roots = createRoots();
 await using stack = new AsyncDisposableStack();
-const builders = quick
-  ? [stack.use(await startLade(roots.next()))]
-  : await startBuilders(() => roots.next(), stack);
+const all =
+  peers === '0' ? [stack.use(await startLade(roots.next()))] : await startBuilders(() => roots.next(), stack);
+const builders = peers === 'buildkit' ? all.filter(({ slow }) => !slow) : all;
 const telling = stack.use(await startLade(roots.next(), 'debug'));
 const archives = {
   'bench/busybox': () => busyboxArchive(roots.next()),

@@ -126,12 +126,24 @@ const build = async (
   await using stack = new AsyncDisposableStack();
   const lease = createLazyLease(library);
   stack.defer(lease.end);
+  const recording = new Set<Promise<unknown>>();
+  stack.defer(async () => void (await Promise.allSettled(recording)));
+  const ahead = (recorded: Promise<unknown>): void => {
+    recording.add(recorded);
+    recorded.then(
+      () => recording.delete(recorded),
+      () => undefined,
+    );
+  };
   const exchange = openExchange({ library, layers, request, emit, stack });
   const cache = createBuildCache({
     database,
     imported: exchange.imported,
     hasLayer: (diffId) => layers.info(diffId) !== undefined,
-    hold: (key, diffId) => holdLayer(library, key, diffId),
+    async hold(key, diffId) {
+      await Promise.all(recording);
+      await holdLayer(library, key, diffId);
+    },
     use: stack.use(uses.open()),
   });
   stack.defer(() => cache.flush());
@@ -140,7 +152,7 @@ const build = async (
   const context = stack.use(await openContext(sources, request));
   // The times of each stage are found when it is planned.
   const clampToNs = undefined;
-  const run = { layers, runtime, connect, caches, scratch, lease: lease.get, clampToNs, remote };
+  const run = { layers, runtime, connect, caches, scratch, lease: lease.get, ahead, clampToNs, remote };
   const onFailed = (step: FailedStep): void => {
     shop.failed.keep(id, step);
     emit({ kind: 'step-kept', build: id, command: step.operation.args.join(' ') });

@@ -1,27 +1,20 @@
+import { closeSync } from 'node:fs';
 import type { LayerInfo, LayerStore, LayerLease } from '#layers';
 import type { DiffId } from '#oci';
-import { fsPath } from '#tar';
-import { hashFile } from '#work';
-import {
-  sourcesErrors,
-  entryAt,
-  hostPath,
-  type FileTree,
-  type RemoteSources,
-  type SelectedEntry,
-  type Selection,
-} from '#sources';
+import { hostPath, type FileTree, type RemoteSources, type SelectedEntry, type Selection } from '#sources';
 import { stepsErrors } from './errors.ts';
 import { directoriesTo, layOut, locateOn, type Ground, type PlacedEntry } from './layout.ts';
 import type { CopyOperation, WorkdirOperation } from './operations.ts';
 import { resolveOwner } from './owner.ts';
 import { addArchive, isArchive } from './unpack-archive.ts';
-import { writeEntries, type Owner } from './write-entries.ts';
+import { openFile, writeEntries, type Owner } from './write-entries.ts';
 
 /** What steps that write layers work with. */
 export interface StepTools {
   readonly layers: LayerStore;
   readonly lease: () => Promise<LayerLease>;
+  /** Told of layers that steps build on while they are still being recorded. */
+  readonly ahead?: ((recorded: Promise<unknown>) => void) | undefined;
   /** What ADD fetches. */
   readonly remote: RemoteSources;
   /** Later modification times become this one. */
@@ -64,6 +57,20 @@ interface CopyRequest {
   readonly signal: AbortSignal;
 }
 
+/** Gives a path of the very file that a name means now; no link is followed on the way to it. */
+const withOpenFile = async <T>(
+  tree: FileTree,
+  name: string,
+  use: (path: string) => Promise<T>,
+): Promise<T> => {
+  const fd = openFile(tree, name);
+  try {
+    return await use(`/proc/self/fd/${fd}`);
+  } finally {
+    closeSync(fd);
+  }
+};
+
 /** Archives among the sources of ADD, by host path; they are unpacked instead of copied. */
 const archivesOf = async ({ operation, selection, tree }: CopyRequest): Promise<ReadonlySet<string>> => {
   if (!operation.unpack && !operation.unpackRemote) return new Set();
@@ -72,8 +79,9 @@ const archivesOf = async ({ operation, selection, tree }: CopyRequest): Promise<
     const [entry] = entries;
     const unpacks = foreign === undefined ? operation.unpack : operation.unpackRemote;
     if (!unpacks || kind !== 'file' || entry?.digest === undefined) continue;
-    const path = hostPath(foreign ?? tree, entry.name);
-    if (await isArchive(path)) found.add(path);
+    const from = foreign ?? tree;
+    const packed = await withOpenFile(from, entry.name, (path) => isArchive(path));
+    if (packed) found.add(hostPath(from, entry.name));
   }
   return found;
 };
@@ -81,7 +89,6 @@ const archivesOf = async ({ operation, selection, tree }: CopyRequest): Promise<
 interface Layout {
   readonly entries: readonly PlacedEntry[];
   readonly archives: readonly {
-    readonly path: string;
     readonly tree: FileTree;
     readonly base: string;
     readonly entry: SelectedEntry;
@@ -100,22 +107,12 @@ const layoutOf = async (request: CopyRequest, ground: Ground, link: boolean): Pr
   const base = locateOn(link ? { root: undefined } : ground, destination).path;
   const archives = selection.sources.flatMap((source) => {
     const [entry] = source.entries;
-    return entry !== undefined && isPacked(source)
-      ? [{ path: pathOf(source), tree: source.tree ?? tree, base, entry }]
-      : [];
+    return entry !== undefined && isPacked(source) ? [{ tree: source.tree ?? tree, base, entry }] : [];
   });
   const copied = layOut({ sources, inline, destination, chmod, ground, link, place });
   const nothing = sources.length + inline.length === 0;
   const above = archives.length > 0 ? directoriesTo(link ? { root: undefined } : ground, base, place) : [];
   return { entries: nothing ? above : copied, archives };
-};
-
-/** Refuses an archive that is no longer what the key was made of. */
-const checkArchive = async (tree: FileTree, { name, digest, stats }: SelectedEntry, signal: AbortSignal) => {
-  const now = entryAt(tree, name)?.stats;
-  const same = now?.ino === stats.ino && now.ctimeNs === stats.ctimeNs && now.size === stats.size;
-  if (!same || (await hashFile(fsPath(hostPath(tree, name)), { signal })) !== digest)
-    throw sourcesErrors.contextChanged({ path: name });
 };
 
 /** Carries out COPY or ADD without a snapshot: the layer is written directly. Undefined when nothing matched. */
@@ -129,12 +126,13 @@ export const runCopy = async (tools: StepTools, request: CopyRequest): Promise<L
   return await tools.layers.writeLayer(
     async (writer) => {
       await writeEntries({ tree, entries, owner, clampToNs: tools.clampToNs, signal }, writer);
-      for (const { path, base, entry, tree: own } of archives) {
-        await addArchive(writer, { path, base, owner, limits: tools.remote.limits, signal });
-        await checkArchive(own, entry, signal);
+      for (const { base, entry, tree: own } of archives) {
+        const { digest, name } = entry;
+        const archive = { base, owner, digest, name, limits: tools.remote.limits, signal };
+        await withOpenFile(own, name, (path) => addArchive(writer, { ...archive, path }));
       }
     },
-    { signal, lease },
+    { signal, lease, ahead: tools.ahead },
   );
 };
 
@@ -166,6 +164,6 @@ export const runWorkdir = async (
   };
   return await tools.layers.writeLayer(
     (writer) => writeEntries({ tree, entries, owner, clampToNs: tools.clampToNs, signal }, writer),
-    { signal, lease },
+    { signal, lease, ahead: tools.ahead },
   );
 };

@@ -49,10 +49,14 @@ export const syncStaging = async (core: Core, staging: string): Promise<void> =>
   await syncPath(staging);
 };
 
+/** Told when a layer lies in its place, which is before it is recorded. */
+export type OnPlaced = (info: LayerInfo) => void;
+
 const place = async (
   core: Core,
   staging: string,
   record: LayerInfo & { dependent: boolean; protecting: Promise<void> | undefined },
+  onPlaced: OnPlaced | undefined,
 ): Promise<LayerInfo> => {
   const { protecting, ...layer } = record;
   const target = core.files.layer(record.diffId);
@@ -64,7 +68,9 @@ const place = async (
     if (existsSync(target)) await removeTree(target);
     await rename(staging, target);
     await syncPath(core.files.layers);
-    await core.records.addLayer(layer);
+    const recording = core.records.addLayer(layer);
+    onPlaced?.(layer);
+    await recording;
   } catch (error) {
     // Without a record it is no layer; where it was staged, it is cleared away.
     await rename(target, staging).catch(() => undefined);
@@ -81,7 +87,10 @@ export const diffIdOf = (stored: StoredTar): DiffId => asDiffId(digestOf(stored.
 export const adopt = async (
   core: Core,
   staging: string,
-  stored: StoredTar & { readonly lease?: LayerLease | undefined },
+  stored: StoredTar & {
+    readonly lease?: LayerLease | undefined;
+    readonly onPlaced?: OnPlaced | undefined;
+  },
 ): Promise<LayerInfo> => {
   const diffId = diffIdOf(stored);
   const protecting = stored.lease?.protect('layer', diffId);
@@ -93,7 +102,7 @@ export const adopt = async (
     if (known !== undefined) return known;
   }
   const { size, dependent } = stored;
-  const placing = place(core, staging, { diffId, size, dependent, protecting }).finally(() =>
+  const placing = place(core, staging, { diffId, size, dependent, protecting }, stored.onPlaced).finally(() =>
     core.adopting.delete(diffId),
   );
   core.adopting.set(diffId, placing);
@@ -118,5 +127,6 @@ export const staged = (
   core: Core,
   make: (staging: string) => Promise<StoredTar>,
   lease: LayerLease | undefined,
+  onPlaced?: OnPlaced,
 ): Promise<LayerInfo> =>
-  withStaging(core, async (staging) => adopt(core, staging, { ...(await make(staging)), lease }));
+  withStaging(core, async (staging) => adopt(core, staging, { ...(await make(staging)), lease, onPlaced }));

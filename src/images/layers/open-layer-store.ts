@@ -122,7 +122,7 @@ const unpackOnce = async (store: Open, source: LayerSource, options: UnpackOptio
 const writeOnce = async (
   store: Open,
   write: (writer: LayerWriter) => Promise<void>,
-  { signal, lease }: WriteLayerOptions,
+  { signal, lease, ahead }: WriteLayerOptions,
 ): Promise<LayerInfo> => {
   const { backend } = store.core;
   const form = formName(backend);
@@ -134,7 +134,11 @@ const writeOnce = async (
     ({ files } = made);
     return made.stored;
   };
-  const info = await staged(store.core, make, lease);
+  const placed = Promise.withResolvers<LayerInfo>();
+  const recorded = staged(store.core, make, lease, ahead === undefined ? undefined : placed.resolve);
+  recorded.then(placed.resolve, placed.reject);
+  ahead?.(recorded);
+  const info = await placed.promise;
   store.written.remember(info.diffId, info.size, files);
   return info;
 };

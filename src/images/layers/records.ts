@@ -16,7 +16,10 @@ export interface SnapshotRecord {
 /** The rows of this room, kept in memory as well so that nothing on the run path waits for a query. */
 export interface LayerRecords {
   readonly layers: ReadonlyMap<DiffId, LayerRecord>;
+  /** In their place and being recorded: whoever made them builds on them already, nobody else sees them. */
+  readonly coming: ReadonlyMap<DiffId, LayerRecord>;
   readonly snapshots: ReadonlyMap<string, SnapshotRecord>;
+  /** From now on it is `coming`, and one of `layers` once it is written. */
   addLayer(record: LayerRecord): Promise<void>;
   deleteLayer(diffId: DiffId): Promise<void>;
   addSnapshot(record: SnapshotRecord): Promise<void>;
@@ -62,16 +65,23 @@ const readSnapshots = (database: Database): Map<string, SnapshotRecord> => {
 export const openLayerRecords = (database: Database): LayerRecords => {
   const layers = readLayers(database);
   const snapshots = readSnapshots(database);
+  const coming = new Map<DiffId, LayerRecord>();
   return {
     layers,
+    coming,
     snapshots,
     async addLayer(record) {
       const { diffId, size, dependent } = record;
       const sql = `INSERT INTO layers (diff_id, size, form, created_ms) VALUES (?, ?, ?, ?)
                    ON CONFLICT (diff_id) DO UPDATE SET size = excluded.size, form = excluded.form`;
       const params = [diffId, size, dependent ? 'dependent' : 'alone', Date.now()];
-      await database.write([{ sql, params }]);
-      layers.set(diffId, record);
+      coming.set(diffId, record);
+      try {
+        await database.write([{ sql, params }]);
+        layers.set(diffId, record);
+      } finally {
+        coming.delete(diffId);
+      }
     },
     async deleteLayer(diffId) {
       const record = layers.get(diffId);

@@ -48,7 +48,7 @@ const partsOf = (dependencies: StackDependencies, layers: readonly DiffId[]): Pa
   const { files, records, backend } = dependencies;
   let chains: readonly string[] | undefined;
   return layers.map((diffId, index) => {
-    const record = records.layers.get(diffId);
+    const record = records.layers.get(diffId) ?? records.coming.get(diffId);
     if (record === undefined) throw layerErrors.layerNotFound({ diffId });
     const { dependent } = record;
     if (dependent) chains ??= chainIds(layers).map(hexOf);

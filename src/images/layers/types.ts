@@ -163,6 +163,11 @@ export interface LayerWriter {
 
 export interface WriteLayerOptions {
   readonly lease?: LayerLease | undefined;
+  /**
+   * Lets the caller go on while the layer is being recorded: it is told of that, and may build on the layer meanwhile.
+   * Nobody else sees it before.
+   */
+  readonly ahead?: ((recorded: Promise<LayerInfo>) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -56,6 +56,29 @@ describe.each(formsHere())('%s: writeLayer', (backend) => {
     expect(readFileSync(`${view.path}/app/${'d'.repeat(79)}/file-199`, 'utf8')).toContain('content 199 ');
   });
 
+  test('lets its maker build on a layer that is still being recorded', async () => {
+    const recording: Promise<unknown>[] = [];
+    const options = { ahead: (recorded: Promise<unknown>) => void recording.push(recorded) };
+    const write =
+      (name: string) =>
+      (writer: LayerWriter): Promise<void> =>
+        writer.add({ path: name, kind: 'file', source: { kind: 'bytes', bytes: Buffer.from(name) } });
+    const one = await shared.store.writeLayer(write('ahead-one'), options);
+    const two = await shared.store.writeLayer(write('ahead-two'), options);
+    {
+      await using view = await shared.store.mountReadOnly([one.diffId, two.diffId]);
+      expect(readdirSync(view.path).toSorted()).toEqual(['ahead-one', 'ahead-two']);
+    }
+    expect(await Promise.all(recording)).toEqual([one, two]);
+    expect([shared.store.info(one.diffId), shared.store.info(two.diffId)]).toEqual([one, two]);
+    const failing: Promise<unknown>[] = [];
+    const broken = shared.store.writeLayer(() => Promise.reject(new Error('no')), {
+      ahead: (recorded) => void failing.push(recorded),
+    });
+    await expect(broken).rejects.toThrow('no');
+    await expect(failing[0]).rejects.toThrow('no');
+  });
+
   test('writes what it is given, twice the same', async () => {
     const host = join(shared.path, 'host');
     writeFileSync(host, 'y'.repeat(3_000_000));
