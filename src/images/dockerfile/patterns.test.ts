@@ -65,6 +65,41 @@ describe('createPatternMatcher', () => {
     expect(() => createPatternMatcher(['a[b'])).toThrow(/bad pattern/u);
   });
 
+  test.each([
+    '[]a]',
+    '[-]',
+    '[x-]',
+    '[-x]',
+    '[a-b-c]',
+    '[',
+    '[^',
+    '[^bc',
+    'a[',
+    'a\\',
+    '[a\\',
+    '**/[',
+    '![x-]',
+  ])('refuses %s as Go does', (pattern) =>
+    expect(() => createPatternMatcher([pattern])).toThrow(/syntax error in pattern/u),
+  );
+
+  test.each<[string, string, boolean]>([
+    ['[\\]a]', ']', true],
+    ['[\\-x]', '-', true],
+    ['[x\\-]', 'x', true],
+    ['[x\\-]', 'z', false],
+    ['a[^a]b', 'a☺b', true],
+    ['a???b', 'a☺☺☺b', true],
+    ['[a-ζ]*', 'α', true],
+    ['*[a-ζ]', 'A', false],
+    ['a?b', 'a/b', false],
+    ['a*b', 'a/b', false],
+    ['[!a]', 'b', false],
+    ['a]b', 'a]b', true],
+  ])('%s and %s: %s, as Go has it', (pattern, path, want) =>
+    expect(createPatternMatcher([pattern]).matches(path)).toBe(want),
+  );
+
   test('a walk skips only directories in which everything matches', () => {
     const part = fc.constantFrom('a', 'b', 'ab', 'c');
     const path = fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/'));

@@ -1,5 +1,6 @@
 import { dockerfileErrors } from './errors.ts';
 import { ANY, DEEP, STAR, TAIL, testPieces } from './glob-pieces.ts';
+import { isWellFormed } from './pattern-syntax.ts';
 import { trimSpace } from './source-text.ts';
 
 /** How patterns judged a directory; handed on to the judgement of what is inside. */
@@ -136,6 +137,8 @@ const compile = (written: string): readonly Pattern[] => {
   const text = negated ? cleaned.slice(1) : cleaned;
   if (text === '')
     throw dockerfileErrors.pattern({ pattern: written, reason: '"!" needs a pattern after it' });
+  if (!isWellFormed(text))
+    throw dockerfileErrors.pattern({ pattern: written, reason: 'syntax error in pattern' });
   try {
     return [{ text, negated, test: testOf(text) }];
   } catch (error) {
