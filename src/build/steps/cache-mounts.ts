@@ -250,8 +250,11 @@ export const createCacheMounts = ({
       try {
         for (const { ask, first, key } of order) {
           if (held.has(key)) continue;
-          const strictest =
-            order.find((each) => each.key === key && each.ask.sharing !== 'shared')?.ask ?? ask;
+          const same = order.filter((each) => each.key === key).map((each) => each.ask);
+          const strictest = {
+            ...(same.find(({ sharing }) => sharing !== 'shared') ?? ask),
+            alone: same.some(({ alone }) => alone === true),
+          };
           const taken = await hold(first, strictest, signal);
           held.set(key, { path: '', release: taken.release });
           held.set(key, { path: await ready(taken.place, ask), release: taken.release });

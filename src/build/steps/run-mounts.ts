@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, constants, mkdirSync, statSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunMount } from '#dockerfile';
 import type { LayerStore } from '#layers';
@@ -147,11 +147,15 @@ const bindInside = (opening: Opening, mount: Of<'cache'>, cache: string): string
   } catch (error) {
     throw stepsErrors.cacheSourceMissing({ id: mount.id, source: mount.source, ...request.place }, error);
   }
-  const place = join(request.directory, `cache-${mounts.length}`);
+  // Beside the step's own directory, which is deleted with all that is seen in it.
+  const place = `${request.directory}-cache-${mounts.length}`;
   try {
     mkdirSync(place, { mode: 0o700 });
     mountAt(`/proc/self/fd/${fd}`, place, undefined, MS.BIND);
-    stack.defer(() => umount(place, { detach: true }));
+    stack.defer(() => {
+      umount(place, { detach: true });
+      rmdirSync(place);
+    });
     mountAt('none', place, undefined, MS.PRIVATE);
   } finally {
     closeSync(fd);
