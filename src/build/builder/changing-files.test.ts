@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   existsSync,
@@ -180,4 +180,33 @@ test('an old file is not read again, and a new name for it is', async () => {
   expect([found?.get('a'), found?.get('b')]).toEqual([B, A]);
   rmSync(join(path, 'src/a'));
   expect((await build(path))?.has('a')).toBe(false);
+});
+
+test('an archive that is exchanged while ADD unpacks it is never another one', async () => {
+  const path = directory();
+  mkdirSync(join(path, 'src'));
+  const outside = directory();
+  for (const [folder, name] of [
+    [path, 'inside'],
+    [outside, 'secret'],
+  ] as const) {
+    writeFileSync(join(folder, name), name.repeat(1000));
+    execFileSync('tar', ['-cf', join(folder, 'x.tar'), '-C', folder, name]);
+  }
+  renameSync(join(path, 'x.tar'), join(path, 'src/x.tar'));
+  const swap = `
+    fs.renameSync('${path}/src/x.tar', '${path}/kept'); fs.symlinkSync('${outside}/x.tar', '${path}/src/x.tar');
+    fs.unlinkSync('${path}/src/x.tar'); fs.renameSync('${path}/kept', '${path}/src/x.tar');`;
+  {
+    await using _ = await attack(swap);
+    for (let round = 0; round < 25; round += 1) {
+      const found = await build(path, 'FROM scratch\nADD src/x.tar /src/\n');
+      if (found !== undefined) expect([...found.keys()]).not.toContain('secret');
+    }
+  }
+  if (existsSync(join(path, 'kept'))) {
+    rmSync(join(path, 'src/x.tar'), { force: true });
+    renameSync(join(path, 'kept'), join(path, 'src/x.tar'));
+  }
+  expect([...((await build(path, 'FROM scratch\nADD src/x.tar /src/\n'))?.keys() ?? [])]).toEqual(['inside']);
 });

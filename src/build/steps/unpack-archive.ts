@@ -1,6 +1,8 @@
 import { createReadStream, openSync, readSync, closeSync } from 'node:fs';
 import { posix } from 'node:path';
-import type { Readable } from 'node:stream';
+import { createHash } from 'node:crypto';
+import { open as openFile, type FileHandle } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import type { LayerWriter } from '#layers';
 import { fsPath, packingOf, readTar, type TarEntry, type TarItem } from '#tar';
 import { bytesText, partsOf, sourcesErrors, unpackStream, type SourceLimits } from '#sources';
@@ -48,6 +50,10 @@ const below = (base: string, path: string): string =>
 
 interface Archive {
   readonly path: string;
+  /** Hex sha256 that the file must have while it is read; not checked without it. */
+  readonly digest?: string | undefined;
+  /** How errors call it; its path unless given. */
+  readonly name?: string | undefined;
   readonly base: string;
   /** Of everything unpacked; undefined leaves the archive's owners. */
   readonly owner: Owner | undefined;
@@ -68,16 +74,44 @@ const addItem = async (writer: LayerWriter, { base, owner }: Archive, item: TarI
   else await writer.add(header);
 };
 
-const tooLarge = ({ path, limits }: Archive) =>
+const tooLarge = ({ path, name = path, limits }: Archive) =>
   sourcesErrors.tooLarge({
-    what: `what the archive ${posix.basename(path)} holds`,
+    what: `what the archive ${posix.basename(name)} holds`,
     limit: `${bytesText(limits.treeBytes)} or ${limits.treeEntries} files`,
   });
 
+const CHUNK_BYTES = 1 << 18;
+
+/** Reads a file once, and hashes just the bytes that were given away; `digest` reads what nobody asked for. */
+const hashedReading = (file: FileHandle) => {
+  const hash = createHash('sha256');
+  let position = 0;
+  const next = async (): Promise<Buffer> => {
+    const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+    const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES, position);
+    position += bytesRead;
+    const chunk = buffer.subarray(0, bytesRead);
+    hash.update(chunk);
+    return chunk;
+  };
+  return {
+    async *chunks(): AsyncGenerator<Buffer> {
+      for (let chunk = await next(); chunk.length > 0; chunk = await next()) yield chunk;
+    },
+    async digest(): Promise<string> {
+      while ((await next()).length > 0);
+      return hash.digest('hex');
+    },
+  };
+};
+
 /** Appends an archive's entries below `base`, as ADD unpacks it: modes and times are the archive's. */
 export const addArchive = async (writer: LayerWriter, archive: Archive): Promise<void> => {
-  const { limits } = archive;
-  const stream = open(archive.path);
+  const { limits, path, digest, name = path } = archive;
+  await using file = await openFile(fsPath(path));
+  const reading = hashedReading(file);
+  const input = Readable.from(reading.chunks(), { objectMode: false });
+  const stream = unpackStream(packingOf(headOf(path)), input);
   try {
     let [entries, bytes] = [0, 0];
     for await (const item of readTar(stream)) {
@@ -89,5 +123,8 @@ export const addArchive = async (writer: LayerWriter, archive: Archive): Promise
     }
   } finally {
     stream.destroy();
+    input.destroy();
   }
+  if (digest !== undefined && (await reading.digest()) !== digest)
+    throw sourcesErrors.contextChanged({ path: name });
 };

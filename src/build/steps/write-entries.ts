@@ -25,13 +25,17 @@ const ROOT: Owner = { uid: 0, gid: 0 };
 /** Files up to here are read whole, so that nothing is written of one that changed. */
 const WHOLE_BYTES = 1n << 20n;
 
-/** Opens a file of the tree without following any link. */
-const openFile = (tree: FileTree, name: string): number => {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  return openInRoot(tree.root, fsPath(name), { flags, noSymlinks: true });
-};
-
 const changed = (name: string, cause?: unknown) => sourcesErrors.contextChanged({ path: name }, cause);
+
+/** Opens a file of the tree without following any link. @throws `SOURCES_CONTEXT_CHANGED` */
+export const openFile = (tree: FileTree, name: string): number => {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  try {
+    return openInRoot(tree.root, fsPath(name), { flags, noSymlinks: true });
+  } catch (error) {
+    throw changed(name, error);
+  }
+};
 
 /** Passes a file on and refuses the last piece when the content is not what the key was made of. */
 async function* verified(fd: number, entry: SelectedEntry, signal: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -61,12 +65,7 @@ const withFile = async (
   entry: SelectedEntry,
   use: (source: EntrySource) => Promise<void>,
 ): Promise<void> => {
-  let fd: number;
-  try {
-    fd = openFile(request.tree, entry.name);
-  } catch (error) {
-    throw changed(entry.name, error);
-  }
+  const fd = openFile(request.tree, entry.name);
   try {
     if (!fstatSync(fd).isFile()) throw changed(entry.name);
     const { size } = entry.stats;
