@@ -69,7 +69,7 @@ const place = async (
     await rename(staging, target);
     await syncPath(core.files.layers);
     const recording = core.records.addLayer(layer);
-    onPlaced?.(layer);
+    onPlaced?.({ diffId: layer.diffId, size: layer.size });
     await recording;
   } catch (error) {
     // Without a record it is no layer; where it was staged, it is cleared away.
