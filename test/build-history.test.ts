@@ -1,8 +1,8 @@
 /** What is remembered of builds: by `lade build` and by the docker CLI, failed and killed ones too, and what they keep. */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { busyboxArchive, LADE, startMachine, type Machine } from './support/lade.ts';
-import { run } from './support/process.ts';
+import { busyboxArchive, LADE, startMachine, startRegistry, type Machine } from './support/lade.ts';
+import { mustRun, run } from './support/process.ts';
 import { createScratch } from './support/scratch.ts';
 
 const scratch = createScratch();
@@ -128,7 +128,10 @@ describe('what builds keep', () => {
     // The same base: an import of its own would have another time.
     await lade('save', '-o', other.join('base.tar'), 'test/busybox');
     await second.lade('load', '-q', '-i', other.join('base.tar'));
-    const path = project('moved', 'FROM test/busybox\nCOPY f /f\nRUN date +%N > /when\n');
+    const path = project(
+      'moved',
+      'FROM test/busybox\nCOPY f /f\nRUN cat /proc/sys/kernel/random/uuid > /when\n',
+    );
     const place = scratch.join('moved-cache');
     await lade('build', '-q', '-t', 'moved:1', '--cache-to', `type=local,dest=${place},mode=max`, path);
     expect(existsSync(`${place}/index.json`)).toBe(true);
@@ -136,5 +139,14 @@ describe('what builds keep', () => {
     await second.lade('build', '-q', '-t', 'moved:1', '--cache-from', `type=local,src=${place}`, path);
     const theirs = (await second.lade('image', 'inspect', '--format', '{{.Id}}', 'moved:1')).stdout.trim();
     expect(theirs).toBe(id);
+    // It is an OCI artifact that other tools take along.
+    await using registry = await startRegistry(scratch.join('registry'));
+    const copied = `${registry.address}/caches/web:main`;
+    await mustRun('skopeo', ['copy', '--dest-tls-verify=false', `oci:${place}`, `docker://${copied}`]);
+    await second.lade('builder', 'prune', '-af');
+    await second.lade('build', '-q', '-t', 'moved:2', '--cache-from', copied, path);
+    expect(await second.lade('explain').then(({ stdout }) => stdout)).not.toContain('miss');
+    expect((await second.lade('image', 'inspect', '--format', '{{.Id}}', 'moved:2')).stdout.trim()).toBe(id);
+    expect((await second.lade('builder', 'du', '--filter', 'type=regular')).stdout).toContain('COPY f /f');
   }, 90_000);
 });

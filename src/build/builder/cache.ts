@@ -188,10 +188,10 @@ export const createBuildCache = (dependencies: CacheDependencies): BuildCache =>
   };
   return {
     sparse: imported !== undefined,
-    lookup(key) {
+    lookup(key, step) {
       const found = lookupHere(key);
       if (found !== undefined || imported === undefined) return found;
-      return imported.then((results) => results.lookup(key, store));
+      return imported.then((results) => results.lookup(key, { store, step }));
     },
     wasEvicted: (key) =>
       rowOf(key) !== undefined ||

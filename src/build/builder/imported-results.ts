@@ -9,10 +9,16 @@ import { builderErrors } from './errors.ts';
 type Store = SolverCache<StepResult>['store'];
 type Lease = Awaited<ReturnType<Library['lease']>>;
 
+interface Want {
+  /** Takes a result that was brought here. */
+  readonly store: Store;
+  /** For which step it is wanted. */
+  readonly step: string | undefined;
+}
+
 /** Results that other machines have, by key; their layers are fetched when something needs them. */
 export interface ImportedResults {
-  /** `store` takes a result that was brought here. */
-  lookup(key: string, store: Store): CacheHit<StepResult> | undefined;
+  lookup(key: string, want: Want): CacheHit<StepResult> | undefined;
   /** Stores what was found of which all layers are here by now. */
   keep(store: Store): Promise<void>;
   /** How a layer travels. */
@@ -65,8 +71,8 @@ export const createImportedResults = (
     for (const found of source.document.results)
       for (const key of [found.key, ...found.aliases]) if (!byKey.has(key)) byKey.set(key, { source, found });
   const obtained = new Map<string, Promise<StepResult>>();
-  const asked = new Set<ExchangedResult>();
-  const obtain = async (key: string, store: Store, signal: AbortSignal): Promise<StepResult> => {
+  const asked = new Map<ExchangedResult, string | undefined>();
+  const obtain = async (key: string, { store, step }: Want, signal: AbortSignal): Promise<StepResult> => {
     const entry = byKey.get(key);
     if (entry === undefined) throw builderErrors.badCache({ reason: 'it lacks a result' });
     const { source, found } = entry;
@@ -74,21 +80,21 @@ export const createImportedResults = (
     const { own } = found.result;
     const size = own === undefined ? 0 : (dependencies.layers.info(own)?.size ?? 0);
     const result = { ...found.result, size };
-    await store({ key: found.key, aliases: found.aliases, result });
+    await store({ key: found.key, aliases: found.aliases, result, step });
     return result;
   };
   return {
-    lookup(key, store) {
+    lookup(key, want) {
       const found = byKey.get(key)?.found;
       if (found === undefined) return undefined;
-      asked.add(found);
+      asked.set(found, want.step);
       return {
         result: found.result,
         canonicalKey: found.key,
         obtain(signal) {
           const known = obtained.get(found.key);
           if (known !== undefined) return known;
-          const job = obtain(key, store, signal);
+          const job = obtain(key, want, signal);
           obtained.set(found.key, job);
           return job;
         },
@@ -96,11 +102,11 @@ export const createImportedResults = (
     },
     async keep(store) {
       const here = [...asked].filter(
-        ({ key, result }) =>
+        ([{ key, result }]) =>
           !obtained.has(key) &&
           result.layers.every((diffId) => dependencies.layers.info(diffId) !== undefined),
       );
-      for (const found of here) await store(found);
+      for (const [found, step] of here) await store({ ...found, step });
       asked.clear();
     },
     descriptorOf(diffId) {

@@ -60,7 +60,7 @@ const lookUp = async <R>(
 ): Promise<CacheHit<R> | undefined> => {
   const { vertex } = prepared;
   if (vertex.ignoreCache === true || vertex.transient === true) return undefined;
-  const hit = await dependencies.cache.lookup(key);
+  const hit = await dependencies.cache.lookup(key, vertex.step);
   return hit !== undefined && stands(dependencies, prepared, hit) ? hit : undefined;
 };
 

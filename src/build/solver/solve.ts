@@ -180,10 +180,28 @@ const obtain = async <R>(run: Run<R>, hit: CacheHit<R>): Promise<{ readonly resu
   }
 };
 
+/** Tells the hits that a result which is here now consists of, the lowest first. */
+const tellParts = <R>(run: Run<R>, vertex: Vertex<R>): void => {
+  const parts: Vertex<R>[] = [];
+  const waiting = [vertex];
+  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+    const below = at.inputs.filter(({ part, vertex: input }) => part === true && !run.told.has(input));
+    for (const { vertex: input } of below) {
+      parts.push(input);
+      waiting.push(input);
+    }
+  }
+  for (const part of parts.toReversed()) {
+    const identity = run.found.get(part);
+    if (identity?.hit !== undefined) tellHit(run, part, identity, identity.hit.result);
+  }
+};
+
 const bring = async <R>(run: Run<R>, vertex: Vertex<R>): Promise<R> => {
   const identity = await run.dependencies.identify(vertex);
   const obtained = identity.hit === undefined ? undefined : await obtain(run, identity.hit);
   if (obtained === undefined) return await execute(run, vertex, identity);
+  tellParts(run, vertex);
   tellHit(run, vertex, identity, obtained.result);
   return obtained.result;
 };

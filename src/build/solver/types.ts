@@ -94,7 +94,8 @@ export interface StepRecord {
 
 /** Where results live between runs. Implementations must be safe for concurrent solves. */
 export interface SolverCache<R> {
-  lookup(key: string): Promise<CacheHit<R> | undefined> | CacheHit<R> | undefined;
+  /** `step` says for which step the result is wanted. */
+  lookup(key: string, step?: string): Promise<CacheHit<R> | undefined> | CacheHit<R> | undefined;
   /** Stores a result under its key, and `aliases` as further keys of the same result. */
   store(entry: {
     readonly key: string;
