@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { dockerfileErrors, parseDockerfile, parseRunMount, parseTrigger } from './index.ts';
+import {
+  dockerfileErrors,
+  parseDockerfile,
+  parseDockerfileInSlices,
+  parseRunMount,
+  parseTrigger,
+} from './index.ts';
 
 const instruction = (line: string) => parseDockerfile(`FROM a\n${line}`).stages[0]?.instructions[0];
 
@@ -159,5 +165,84 @@ describe('sizes', () => {
   test('white space inside and after lines costs no more than other text', () => {
     const line = `LABEL a=b${' '.repeat(60_000)}c=d${'\r'.repeat(5_000)}`;
     expect(parseDockerfile(`FROM a\n${`${line}\n`.repeat(200)}`).stages[0]?.instructions).toHaveLength(200);
+  });
+});
+
+describe('long and hostile files', () => {
+  test('are read while other work goes on', async () => {
+    let turns = 0;
+    let done = false;
+    const count = (): void => {
+      turns += 1;
+      if (!done) setImmediate(count);
+    };
+    setImmediate(count);
+    const source = `FROM a\n${'LABEL a=b c="d e"\n'.repeat(60_000)}`;
+    const file = await parseDockerfileInSlices(source);
+    done = true;
+    expect(file.stages[0]?.instructions).toHaveLength(60_000);
+    expect(turns).toBeGreaterThan(5);
+  });
+
+  test('end at an abort', async () => {
+    const source = `FROM a\n${'LABEL a=b c="d e"\n'.repeat(60_000)}`;
+    await expect(parseDockerfileInSlices(source, { signal: AbortSignal.abort() })).rejects.toThrow();
+  });
+
+  test.each<[string, () => string, RegExp]>([
+    ['one of half a gigabyte', () => 'x'.repeat(500_000_000), /has 500000000 characters, more than/u],
+    [
+      'an instruction of many lines',
+      () => `FROM a\nRUN ${'abcdefgh \\\n'.repeat(150_000)}x`,
+      /longer than 1048576/u,
+    ],
+    ['a word that is no instruction', () => 'X'.repeat(60_000), /unknown instruction: X{60}$/mu],
+    [
+      'a heredoc without an end',
+      () => `FROM a\nCOPY <<E /x\n${'\n'.repeat(2_000_000)}`,
+      /unterminated heredoc/u,
+    ],
+  ])('%s', (_name, source, message) => expect(() => parseDockerfile(source())).toThrow(message));
+
+  test('an excerpt shows some lines of a long instruction', () => {
+    let text = '';
+    try {
+      parseDockerfile(`FROM a\nRUN --network=x ${'a \\\n'.repeat(1000)}b\n`);
+    } catch (error) {
+      text = String(error);
+    }
+    expect(text.split('\n').length).toBeLessThan(40);
+    expect(text).toContain('invalid network mode "x"');
+  });
+});
+
+describe('details', () => {
+  test('the escape character of the file counts for flags too', () => {
+    const file = parseDockerfile('# escape=`\nFROM a\nCOPY --chown=a`\\ --chmod="7`"5" x y\n');
+    expect(file.stages[0]?.instructions[0]).toMatchObject({
+      chown: { value: 'a\\' },
+      chmod: { value: '7"5' },
+    });
+  });
+
+  test('HEALTHCHECK NONE ignores flags', () => {
+    expect(instruction('HEALTHCHECK --interval=5s NONE')).toMatchObject({ test: ['NONE'], interval: 0 });
+  });
+
+  test('a mount expands the values of its fields alone', () => {
+    const expand = (value: string): string => (value === '$T' ? 'a,b="c' : value);
+    expect(parseRunMount('type=tmpfs,target=$T', expand)).toMatchObject({ target: 'a,b="c' });
+  });
+
+  test.each([
+    ['type=bnd,target=/x', 'unsupported mount type "bnd" (did you mean bind?)'],
+    ['type=cache,target=/x,sharing=share', 'unsupported sharing value "share" (did you mean shared?)'],
+    ['type=bind,trget=/x', "unexpected key 'trget' in 'trget=/x' (did you mean target?)"],
+  ])('--mount=%s: %s', (mount, message) => expect(() => parseRunMount(mount)).toThrow(message));
+
+  test('errors begin as docker writes them', () => {
+    expect(() => parseDockerfile('FROM a\nFOO b')).toThrow(
+      /^dockerfile parse error on line 2: unknown instruction: FOO \(did you mean FROM\?\)\nDockerfile:2\n/u,
+    );
   });
 });
