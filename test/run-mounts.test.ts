@@ -276,6 +276,23 @@ describe('what a step may and what it sees', () => {
 const usage = async (): Promise<number> =>
   Number((await mustRun('du', ['-skx', machine.root])).stdout.split('\t')[0]);
 
+describe('targets', () => {
+  test.each([
+    ['type=cache,target=/etc/passwd/x', '/etc/passwd is a file'],
+    ['type=cache,target=/bin/busybox', 'it is a file, and what is mounted is a directory'],
+    ['type=secret,id=s,target=/bin', 'it is a directory, and what is mounted is a file'],
+    ['type=tmpfs,target=/proc/x', 'the kernel keeps this directory'],
+    ['type=cache,target=/', 'invalid mount target "/"'],
+  ])('%s is refused: %s', async (mount, problem) => {
+    const path = contextOf([`RUN --mount=${mount} true`]);
+    const { code, stderr } = await tryBuild(path, '--secret', `id=s,src=${secretFile('at', 'xyz')}`);
+    expect(code).toBe(1);
+    expect(stderr).toContain(problem);
+    expect(stderr).toContain('>>> RUN');
+    expect(stderr).not.toContain(machine.root);
+  });
+});
+
 describe('a step that does harm', () => {
   test('that forks without end is bounded, and ends with its build', async () => {
     const bound = contextOf([

@@ -3,6 +3,8 @@ import type { MountInput } from '#runtime';
 import { locate, partsOf } from '#sources';
 import { lutimesNs } from '#sys';
 import { fsPath } from '#tar';
+import { stepsErrors } from './errors.ts';
+import type { StepPlace } from './run-copy.ts';
 
 /** Places that something is mounted at while a step runs. */
 export interface MountPoints {
@@ -41,6 +43,9 @@ const RUNTIME_POINTS: readonly Wanted[] = ['/dev', '/proc', '/sys'].map((target)
 
 const isBelow = (path: string, directory: string): boolean => path.startsWith(`${directory}/`);
 
+/** Whether a target lies in what the kernel shows. */
+const isInKernel = ({ target }: Wanted): boolean => isBelow(target, '/proc') || isBelow(target, '/sys');
+
 const wantedBy = (mounts: readonly MountInput[]): readonly Wanted[] => [
   ...RUNTIME_POINTS,
   ...mounts.map((mount): Wanted => {
@@ -48,6 +53,20 @@ const wantedBy = (mounts: readonly MountInput[]): readonly Wanted[] => [
     return { target: mount.target, kind: statSync(mount.source).isDirectory() ? 'directory' : 'file' };
   }),
 ];
+
+/** Refuses a target where the kernel would refuse it too, in words that name the Dockerfile. */
+const checkPoint = (root: string, { target, kind }: Wanted, place: StepPlace): void => {
+  const refuse = (reason: string): never => {
+    throw stepsErrors.badInstruction({ problem: `nothing can be mounted at ${target}: ${reason}`, ...place });
+  };
+  if (isInKernel({ target, kind })) refuse('the kernel keeps this directory');
+  const { stats, existing } = locate(root, target);
+  const isDirectory = stats?.isDirectory();
+  if (isDirectory === true && kind === 'file') refuse('it is a directory, and what is mounted is a file');
+  if (isDirectory === false && kind !== 'file') refuse('it is a file, and what is mounted is a directory');
+  if (stats === undefined && locate(root, existing).stats?.isDirectory() === false)
+    refuse(`/${existing} is a file`);
+};
 
 /** Makes what is missing of one mount point, and gives its parent the time back that it had. */
 const make = (root: string, { path, existing, kind }: Point): void => {
@@ -68,10 +87,17 @@ const make = (root: string, { path, existing, kind }: Point): void => {
 /**
  * Makes the mount points that are missing in a step's root before the runtime does, so that no directory's time tells
  * of it. Nothing may change the root meanwhile. What lies inside another mount is the runtime's to make.
+ *
+ * @throws `STEPS_BAD_INSTRUCTION` for a target where nothing can be mounted
  */
-export const createMountPoints = (root: string, mounts: readonly MountInput[]): MountPoints => {
+export const createMountPoints = (
+  root: string,
+  mounts: readonly MountInput[],
+  place: StepPlace,
+): MountPoints => {
   const wanted = wantedBy(mounts);
   const outer = wanted.filter(({ target }) => !wanted.some((other) => isBelow(target, other.target)));
+  for (const each of wanted) if (outer.includes(each) || isInKernel(each)) checkPoint(root, each, place);
   const points = outer.map(({ target, kind }): Point => {
     const { path, existing } = locate(root, target);
     const point = { path, existing: partsOf(existing).length, kind };

@@ -8,7 +8,7 @@ import type { MountInput, Runtime } from '#runtime';
 import type { CacheMounts } from './cache-mounts.ts';
 import { stepsErrors } from './errors.ts';
 import { hostTrust } from './host-trust.ts';
-import { createMountPoints, type MountPoints } from './mount-points.ts';
+import { createMountPoints } from './mount-points.ts';
 import type { RunOperation } from './operations.ts';
 import type { StepPlace, StepTools } from './run-copy.ts';
 import { openMounts, type MountRequest } from './run-mounts.ts';
@@ -166,18 +166,6 @@ const commit = async (
   return snapshot.commit({ ignore, clampTo, signal, lease: await tools.lease() });
 };
 
-/** A target below a file, for instance, is a mistake in the Dockerfile. */
-const pointsFor = (rootfs: string, mounts: readonly MountInput[], place: StepPlace): MountPoints => {
-  try {
-    return createMountPoints(rootfs, mounts);
-  } catch (error) {
-    const { code, path = '' } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOTDIR' && code !== 'EEXIST' && code !== 'ENAMETOOLONG') throw error;
-    const problem = `nothing can be mounted at ${path.slice(rootfs.length)}: ${code}`;
-    throw stepsErrors.badInstruction({ problem, ...place }, error);
-  }
-};
-
 /**
  * Carries out RUN: a snapshot above the layers so far, the process in it, and what it changed as a new layer.
  * Undefined when it changed nothing. Snapshot and mounts are gone afterwards, however it ends, unless
@@ -197,7 +185,7 @@ export const runProcess = async (tools: RunTools, request: RunRequest): Promise<
   stack.defer(() => snapshot.remove());
   const rootfs = await snapshot.mount();
   const { secrets, ...prepared } = await prepare(tools, request, { id, directory, stack });
-  const points = pointsFor(rootfs, prepared.mounts, place);
+  const points = createMountPoints(rootfs, prepared.mounts, place);
   const output = createStepOutput(secrets, request.onOutput);
   try {
     await runInSnapshot(tools, request, { id, rootfs, prepared, output });
