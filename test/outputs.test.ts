@@ -166,6 +166,36 @@ describe('archives', () => {
     await mustRun('skopeo', ['copy', `oci:${layout}:b`, `dir:${layout}-dir`]);
   });
 
+  test('of several platforms carry annotations of what leads to the index', async () => {
+    const layout = scratch.join('annotated');
+    const output = `type=oci,tar=false,dest=${layout},annotation-index-descriptor.Where=Top,annotation.In=All`;
+    const context = contextOf('annotated', 'FROM scratch\nCOPY hello /\n');
+    await machine.lade(
+      'build',
+      '-t',
+      'a:both',
+      '--platform',
+      'linux/amd64,linux/arm64',
+      '-o',
+      output,
+      context,
+    );
+    const index = JSON.parse(readFileSync(`${layout}/index.json`, 'utf8')) as {
+      manifests: { annotations: object; mediaType: string }[];
+    };
+    expect(index.manifests).toMatchObject([
+      {
+        mediaType: 'application/vnd.oci.image.index.v1+json',
+        annotations: { Where: 'Top', 'org.opencontainers.image.ref.name': 'both' },
+      },
+    ]);
+    const arm = await mustRun('skopeo', ['inspect', '--raw', '--override-arch=arm64', `oci:${layout}:both`]);
+    expect(JSON.parse(arm.stdout)).toMatchObject({
+      manifests: [{ platform: { architecture: 'amd64' } }, {}],
+    });
+    await mustRun('skopeo', ['copy', '--all', `oci:${layout}:both`, `dir:${layout}-dir`]);
+  });
+
   test('of Docker are loaded by dockerd and by Lade', async (t) => {
     const context = contextOf('docker-archive', FILES);
     const tar = scratch.join('docker.tar');
@@ -218,6 +248,19 @@ describe('registries', () => {
     expect(told['containerimage.digest']).toBe(`sha256:${sum}`);
     expect(told['image.name']).toBe(`${one},${two}`);
     expect((await machine.docker('images', '-q', one)).stdout).not.toBe('');
+  });
+
+  test('get the annotations of the last build under a name, and none when it had none', async () => {
+    const context = contextOf('renoted', 'FROM scratch\nCOPY hello /renoted\n');
+    const name = `${bench.plain.address}/team/renoted:v1`;
+    const annotations = async (): Promise<unknown> =>
+      (JSON.parse(await raw(name)) as { annotations?: unknown }).annotations;
+    await machine.lade('build', '-t', name, '--annotation', 'a=b', '--push', context);
+    expect(await annotations()).toEqual({ a: 'b' });
+    await machine.lade('build', '-t', name, '--push', context);
+    expect(await annotations()).toBeUndefined();
+    await machine.lade('build', '-t', name, '--annotation', 'c=d', '--push', context);
+    expect(await annotations()).toEqual({ c: 'd' });
   });
 
   test('that cannot be reached are named, and the image is kept', async () => {

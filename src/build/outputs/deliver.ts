@@ -103,19 +103,27 @@ const isPlain = ({ request, annotations }: Delivery, form: ImageForm): boolean =
   form.forceCompression !== true &&
   form.ociMediaTypes !== false;
 
-/** Records an image, unless exactly this image has exactly these names already. */
-const recordPlain = async ({ tools, request }: Delivery, names: readonly string[]): Promise<void> => {
-  const { library } = tools;
-  const image = mainOf(request.images);
+/** What is stored under a name. */
+const stored = ({ tools }: Delivery, name: string) => {
+  try {
+    return tools.library.resolve(name);
+  } catch {
+    return undefined;
+  }
+};
+
+/**
+ * Records an image as it is, unless exactly this image has exactly these names already. One that has manifests is given
+ * one again: it may have annotations that were wanted for another build.
+ */
+const recordPlain = async (delivery: Delivery, names: readonly string[]): Promise<void> => {
+  const { library } = delivery.tools;
+  const image = mainOf(delivery.request.images);
   const id = imageIdOf(image);
-  const known = (name: string): boolean => {
-    try {
-      return library.resolve(name).id === id;
-    } catch {
-      return false;
-    }
-  };
-  if (![id, ...names].every(known)) await library.createImage({ config: image.config, tags: names });
+  if ((stored(delivery, id)?.record.manifests.length ?? 0) > 0)
+    await library.assemblies.record(await assemblyFor(delivery, {}), names);
+  else if (![id, ...names].every((name) => stored(delivery, name)?.id === id))
+    await library.createImage({ config: image.config, tags: names });
 };
 
 const record = async (delivery: Delivery, output: ImageSpec): Promise<void> => {

@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parseDigest } from '#oci';
 import { readAnnotations } from './annotations.ts';
@@ -11,6 +13,8 @@ import {
   type FoundPackage,
 } from './packages.ts';
 import { packageUrl, spdxDocument } from './spdx.ts';
+
+const STATUS = '/var/lib/dpkg/status';
 
 const shown = (packages: readonly FoundPackage[]): readonly string[] =>
   packages.map(({ name, version }) => `${name} ${version}`);
@@ -40,6 +44,17 @@ Version: 1:3-4~rc1
       origin: 'glibc',
       supplier: 'GNU Libc <libc@example.org>',
     });
+  });
+
+  test.skipIf(!existsSync(STATUS))('dpkg: what dpkg-query says of a machine of Debian', () => {
+    const format = '${db:Status-Status} ${Package} ${Version} ${Architecture}\\n';
+    const listed = execFileSync('dpkg-query', ['-W', '-f', format], { encoding: 'utf8' }).trim().split('\n');
+    const installed = listed.filter((line) => line.startsWith('installed '));
+    const read = readDpkg(readFileSync(STATUS, 'utf8'), 'x');
+    const ours = read.map(
+      ({ name, version, architecture }) => `installed ${name} ${version} ${architecture}`,
+    );
+    expect(ours.toSorted()).toEqual(installed.toSorted());
   });
 
   test('dpkg: files of distroless images have no status', () => {

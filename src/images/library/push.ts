@@ -39,8 +39,10 @@ interface ImagePush extends Push {
 /** A manifest whose layers the registry has, or this store. */
 const pushable = async (context: Context, push: ImagePush): Promise<StoredManifest | undefined> => {
   const all = await manifestsOf(context, push.record);
-  const isWanted = ({ descriptor }: StoredManifest): boolean => descriptor.digest === push.wanted;
-  const known = [...all.filter(isWanted), ...all.filter((stored) => !isWanted(stored))];
+  // What was annotated for another name is the last choice.
+  const rank = ({ descriptor, manifest }: StoredManifest): number =>
+    descriptor.digest === push.wanted ? 0 : manifest.annotations === undefined ? 1 : 2;
+  const known = all.toSorted((a, b) => rank(a) - rank(b));
   const whole = known.find((stored) => isWhole(context, stored));
   if (whole !== undefined) return whole;
   for (const stored of known) {
