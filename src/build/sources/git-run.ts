@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sourcesErrors } from './errors.ts';
 import { gitAuthorization, type Secrets } from './remote-credentials.ts';
@@ -102,7 +102,7 @@ const environmentOf = (options: GitOptions, home: string): Readonly<Record<strin
   GIT_ALLOW_PROTOCOL: PROTOCOLS.join(':'),
   ...proxiesOf(options.proxies),
   ...(options.agent === undefined ? {} : { SSH_AUTH_SOCK: options.agent }),
-  ...(options.hostCa === undefined ? {} : { GIT_SSL_CAINFO: options.hostCa }),
+  ...(options.hostCa === undefined ? {} : { GIT_SSL_CAINFO: join(home, 'ca.pem') }),
 });
 
 const lastLines = (text: string): string =>
@@ -199,12 +199,21 @@ const runChild = (child: Child): Promise<string> =>
     });
   });
 
+const SYSTEM_BUNDLE = '/etc/ssl/certs/ca-certificates.crt';
+
+/** The machine's authorities and those of a file: git takes one bundle only. */
+const bundleWith = async (path: string): Promise<Buffer> => {
+  const system = await readFile(SYSTEM_BUNDLE).catch(() => Buffer.alloc(0));
+  return Buffer.concat([system, Buffer.from('\n'), await readFile(path)]);
+};
+
 /** Makes git ready for one repository. Disposing removes its settings, credentials among them. */
 export const openGit = async (options: GitOptions): Promise<Git> => {
   const { reference, directory, limits } = options;
   const home = await privateHome(directory);
   const url = withoutPassword(reference.remote);
   await writeFile(join(home, 'gitconfig'), settingsOf(options), { mode: 0o600 });
+  if (options.hostCa !== undefined) await writeFile(join(home, 'ca.pem'), await bundleWith(options.hostCa));
   const env = environmentOf(options, home);
   return {
     async run(args, { env: more = {}, local = false, onOutput } = {}) {
