@@ -65,9 +65,11 @@ export const sketchPlan = async (
   const ignored = context.tree.ignore?.matcher;
   const spend = createSpending();
   const input = { file, buildArgs, globals, automatic, report, ignored, fromNames, consumed, spend };
-  const pieces = planStages(input, outline, ({ index }) => {
-    const base = bases.get(index);
-    return base === undefined ? scratchConfig(platform) : withPath(base);
+  const pieces = planStages(input, outline, ({ index, base }) => {
+    const image = bases.get(index);
+    if (image !== undefined) return withPath(image);
+    const own = base.kind === 'scratch' ? base.platform : undefined;
+    return scratchConfig(stagePlatform(own, platform));
   });
   const planned = await doInSlices(pieces, request.signal);
   report.judge();

@@ -24,7 +24,7 @@ export { originOf } from './stage-names.ts';
 
 /** What a stage starts from. */
 type StageBase =
-  | { readonly kind: 'scratch' }
+  | { readonly kind: 'scratch'; readonly platform?: string | undefined }
   | { readonly kind: 'stage'; readonly stage: number }
   | { readonly kind: 'image'; readonly reference: string; readonly platform: string | undefined };
 
@@ -118,8 +118,8 @@ const baseOf = (file: Dockerfile, index: number, globals: GlobalScope): StageBas
       throw builderErrors.blankBase({ word: from.image.value, ...placeOf(file, from.range) });
     const below = stageNamed(file.stages, index, reference);
     if (below !== undefined) return { kind: 'stage', stage: below };
-    if (reference === 'scratch') return { kind: 'scratch' };
-    return { kind: 'image', reference, platform: platformOf(file, stage, globals) };
+    const platform = platformOf(file, stage, globals);
+    return reference === 'scratch' ? { kind: 'scratch', platform } : { kind: 'image', reference, platform };
   });
 };
 

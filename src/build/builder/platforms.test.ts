@@ -82,6 +82,12 @@ ENV A=b
     expect(both.result.images[1]?.imageId).toBe(alone.result.imageId);
   });
 
+  test('FROM --platform counts for scratch, too', async () => {
+    const text = 'FROM --platform=linux/riscv64 scratch\nCOPY a.txt /\n';
+    const { result } = await build(text);
+    expect(shop.library.config(result.imageId).architecture).toBe('riscv64');
+  });
+
   test('a platform that does not exist is named', async () => {
     await expect(build('FROM scratch\nCOPY a.txt /\n', { platforms: ['linux/amd46'] })).rejects.toMatchObject(
       {

@@ -19,7 +19,7 @@ const FILE_KINDS: ReadonlySet<string> = new Set(['run', 'copy', 'add', 'workdir'
 const fromText = ({ base, stage }: OutlinedStage): string => {
   const image = base.kind === 'image' ? base.reference : stage.from.image.value;
   const platform =
-    base.kind === 'image' && base.platform !== undefined ? [`--platform=${base.platform}`] : [];
+    base.kind !== 'stage' && base.platform !== undefined ? [`--platform=${base.platform}`] : [];
   const name = stage.from.name === undefined ? [] : ['AS', stage.from.name.value];
   return ['FROM', ...platform, image, ...name].join(' ');
 };
