@@ -22,6 +22,8 @@ export interface BenchBuilder extends AsyncDisposable {
   /** Makes a base image of an archive of a root file system. */
   import(archive: string, reference: string): Promise<void>;
   build(order: BuildOrder): Promise<void>;
+  /** Gives up what it keeps in memory from one build to the next, where that would help a build that begins anew. */
+  forget?(): Promise<void>;
   /** Milliseconds of processor time that its daemon and what it waited for has used; undefined without a daemon. */
   processorMs(): number | undefined;
 }
@@ -68,6 +70,10 @@ export const startLade = async (scratch: Scratch, logLevel = 'warn'): Promise<La
     },
     async build(order) {
       await mustRun(LADE, ['--host', host, ...buildArgs(order)], LONG);
+    },
+    async forget() {
+      await machine.restart('SIGTERM');
+      await mustRun(LADE, ['--host', host, 'version']);
     },
     processorMs: () => processorMsOf([machine.daemon.child.pid ?? 0]),
     [Symbol.asyncDispose]: () => machine[Symbol.asyncDispose](),

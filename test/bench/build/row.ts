@@ -13,6 +13,8 @@ export interface BuildRow {
   readonly start: Start;
   readonly context: BenchContext;
   readonly goal: number;
+  /** Builders that remember much of earlier builds forget it before each sample: the first build of a day. */
+  readonly afresh?: boolean;
   /** The goal is about Lade's own milliseconds rather than about the ratio. */
   readonly absolute?: boolean;
 }
@@ -35,7 +37,11 @@ const settle = async (): Promise<void> => {
   await run('sync', []);
 };
 
-const sampleOf = async (builder: BenchBuilder, { start, context }: BuildRow): Promise<Sample> => {
+const sampleOf = async (
+  builder: BenchBuilder,
+  { start, context, afresh = false }: BuildRow,
+): Promise<Sample> => {
+  if (afresh) await builder.forget?.();
   if (start === 'cold') context.makeNew();
   if (start === 'touched') context.touch();
   await settle();
