@@ -175,8 +175,11 @@ const NAMES = [
   ...DIGESTS,
 ];
 
+/** Docker drops the registry of such a name and then takes the beginning of its path for one. */
+const MISREAD = /^(index\.)?docker\.io\/[^/]*[.:][^/]*\//;
+
 const compare = async (names: readonly string[], round: string): Promise<void> => {
-  const given = names.filter((name) => !name.includes('\0'));
+  const given = names.filter((name) => !name.includes('\0') && !MISREAD.test(name));
   const found: (readonly [string, string | undefined])[] = [];
   for (let start = 0; start < given.length; start += 8) {
     const some = given.slice(start, start + 8);
@@ -233,4 +236,9 @@ test('names made of the pieces of names', () => {
 test('a host with an underscore is refused, where docker takes it for a name without a registry', async () => {
   expect(await dockerMeans('foo_bar.com/repo', 'underscore')).toBe('foo_bar.com/repo:latest');
   expect(weMean('foo_bar.com/repo')).toBeUndefined();
+});
+
+test('a path of docker.io that begins like a host stays on docker.io, where docker asks that host', async () => {
+  expect(await dockerMeans('index.docker.io/foo.bar/repo', 'misread')).toBe('foo.bar/repo:latest');
+  expect(weMean('index.docker.io/foo.bar/repo')).toBe('docker.io/foo.bar/repo:latest');
 });
