@@ -18,6 +18,9 @@ export const NOTHING_MOUNTED: CountedContext = { selection: { sources: [], parts
 
 const WILD = /[*?[\\]/u;
 
+/** How words of COPY say the root of a tree. */
+const orRoot = (place: string): string => (place === '' ? '.' : place);
+
 /** What counts of the context for a step that mounts it: the files it can see there. */
 export const countMounted = async (
   { assembly, site }: { readonly assembly: Assembly; readonly site: Site },
@@ -28,7 +31,14 @@ export const countMounted = async (
   const own = [...new Set(binds.map((mount) => mount.source))];
   const places = new Map(own.map((source) => [source, locate(tree.root, source).path]));
   const request = { tree, excludes: [], parents: false, chmod: undefined, place: site.place, signal };
-  return { selection: await selectFiles({ ...request, literal: true, sources: own }), places };
+  return {
+    selection: await selectFiles({
+      ...request,
+      literal: true,
+      sources: [...new Set(places.values())].map(orRoot),
+    }),
+    places,
+  };
 };
 
 /** The places that hold all the others; the whole tree where COPY's words cannot say it. */
