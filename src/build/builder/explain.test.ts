@@ -363,6 +363,15 @@ const CASES: readonly Case[] = [
     expected: { 'COPY a.txt': ['base busybox>other'], ...after('COPY a.txt') },
   },
   {
+    title: 'the base image, below a stage without steps',
+    begin: (w) => {
+      w.write('a.txt', w.nonce);
+      w.edit('FROM ${BASE}', 'FROM ${BASE} AS low\nLABEL low=1\nFROM low AS middle\nFROM middle');
+    },
+    change: (w) => (w.request = { buildArgs: { BASE: 'other' } }),
+    expected: { 'COPY a.txt': ['base busybox>other'], ...after('COPY a.txt') },
+  },
+  {
     title: 'the base image under another name',
     change: (w) => w.edit('BASE=busybox', 'BASE=busybox:latest'),
     expected: {},

@@ -76,6 +76,8 @@ export interface Assembly {
   readonly input: GraphInput;
   readonly ends: Map<number, BuildVertex>;
   readonly images: Map<string, BuildVertex>;
+  /** Stages that begin with a base which is no stage, by the vertex of that base. */
+  readonly grounds: Map<BuildVertex, PlannedStage>;
   readonly steps: Map<string, GraphStep>;
   readonly shared: Map<string, GraphStep>;
 }

@@ -50,7 +50,7 @@ const startOf = (assembly: Assembly, planned: PlannedStage): BuildVertex => {
   return input.share.take(sourceVertex(id, input.identities.of(index, -1), layers));
 };
 
-/** What the first step of a stage stands on. Its layers count, and its time where times are clamped to it; not its name. */
+/** What the first step on a base stands on. Its layers count, and its time where times are clamped to it; not its name. */
 const basePart = ({ input }: Assembly, planned: PlannedStage): KeyPart => {
   const { outlined } = planned;
   const base = input.bases.get(outlined.index);
@@ -75,6 +75,9 @@ const assembleStage = (whole: Assembly, planned: PlannedStage): void => {
   const { input, steps } = assembly;
   const { outlined, baseConfig } = planned;
   const start = startOf(assembly, planned);
+  // Stages without steps may lie between this one and the base.
+  const ground = outlined.base.kind === 'stage' ? assembly.grounds.get(start) : planned;
+  if (ground !== undefined) assembly.grounds.set(start, ground);
   const epoch = input.epochs.of(planned);
   let below = start;
   for (const [position, step] of planned.steps.entries()) {
@@ -82,14 +85,14 @@ const assembleStage = (whole: Assembly, planned: PlannedStage): void => {
     const id = `${input.prefix}stage ${outlined.index} step ${position}`;
     const own = input.stepAt(outlined.index, position);
     const identity = input.identities.of(outlined.index, position);
-    const onBase = below === start && outlined.base.kind !== 'stage';
+    const onBase = below === start ? ground : undefined;
     const vertex = operationVertex(
       assembly,
       {
         id,
         identity,
         below,
-        base: onBase ? [basePart(assembly, planned)] : [],
+        base: onBase === undefined ? [] : [basePart(assembly, onBase)],
         epoch: epoch.parts,
         linked: input.epochs.linked(planned),
         place: placeOf(input.file, step.range),
@@ -114,6 +117,7 @@ export const toGraph = (input: GraphInput): Graph => {
     input,
     ends: new Map(),
     images: new Map(),
+    grounds: new Map(),
     steps: new Map(),
     shared: new Map(),
   };

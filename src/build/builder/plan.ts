@@ -1,5 +1,6 @@
 import type { Pieces, StageInstruction } from '#dockerfile';
 import type { ContainerConfig, ImageConfig } from '#oci';
+import { withoutPasswords } from '#sources';
 import type { PlannedStep } from '#steps';
 import type { OutlinedStage, Outline } from './outline.ts';
 import { planCopy, planRun, planWorkdir } from './plan-files.ts';
@@ -28,6 +29,10 @@ const planInstruction = (state: StageState, instruction: StageInstruction): Plan
   return { name: createdBy, createdBy, range: instruction.range, operation: undefined };
 };
 
+/** The instruction as its author wrote it, as it may be shown and kept. */
+const writtenOf = ({ kind, text }: StageInstruction): string =>
+  kind === 'add' ? withoutPasswords(text) : text;
+
 /** Plans one stage on top of `base`. */
 function* planStage(
   input: PlanInput,
@@ -51,7 +56,7 @@ function* planStage(
     state.current = instruction;
     const step = planInstruction(state, instruction);
     input.spend(step.name.length + step.createdBy.length);
-    state.steps.push({ ...step, written: instruction.text });
+    state.steps.push({ ...step, written: writtenOf(instruction) });
     yield;
   }
   return {

@@ -1,6 +1,6 @@
 import { parseReference, repositoryName, type ImageConfig } from '#oci';
 import { imageUrl, SLSA_PROVENANCE, statementAbout, type Subject } from '#outputs';
-import { parseRemote, withoutPassword, type RemoteRequest } from '#sources';
+import { parseRemoteContext, withoutPassword, withoutPasswords, type RemoteRequest } from '#sources';
 import type { BaseImage } from './base-images.ts';
 import type { BuildTools } from './draft.ts';
 import type { Lane } from './lanes.ts';
@@ -60,7 +60,7 @@ const remoteRequests = ({ context }: BuildRequest, { plan }: Lane): readonly Rem
   const added = [...plan.planned.values()].flatMap(({ steps }) =>
     steps.flatMap(({ operation }) => (operation?.kind === 'copy' ? [...operation.remotes.values()] : [])),
   );
-  const reference = context.kind === 'remote' ? parseRemote(context.url) : undefined;
+  const reference = context.kind === 'remote' ? parseRemoteContext(context.url) : undefined;
   return reference === undefined ? added : [{ reference }, ...added];
 };
 
@@ -134,10 +134,7 @@ const stepsOf = ({ plan }: Lane) =>
 
 /** A text without contents of secrets and without passwords in URLs. */
 const mask = (text: string, secrets: readonly string[]): string =>
-  secrets.reduce((masked, secret) => masked.replaceAll(secret, '***'), withoutUrlPasswords(text));
-
-const withoutUrlPasswords = (text: string): string =>
-  text.replaceAll(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@:]*:[^\s/@]*@/giu, '$1');
+  secrets.reduce((masked, secret) => masked.replaceAll(secret, '***'), withoutPasswords(text));
 
 const masked = <T>(value: T, secrets: readonly string[]): T => {
   const text = JSON.stringify(value, (_key, each: unknown) =>

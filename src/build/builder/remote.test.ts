@@ -206,8 +206,8 @@ describe('ADD of a URL', () => {
       (await shop.library.prepare(result.imageId)).config,
       events.filter(({ kind }) => kind !== 'step-log'),
     ]);
-    expect(shown).toContain('me:xxxxx@');
-    expect(shown).not.toContain('pass-w0rd@127.0.0.1:1');
+    expect(shown).toContain('xxxxx:xxxxx@');
+    expect(shown).not.toContain('pass-w0rd');
   });
 });
 
@@ -329,6 +329,41 @@ describe('git', () => {
     expect((await failure(text)).code).toBe('SOURCES_REMOTE_REFUSED');
     const built = await build(text, { secrets: { GIT_AUTH_TOKEN: Buffer.from('s3cret') } });
     await look(built, (root) => expect(existsSync(join(root, 'x/b.txt'))).toBe(true));
+  });
+
+  it('takes a password of the URL, and leaves it out of the repository', async () => {
+    const path = repositories();
+    const wanted = `Basic ${btoa('me:pa@ss')}`;
+    await using server = await startTestServer((request, response) => {
+      if (request.headers.authorization === wanted) answerGit(path)(request, response);
+      else response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
+    });
+    const url = `${server.origin.replace('//', '//me:pa%40ss@')}/app.git`;
+    const built = await build(`FROM scratch\nADD --keep-git-dir=true ${url} /x`);
+    await look(built, (root) => {
+      expect(existsSync(join(root, 'x/b.txt'))).toBe(true);
+      expect(readFileSync(join(root, 'x/.git/config'), 'utf8')).toContain(`url = ${server.origin}/app.git`);
+      expect(() => execFileSync('grep', ['-rl', 'pa%40ss', join(root, 'x/.git')])).toThrow();
+    });
+    expect(readdirSync(join(shop.root.path, 'builds'))).toEqual([]);
+  });
+
+  it('sends no token to where it is redirected', async () => {
+    const path = repositories();
+    const seen: (string | undefined)[] = [];
+    await using other = await startTestServer((request, response) => {
+      seen.push(request.headers.authorization);
+      answerGit(path)(request, response);
+    });
+    await using server = await startTestServer((request, response) => {
+      response.writeHead(302, { location: `${other.origin}${request.url ?? ''}` }).end();
+    });
+    const text = `FROM scratch\nADD ${server.origin}/app.git /x`;
+    const refused = await failure(text, { secrets: { GIT_AUTH_TOKEN: Buffer.from('s3cret') } });
+    expect(refused.message).toContain('it redirects elsewhere');
+    expect(seen).toEqual([]);
+    await build(text);
+    expect(new Set(seen)).toEqual(new Set([undefined]));
   });
 });
 

@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { mount, MS, umount } from '#sys';
 import { sourcesErrors } from './errors.ts';
 import { gitAuthorization, type Secrets } from './remote-credentials.ts';
 import type { SourceLimits } from './remote-limits.ts';
@@ -8,6 +11,8 @@ import { withoutPassword, type GitReference } from './remote-reference.ts';
 
 /** git as builds run it: none of the machine's settings, no hooks, no prompts, no local paths. */
 export interface Git extends AsyncDisposable {
+  /** The repository's address without credentials, which git is told of apart from it. */
+  readonly remote: string;
   /**
    * Runs git and gives its standard output. `onOutput` takes it in pieces instead; what it throws ends git.
    *
@@ -27,6 +32,8 @@ export interface GitOptions {
   readonly reference: GitReference;
   /** A private directory that outlives the build; host keys are remembered there. */
   readonly directory: string;
+  /** Where what it needs meanwhile is mounted; what a killed process left there is swept. */
+  readonly scratch: string;
   readonly limits: SourceLimits;
   readonly secrets: Secrets;
   /** Socket of an SSH agent. */
@@ -44,11 +51,34 @@ const KIB = 1024;
 const MS_PER_SECOND = 1000;
 const PROXY_VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'];
 
+const CREDENTIALS = 'credentials';
+
+/** As one word of a shell. */
+const shellWord = (value: string): string => `'${value.replaceAll("'", String.raw`'\''`)}'`;
+
 const quoted = (value: string): string => `"${value.replaceAll(/["\\]/gu, String.raw`\$&`)}"`;
 
+interface Address {
+  readonly remote: string;
+  /** As git's own store of credentials has it. */
+  readonly credentials: string | undefined;
+}
+
+/** Credentials in a URL would be seen in the process list and in the settings of the repository. */
+const addressOf = ({ remote, transport }: GitReference): Address => {
+  const url = transport === 'http' || transport === 'https' ? new URL(remote) : undefined;
+  if (url === undefined || (url.username === '' && url.password === ''))
+    return { remote, credentials: undefined };
+  const credentials = url.href.replace(/(\/\/[^/]*)\/.*$/u, '$1');
+  url.username = '';
+  url.password = '';
+  return { remote: url.href, credentials };
+};
+
 /** Settings that also reach the git processes that git itself starts for submodules. */
-const settingsOf = ({ reference, secrets }: GitOptions): string => {
-  const { remote, transport, host } = reference;
+const settingsOf = ({ reference, secrets }: GitOptions, address: Address, home: string): string => {
+  const { transport, host } = reference;
+  const { remote, credentials } = address;
   const lines = [
     '[core]\n\thooksPath = /dev/null\n\tfsmonitor = false\n\tautocrlf = false\n\tsymlinks = true',
     '[init]\n\tdefaultBranch = main\n\ttemplateDir =',
@@ -60,12 +90,18 @@ const settingsOf = ({ reference, secrets }: GitOptions): string => {
     '[protocol]\n\tallow = never',
     ...PROTOCOLS.map((name) => `[protocol "${name}"]\n\tallow = always`),
   ];
+  if (credentials !== undefined) {
+    const store = `store --file=${shellWord(join(home, CREDENTIALS))}`;
+    lines.push(`[credential ${quoted(new URL(remote).origin)}]\n\thelper = ${quoted(store)}`);
+  }
   const authorization =
     transport === 'ssh' || transport === 'git' ? undefined : gitAuthorization(secrets, host);
   if (authorization !== undefined) {
     const origin = new URL(remote).origin;
+    // git sends a header on to wherever it is redirected.
     lines.push(
-      `[http ${quoted(`${origin}/`)}]\n\textraHeader = ${quoted(`Authorization: ${authorization}`)}`,
+      `[http ${quoted(`${origin}/`)}]\n\tfollowRedirects = false`,
+      `\textraHeader = ${quoted(`Authorization: ${authorization}`)}`,
     );
   }
   return `${lines.join('\n')}\n`;
@@ -85,8 +121,9 @@ const proxiesOf = (proxies: GitOptions['proxies']): Readonly<Record<string, stri
 const sshCommand = ({ directory, agent }: GitOptions): string =>
   [
     'ssh -F /dev/null -o BatchMode=yes -o IdentityFile=/dev/null -o StrictHostKeyChecking=accept-new',
-    `-o IdentityAgent='${agent ?? 'none'}'`,
-    `-o UserKnownHostsFile='${join(directory, 'known_hosts')}'`,
+    // Read from the variable, whatever its path has in it.
+    `-o IdentityAgent=${agent === undefined ? 'none' : 'SSH_AUTH_SOCK'}`,
+    `-o UserKnownHostsFile=${shellWord(`"${join(directory, 'known_hosts')}"`)}`,
   ].join(' ');
 
 const environmentOf = (options: GitOptions, home: string): Readonly<Record<string, string>> => ({
@@ -118,23 +155,36 @@ const REFUSED =
 const ABSENT =
   /repository .*not found|does not appear to be a git repository|returned error: 404|not found/iu;
 
+const REDIRECTED = /returned error: 30[1278]/u;
+const REDIRECT = 'it redirects elsewhere, and credentials are not sent on: name the address that it leads to';
+
 const failure = (url: string, stderr: string, code: number | null) => {
   const problem =
-    lastLines(stderr).replaceAll(/([a-z+]+:\/\/)[^/@\s]*@/giu, '$1') ||
-    `git ended with ${code ?? 'a signal'}`;
+    lastLines(stderr).replaceAll(/([a-z+]+:\/\/)[^/\s]*@/giu, '$1') || `git ended with ${code ?? 'a signal'}`;
+  if (REDIRECTED.test(stderr)) return sourcesErrors.remoteFailed({ url, problem: REDIRECT });
   if (REFUSED.test(stderr)) return sourcesErrors.remoteRefused({ url, problem });
   return ABSENT.test(stderr)
     ? sourcesErrors.remoteNotFound({ url, problem })
     : sourcesErrors.remoteFailed({ url, problem });
 };
 
+interface Home extends AsyncDisposable {
+  readonly path: string;
+}
+
 /** A place in memory for what may hold credentials. */
-const privateHome = async (directory: string): Promise<string> => {
-  const memory = await stat('/dev/shm').then(
-    (stats) => stats.isDirectory(),
-    () => false,
-  );
-  return mkdtemp(join(memory ? '/dev/shm' : directory, 'lade-git-'));
+const openHome = (scratch: string): Home => {
+  const path = join(scratch, `git-${randomUUID()}`);
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  mount('lade-git', path, 'tmpfs', MS.NOSUID | MS.NODEV | MS.NOEXEC, 'mode=0700');
+  mount('none', path, undefined, MS.PRIVATE);
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      umount(path, { detach: true });
+      await rm(path, { recursive: true, force: true });
+    },
+  };
 };
 
 interface Child {
@@ -209,13 +259,20 @@ const bundleWith = async (path: string): Promise<Buffer> => {
 
 /** Makes git ready for one repository. Disposing removes its settings, credentials among them. */
 export const openGit = async (options: GitOptions): Promise<Git> => {
-  const { reference, directory, limits } = options;
-  const home = await privateHome(directory);
+  const { reference, limits } = options;
+  await using stack = new AsyncDisposableStack();
+  const { path: home } = stack.use(openHome(options.scratch));
   const url = withoutPassword(reference.remote);
-  await writeFile(join(home, 'gitconfig'), settingsOf(options), { mode: 0o600 });
+  const address = addressOf(reference);
+  const { remote, credentials } = address;
+  await writeFile(join(home, 'gitconfig'), settingsOf(options, address, home), { mode: 0o600 });
+  if (credentials !== undefined)
+    await writeFile(join(home, CREDENTIALS), `${credentials}\n`, { mode: 0o600 });
   if (options.hostCa !== undefined) await writeFile(join(home, 'ca.pem'), await bundleWith(options.hostCa));
   const env = environmentOf(options, home);
+  const kept = stack.move();
   return {
+    remote,
     async run(args, { env: more = {}, local = false, onOutput } = {}) {
       const late = AbortSignal.timeout(limits.fetchMs);
       const signal = AbortSignal.any([options.signal, late]);
@@ -236,6 +293,6 @@ export const openGit = async (options: GitOptions): Promise<Git> => {
         throw error;
       }
     },
-    [Symbol.asyncDispose]: () => rm(home, { recursive: true, force: true }),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 };

@@ -60,7 +60,7 @@ export const resolveGit = async (git: Git, reference: GitReference): Promise<Res
   const whole = wanted !== undefined && FULL_COMMIT.test(wanted) ? wanted : undefined;
   const ref = reference.ref ?? whole ?? 'HEAD';
   if (FULL_COMMIT.test(ref)) return checkCommit(reference, wanted, { commit: ref, refName: undefined });
-  const refs = refsIn(await git.run(['ls-remote', '--', remote, ref, `${ref}^{}`]));
+  const refs = refsIn(await git.run(['ls-remote', '--', git.remote, ref, `${ref}^{}`]));
   const found = pick(refs, ref);
   if (found !== undefined) return checkCommit(reference, wanted, found);
   const problem = ref === 'HEAD' ? 'the repository is empty' : `the repository has no branch or tag ${ref}`;
@@ -95,7 +95,7 @@ const fetchCommit = async (
   { commit, refName }: ResolvedGit,
   signal: AbortSignal,
 ): Promise<void> => {
-  const { remote } = store.reference;
+  const { remote } = store.git;
   const shallow = ['fetch', '--quiet', '--force', '--no-tags', '--depth=1', '--', remote];
   const all = [
     'fetch',
@@ -125,7 +125,7 @@ const fetchCommit = async (
     if (await hasCommit(store, commit)) return;
   }
   if (last !== undefined) throw last;
-  const url = withoutPassword(remote);
+  const url = withoutPassword(store.reference.remote);
   throw sourcesErrors.remoteNotFound({ url, problem: `the repository has no commit ${commit}` });
 };
 
@@ -171,7 +171,7 @@ const checkoutFiles = async (store: Store, commit: string, work: string): Promis
 
 /** A repository of its own, for `.git` and for submodules. */
 const checkoutRepository = async (store: Store, resolved: ResolvedGit, work: string): Promise<void> => {
-  const { git, reference, bare } = store;
+  const { git, bare } = store;
   const { commit, refName } = resolved;
   const at = (args: readonly string[], local = false) => git.run(['-C', work, ...args], { local });
   await at(['init', '--quiet', `--object-format=${commit.length > SHA1_DIGITS ? 'sha256' : 'sha1'}`]);
@@ -188,7 +188,7 @@ const checkoutRepository = async (store: Store, resolved: ResolvedGit, work: str
       : ['checkout', '--quiet', '--force', '-B', branch, commit],
   );
   await at(['update-ref', '-d', 'refs/fetched']);
-  await at(['remote', 'add', 'origin', reference.remote]);
+  await at(['remote', 'add', 'origin', git.remote]);
 };
 
 const hasSubmodules = (store: Store, commit: string): Promise<boolean> =>

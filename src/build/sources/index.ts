@@ -8,7 +8,7 @@ export { xattrsAt, type Xattrs } from './file-xattrs.ts';
 export { locate, partsOf } from './resolve-in-root.ts';
 export { type Selection, selectFiles, type SelectedEntry, type SelectedSource } from './select-files.ts';
 export { bytesText, DEFAULT_LIMITS, type SourceLimits } from './remote-limits.ts';
-export { parseRemote, withoutPassword } from './remote-reference.ts';
+export { parseRemote, parseRemoteContext, withoutPassword, withoutPasswords } from './remote-reference.ts';
 export {
   createRemoteStore,
   openRemoteSources,

@@ -41,11 +41,20 @@ const CONTROL = /[\p{Cc}\s]/u;
 const invalid = (url: string, problem: string) =>
   sourcesErrors.badRemote({ url: withoutPassword(url), problem });
 
-/** A URL as messages and histories may show it: without what is secret of it. */
+/**
+ * A URL as messages and histories may show it: without what is secret of it. On the web a user may be a token; of ssh it
+ * is only a name.
+ */
 export const withoutPassword = (url: string): string =>
-  url.replace(/^([a-z][a-z0-9+.-]*:\/\/)([^/?#@]*)@/iu, (_, scheme: string, user: string) =>
-    user.includes(':') ? `${scheme}${user.slice(0, user.indexOf(':'))}:xxxxx@` : `${scheme}${user}@`,
-  );
+  url.replace(/^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)@/iu, (_, scheme: string, written: string) => {
+    const [user = '', password] = written.split(':', 2);
+    const shown = /^https?$/iu.test(scheme) ? 'xxxxx' : user;
+    return `${scheme}://${shown}${password === undefined ? '' : ':xxxxx'}@`;
+  });
+
+/** The same for URLs anywhere in a text, however long. */
+export const withoutPasswords = (text: string): string =>
+  text.replaceAll(/[a-z][a-z0-9+.-]{0,15}:\/\/[^\s/?#]*@/giu, (url) => withoutPassword(url));
 
 const booleanOf = (url: string, key: string, value: string): boolean => {
   if (value === '' || /^(?:1|t|true)$/iu.test(value)) return true;

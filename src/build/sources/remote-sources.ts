@@ -178,10 +178,11 @@ const withGit = async <T>(
   signal: AbortSignal,
   use: (git: Git) => Promise<T>,
 ): Promise<T> => {
-  const { store, secrets, agent, proxies, hostCa } = open.request;
+  const { store, scratch, secrets, agent, proxies, hostCa } = open.request;
   await mkdir(store.directory, { recursive: true, mode: 0o700 });
   const { directory, limits } = store;
-  await using git = await openGit({ reference, directory, limits, secrets, agent, proxies, hostCa, signal });
+  const surroundings = { secrets, agent, proxies, hostCa, signal };
+  await using git = await openGit({ reference, directory, scratch, limits, ...surroundings });
   return await use(git);
 };
 
