@@ -29,6 +29,9 @@ interface Plain {
   readonly now: () => number;
 }
 
+/** A longer line is told in pieces: some programs never end theirs. */
+const MAX_LINE = 64 * 1024;
+
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)}s`;
 
 const newOutput = (): Output => ({ decoder: new StringDecoder('utf8'), held: '' });
@@ -69,6 +72,10 @@ const log = (plain: Plain, shown: Shown, event: Extract<BuildProgressEvent, { ki
   const output = shown.outputs[event.stream ?? 'stdout'];
   const lines = (output.held + output.decoder.write(Buffer.from(event.data))).split('\n');
   output.held = lines.pop() ?? '';
+  if (output.held.length > MAX_LINE) {
+    lines.push(output.held);
+    output.held = '';
+  }
   writeLines(plain, shown, lines);
 };
 

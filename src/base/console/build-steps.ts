@@ -35,6 +35,8 @@ export interface LiveSteps {
 }
 
 const KEPT_LINES = 200;
+/** Of a longer line the end is kept: some programs never end theirs. */
+const MAX_LINE = 64 * 1024;
 const MAX_TRANSFERS = 64;
 
 const add = (live: LiveSteps, id: string, title: string): LiveStep => {
@@ -71,7 +73,7 @@ const cleanLine = (text: string): string =>
 
 const addLog = (step: LiveStep, text: string): void => {
   const lines = (step.held + text).split('\n');
-  step.held = lines.pop() ?? '';
+  step.held = (lines.pop() ?? '').slice(-MAX_LINE);
   step.log.push(...lines.map(cleanLine));
   if (step.log.length > KEPT_LINES) step.log.splice(0, step.log.length - KEPT_LINES);
 };

@@ -40,6 +40,20 @@ describe('transfers', () => {
 
 const step = (id: string, index: number, stage = '0') => ({ id, name: `RUN ${id}`, stage, index, total: 3 });
 
+test('lines without an end are told in pieces', () => {
+  const out = collect();
+  const progress = createBuildProgress({ write: out.write, live: false, columns: () => 80, rows: () => 24 });
+  const data = Buffer.alloc(40 * 1024, 'x');
+  for (let count = 0; count < 4; count += 1)
+    progress.show({ kind: 'step-log', step: step('endless', 1), data });
+  const before = out
+    .text()
+    .match(/x+/gu)
+    ?.map((text) => text.length);
+  progress.end();
+  expect(before).toEqual([80 * 1024, 80 * 1024]);
+});
+
 const events: readonly BuildProgressEvent[] = [
   { kind: 'step-cached', step: step('one', 1) },
   { kind: 'step-started', step: step('two', 2, 'build') },

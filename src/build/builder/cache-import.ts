@@ -180,10 +180,13 @@ export const openImports = (dependencies: CacheImport): Promise<ImportedResults>
   stack.defer(async () => {
     await (await lease)?.[Symbol.asyncDispose]();
   });
-  return Promise.all(specs.map((spec) => openSource(dependencies, spec))).then((sources) =>
+  const opened = Promise.all(specs.map((spec) => openSource(dependencies, spec))).then((sources) =>
     createImportedResults(
       { layers, lease: () => (lease ??= library.lease({ label: 'build cache import' })) },
       sources.flat(),
     ),
   );
+  // It may be given up before anything of the build waits for it.
+  opened.catch(() => undefined);
+  return opened;
 };

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { algorithmOf, hexOf, MEDIA_TYPES, sha256Of, type Descriptor, type Digest } from '#oci';
+import { algorithmOf, hexOf, isDigest, MEDIA_TYPES, sha256Of, type Descriptor, type Digest } from '#oci';
 import { builderErrors } from './errors.ts';
 
 /** A directory that is an OCI layout with one cache in it. */
@@ -34,6 +34,7 @@ const isDescriptor = (value: unknown): value is Descriptor =>
   'digest' in value &&
   'mediaType' in value &&
   typeof value.digest === 'string' &&
+  isDigest(value.digest) &&
   typeof value.mediaType === 'string';
 
 /** Writes a file wholly or not at all. */

@@ -239,7 +239,9 @@ export const createBuildCache = (dependencies: CacheDependencies): BuildCache =>
       }
     },
     async flush() {
-      await (await imported)?.keep(store);
+      // Caches that were given up have nothing to keep; the build tells why.
+      const results = await imported?.catch(() => undefined);
+      await results?.keep(store);
       const statements = pending.splice(0);
       if (statements.length > 0) await database.write(statements);
     },

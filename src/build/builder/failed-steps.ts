@@ -73,7 +73,8 @@ export const createFailedSteps = ({
     if (one === undefined) return;
     kept.delete(id);
     clearTimeout(one.timer);
-    for (const shell of one.shells) await runtime.delete(shell);
+    // Whatever fails of it, the rest goes.
+    for (const shell of one.shells) one.stack.defer(() => runtime.delete(shell));
     await one.stack.disposeAsync();
   };
 

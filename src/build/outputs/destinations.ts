@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { closeSync, constants, openSync } from 'node:fs';
 import { open, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -48,7 +49,7 @@ export const writeFileOutput = async (
   if (kind === 'directory') throw unusable(path, 'it is a directory');
   if (kind === 'special') return writeAll(path, 'w', bytes, signal);
   const target = kind === 'file' ? await realpath(path) : path;
-  const temporary = join(dirname(target), `.${basename(target)}.${process.pid}.${Date.now().toString(36)}`);
+  const temporary = join(dirname(target), `.${basename(target)}.${randomUUID()}`);
   try {
     makeDirectories(dirname(target), 0o755);
     await writeAll(temporary, 'wx', bytes, signal);
@@ -87,7 +88,12 @@ export const readSmall = async (fd: number, name: string): Promise<Buffer | unde
 
 /** Replaces a small file of an open directory. */
 export const writeSmall = async (fd: number, name: string, bytes: Uint8Array): Promise<void> => {
-  const temporary = `/proc/self/fd/${fd}/.${name}.${process.pid}`;
-  await writeFile(temporary, bytes, { flag: 'wx' });
-  await rename(temporary, `/proc/self/fd/${fd}/${name}`);
+  const temporary = `/proc/self/fd/${fd}/.${name}.${randomUUID()}`;
+  try {
+    await writeFile(temporary, bytes, { flag: 'wx' });
+    await rename(temporary, `/proc/self/fd/${fd}/${name}`);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
 };

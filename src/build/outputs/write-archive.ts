@@ -42,6 +42,17 @@ const mergeIndex = async (fd: number, before: Buffer | undefined): Promise<void>
 const namesOf = (output: ArchiveSpec, request: DeliveryRequest): readonly string[] =>
   (output.names ?? request.names).map((name) => canonicalString(parseReference(name)));
 
+/** Stops with the build. */
+async function* until(
+  signal: AbortSignal | undefined,
+  bytes: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of bytes) {
+    signal?.throwIfAborted();
+    yield chunk;
+  }
+}
+
 /** Writes an archive, or the directory of an OCI layout, which may have other images already. */
 export const writeArchive = async (
   { library }: DeliveryTools,
@@ -54,6 +65,6 @@ export const writeArchive = async (
   using root = openDirectoryOutput(output.destination);
   const before = await readSmall(root.fd, INDEX);
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-  await extractTar(bytes, { root: root.fd, directory: '/', keepKinds: false, owner });
+  await extractTar(until(request.signal, bytes), { root: root.fd, directory: '/', keepKinds: false, owner });
   await mergeIndex(root.fd, before);
 };

@@ -62,6 +62,15 @@ const offeredName = (disposition: string | undefined): string | undefined => {
   return last === '' || last === '.' || last === '..' || last.includes('\0') ? undefined : last;
 };
 
+/** The credentials of a URL; `%` that begins no code means itself. */
+const decoded = (text: string): string => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+};
+
 const letGo = (response: HttpResponse): void => void response.body.on('error', () => undefined).destroy();
 
 interface Asking {
@@ -77,11 +86,11 @@ const ask = async (asking: Asking): Promise<HttpResponse> => {
   const { client, reference, secrets, headers, signal } = asking;
   const shown = withoutPassword(reference.url);
   let url = new URL(reference.url);
-  const own = { user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
+  const own = { user: decoded(url.username), password: decoded(url.password) };
   const origin = url.origin;
   for (let steps = 0; steps <= MOST_REDIRECTS; steps += 1) {
     const inline =
-      url.origin === origin && own.user !== ''
+      url.origin === origin && `${own.user}${own.password}` !== ''
         ? `Basic ${Buffer.from(`${own.user}:${own.password}`).toString('base64')}`
         : undefined;
     const authorization =

@@ -22,6 +22,8 @@ export interface FetchedOutputs {
   take(index: number, data: Buffer): Promise<void>;
   /** All have come; returns when they are written. */
   finish(): Promise<void>;
+  /** Not all will come: removes files that are not whole. */
+  abandon(): Promise<void>;
 }
 
 /** The output as the daemon makes it, and where it goes here; undefined for what stays there. */
@@ -101,6 +103,10 @@ export const fetchOutputs = (order: BuildOrder): FetchedOutputs => {
         stream.end();
         await written;
       }
+    },
+    async abandon() {
+      for (const { stream } of open.values()) stream.destroy();
+      await Promise.allSettled([...open.values()].map(({ written }) => written));
     },
   };
 };

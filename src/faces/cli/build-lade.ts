@@ -132,7 +132,12 @@ export const buildWithLade = async (
   const sent = { ...options, order: outputs.order };
   const request = await ladeBuildCall(cli, { engine, context, options: sent, progress });
   const onOutput = (index: number, data: Buffer): Promise<void> => outputs.take(index, data);
-  const result = await followBuild(cli, { ...options, onOutput }, request, progress);
-  await outputs.finish();
-  return result;
+  try {
+    const result = await followBuild(cli, { ...options, onOutput }, request, progress);
+    await outputs.finish();
+    return result;
+  } catch (error) {
+    await outputs.abandon();
+    throw error;
+  }
 };
