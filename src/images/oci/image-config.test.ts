@@ -65,6 +65,14 @@ describe('configurations', () => {
     expect(parsed.history).toEqual([{ created: '2020-01-01T00:00:00Z', createdBy: 'x' }]);
   });
 
+  test('none is written that is too large to be read again', () => {
+    const history = Array.from({ length: 100_000 }, (_, at) => ({
+      createdBy: `LABEL a=${at} ${'#'.repeat(80)}`,
+      emptyLayer: true,
+    }));
+    expect(() => encodeImageConfig({ ...full, history })).toThrow('larger than 8388608 bytes');
+  });
+
   test('a platform that is not told is this machine', () => {
     expect(parseImageConfig(bytes({ rootfs }))).toMatchObject(hostPlatform());
   });

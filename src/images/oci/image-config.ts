@@ -4,7 +4,7 @@ import { createReader, defined, parseJson, type Fail, type Reader } from './json
 import { readContainerConfig, type ContainerConfig } from './container-config.ts';
 import { hostPlatform } from './platform.ts';
 
-/** Most bytes of a configuration that is read. */
+/** Most bytes of a configuration that is read or written. */
 export const MAX_CONFIG_BYTES = 8 * 1024 * 1024;
 
 /** How one layer, or one instruction without a layer, came to be. */
@@ -44,6 +44,7 @@ export interface ImageConfig {
 const BUILD_CACHE = 'lade.build-cache.v1';
 
 const fail: Fail = (reason) => ociErrors.invalidImageConfig({ reason });
+const TOO_LARGE = `it is larger than ${MAX_CONFIG_BYTES} bytes`;
 
 const timeOf = (reader: Reader, key: string): string | undefined => {
   const text = reader.string(key);
@@ -81,7 +82,7 @@ const readDiffIds = (value: unknown): readonly DiffId[] => {
 
 /** Parses the bytes of a configuration. `invalid-argument` when it is not one. */
 export const parseImageConfig = (bytes: Uint8Array): ImageConfig => {
-  if (bytes.length > MAX_CONFIG_BYTES) throw fail(`it is larger than ${MAX_CONFIG_BYTES} bytes`);
+  if (bytes.length > MAX_CONFIG_BYTES) throw fail(TOO_LARGE);
   const reader = createReader(parseJson(bytes, fail), 'the configuration', fail);
   const diffIds = readDiffIds(reader.raw('rootfs'));
   const history = (reader.list('history') ?? []).map(readHistory);
@@ -115,7 +116,10 @@ const historyToJson = (entry: HistoryEntry) =>
     empty_layer: entry.emptyLayer === true ? true : undefined,
   });
 
-/** The bytes of a configuration as OCI writes it; the same configuration gives the same bytes. */
+/**
+ * The bytes of a configuration as OCI writes it; the same configuration gives the same bytes. `invalid-argument` when
+ * it is larger than what is read.
+ */
 export const encodeImageConfig = (image: ImageConfig): Buffer => {
   const document = defined({
     created: image.created,
@@ -132,5 +136,7 @@ export const encodeImageConfig = (image: ImageConfig): Buffer => {
     history: image.history.map(historyToJson),
     [BUILD_CACHE]: image.buildCache,
   });
-  return Buffer.from(JSON.stringify(document));
+  const bytes = Buffer.from(JSON.stringify(document));
+  if (bytes.length > MAX_CONFIG_BYTES) throw fail(TOO_LARGE);
+  return bytes;
 };
