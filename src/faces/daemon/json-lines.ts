@@ -10,6 +10,8 @@ const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
 /** A streamed answer of one JSON value a line; the head is sent with the first line. */
 export interface JsonLines {
   readonly begun: () => boolean;
+  /** Bytes that wait for the client. */
+  readonly unread: () => number;
   /** Sends the head without a line, so that the client knows that the call was accepted. */
   begin(): void;
   write(value: object): void;
@@ -34,6 +36,7 @@ export const jsonLines = (c: Context): JsonLines => {
   };
   return {
     begun: () => response.headersSent,
+    unread: () => response.writableLength,
     begin,
     writeText,
     write: (value) => writeText(JSON.stringify(value)),

@@ -7,6 +7,7 @@ import { daemonErrors } from '../errors.ts';
 import { jsonLines } from '../json-lines.ts';
 import { textOf } from '../request.ts';
 import { withBody } from '../request-body.ts';
+import { sparing } from '../slow-reader.ts';
 import type { DaemonParts } from '../types.ts';
 
 /** Builds that can be cancelled, by the `buildid` that their clients chose. */
@@ -21,7 +22,8 @@ const runBuild = async (c: Context, parts: DaemonParts, signal: AbortSignal): Pr
     const builder = await parts.builder();
     const answer = createBuildAnswer(c, lines, version);
     try {
-      answer.finish(await builder.build(request, (event) => answer.show(event)));
+      const show = sparing(lines, (event) => answer.show(event));
+      answer.finish(await builder.build(request, show));
     } catch (error) {
       answer.fail(error);
     }

@@ -9,6 +9,7 @@ import { splitFirstLine } from '../first-line.ts';
 import { jsonLines } from '../json-lines.ts';
 import { body } from '../request.ts';
 import { withBody } from '../request-body.ts';
+import { sparing } from '../slow-reader.ts';
 import type { DaemonParts } from '../types.ts';
 
 /** Runs a build; the answer is the builder's own events, then its result. */
@@ -30,9 +31,8 @@ const answerBuild = async (
       lines.end();
       return;
     }
-    const result = await builder.build(request, (event) =>
-      lines.writeText(encodeBuildLine({ kind: 'event', event })),
-    );
+    const show = sparing(lines, (event) => lines.writeText(encodeBuildLine({ kind: 'event', event })));
+    const result = await builder.build(request, show);
     await fetched.send(lines, outgoing(c));
     lines.writeText(encodeBuildLine({ kind: 'result', result }));
   } catch (thrown) {
