@@ -40,7 +40,7 @@ const fill = (root: string, file: string, kib: number): void => {
 };
 
 describe('a full disk', { concurrent: true }, () => {
-  test.each(OPERATIONS)('in $name', { timeout: 120_000 * SCALE }, async (operation) => {
+  test.each(OPERATIONS)('in $name', { timeout: 300_000 * SCALE }, async (operation) => {
     const own = scratch.child(operation.name);
     const root = own.join('root');
     const filler = own.join('root', 'filler');

@@ -33,7 +33,7 @@ describe.skipIf(problem !== undefined)(
   () => {
     test.each(runs)(
       '$error $how in $name',
-      { timeout: 120_000 * SCALE },
+      { timeout: 300_000 * SCALE },
       async ({ error, how, operation }) => {
         const ledger = openLedger(operation.name, `${error} ${how}`);
         await using site = await startSite(scratch.child(`${operation.name}-${error}-${how.length}`));

@@ -44,7 +44,7 @@ describe.skipIf(problem !== undefined)(
   `kill -9 at a system call (${problem ?? 'needs ptrace'})`,
   { concurrent: true },
   () => {
-    test.each(OPERATIONS)('in $name', { timeout: 120_000 * SCALE }, async (operation) => {
+    test.each(OPERATIONS)('in $name', { timeout: 300_000 * SCALE }, async (operation) => {
       const ledger = openLedger(operation.name, 'kill');
       // One thread for files: each number names one point in time.
       const env = { UV_THREADPOOL_SIZE: '1' };

@@ -81,7 +81,7 @@ describe.skipIf(problem !== undefined)(
   `power cuts (${problem ?? 'needs ptrace'})`,
   { concurrent: true },
   () => {
-    test.each(OPERATIONS)('in $name', { timeout: 120_000 * SCALE }, async (operation) => {
+    test.each(OPERATIONS)('in $name', { timeout: 300_000 * SCALE }, async (operation) => {
       const own = scratch.child(operation.name);
       const ledger = openLedger(operation.name, 'power cut');
       await using site = await startSite(own);
