@@ -103,7 +103,13 @@ const sendLayers = async (
       if (descriptor !== undefined) sent.set(diffId, descriptor);
     }
   };
-  await Promise.all(Array.from({ length: SENDERS }, work));
+  const stopping = (error: unknown): never => {
+    waiting.length = 0;
+    throw error;
+  };
+  // The lease and the connections end with this: nobody may be left who uses them.
+  const ended = await Promise.allSettled(Array.from({ length: SENDERS }, () => work().catch(stopping)));
+  for (const one of ended) if (one.status === 'rejected') throw one.reason;
   return sent;
 };
 

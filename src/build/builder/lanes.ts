@@ -77,10 +77,19 @@ export const planLanes = async (input: LaneInput): Promise<readonly Lane[]> => {
   const [first = ''] = platforms;
   if (platforms.length === 1) return [await planLane(input, first)];
   const once = onceOnly(input.emit);
-  return Promise.all(
-    platforms.map((platform) => {
-      const request = { ...input.request, platforms: [platform] };
-      return planLane({ ...input, request, emit: emitFor(platform, once) }, platform);
-    }),
-  );
+  const stop = new AbortController();
+  const signal =
+    input.request.signal === undefined ? stop.signal : AbortSignal.any([input.request.signal, stop.signal]);
+  const planning = platforms.map((platform) => {
+    const request = { ...input.request, platforms: [platform], signal };
+    return planLane({ ...input, request, emit: emitFor(platform, once) }, platform);
+  });
+  try {
+    return await Promise.all(planning);
+  } catch (error) {
+    // What they work with ends with the build.
+    stop.abort(error);
+    await Promise.allSettled(planning);
+    throw error;
+  }
 };
