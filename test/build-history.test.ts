@@ -61,6 +61,14 @@ describe('history', () => {
     expect((await machine.tryLade(['builder', 'logs', older])).stderr).toContain('there is no build');
   }, 60_000);
 
+  test('who reads a log slowly gets all of it', async () => {
+    await lade('build', '-q', project('long', 'FROM test/busybox\nRUN seq 1 30000\n'));
+    const slowly = await mustRun('sh', ['-c', '"$0" builder logs | (sleep 2; grep -c " [0-9]*$")', LADE], {
+      env: { ...process.env, LADE_HOST: `unix://${machine.socket}` },
+    });
+    expect(Number(slowly.stdout)).toBeGreaterThanOrEqual(30_000);
+  }, 60_000);
+
   test('builds of the docker CLI and failed ones are there too', async () => {
     const path = project('broken', 'FROM test/busybox\nRUN echo before the end; exit 7\n');
     expect((await machine.tryDocker(['build', '-t', 'broken:1', path])).code).not.toBe(0);

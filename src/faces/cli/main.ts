@@ -8,12 +8,20 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 /** How long something that a verb left open may keep the process. */
 const LINGER_MS = 500;
 
+/** Resolves when what was written has gone out, however slowly its reader reads. */
+const written = (stream: NodeJS.WriteStream): Promise<void> =>
+  new Promise((resolve) => {
+    if (stream.writableLength === 0) resolve();
+    else stream.write('', () => resolve());
+  });
+
 /**
  * Ends by itself when nothing is left to do. An early `process.exit` can wait for ever: it joins V8's compiler threads,
  * and one of those may wait for the main thread to collect garbage.
  */
-const endWith = (code: number): void => {
+const endWith = async (code: number): Promise<void> => {
   process.exitCode = code;
+  await Promise.all([written(process.stdout), written(process.stderr)]);
   setTimeout(() => process.exit(code), LINGER_MS).unref();
 };
 
