@@ -1,6 +1,6 @@
 export { mount, umount, umountAsync, bindMount, mountFileSystem } from './mount.ts';
 export { lgetXattr, llistXattr, lremoveXattr, lsetXattr } from './xattr.ts';
-export { lutimesNs, mknod } from './inode.ts';
+export { futimesNs, lutimesNs, mknod } from './inode.ts';
 export { fileLock } from './file-lock.ts';
 export { copyFileRange } from './copy-range.ts';
 export { makeDirectories } from './make-directories.ts';

@@ -8,6 +8,7 @@ const cMknod = libcFunction('int mknod(const char *path, unsigned int mode, unsi
 const cUtimensat = libcFunction(
   'int utimensat(int directory, const char *path, const uint8_t *times, int flags)',
 );
+const cFutimens = libcFunction('int futimens(int file, const uint8_t *times)');
 
 /** The kernel's 64-bit device number (glibc's gnu_dev_makedev). */
 const deviceNumber = (major: number, minor: number): bigint => {
@@ -37,11 +38,21 @@ const writeTimespec = (buffer: Buffer, offset: number, time: bigint): void => {
   buffer.writeBigInt64LE(remainder, offset + 8);
 };
 
-/** Sets access and modification time of the file itself, also of a symbolic link; nanoseconds since 1970. */
-export const lutimesNs = (path: string | Buffer, atimeNs: bigint, mtimeNs: bigint): void => {
+const timespecs = (atimeNs: bigint, mtimeNs: bigint): Buffer => {
   const times = Buffer.alloc(32);
   writeTimespec(times, 0, atimeNs);
   writeTimespec(times, 16, mtimeNs);
+  return times;
+};
+
+/** Sets access and modification time of the file itself, also of a symbolic link; nanoseconds since 1970. */
+export const lutimesNs = (path: string | Buffer, atimeNs: bigint, mtimeNs: bigint): void => {
+  const times = timespecs(atimeNs, mtimeNs);
   const file = pathArgument('utimensat', path);
   checked('utimensat', String(path), cUtimensat(AT_FDCWD, file, times, AT_SYMLINK_NOFOLLOW));
+};
+
+/** The same of a file that is open. */
+export const futimesNs = (fd: number, atimeNs: bigint, mtimeNs: bigint): void => {
+  checked('futimens', `descriptor ${fd}`, cFutimens(fd, timespecs(atimeNs, mtimeNs)));
 };

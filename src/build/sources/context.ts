@@ -143,8 +143,7 @@ const spoolTree = async (
     const spooled = await spoolContext({ stream, root, limits: dependencies.remote.limits, signal });
     const plain = createPlainDigests(root);
     const digests: FileDigests = {
-      digest: (name, stats, aborted) =>
-        Promise.resolve(spooled.digests.get(name) ?? plain.digest(name, stats, aborted)),
+      digest: (name, stats, aborted) => spooled.digest(stats) ?? plain.digest(name, stats, aborted),
       flush: () => Promise.resolve(),
     };
     return { root, digests, [Symbol.asyncDispose]: remove };

@@ -88,6 +88,7 @@ export const sourcesErrors = defineErrors('sources', {
     message: (p: { readonly what: string; readonly limit: string }) => `${p.what} is larger than ${p.limit}`,
     hint: 'leave out what the build does not need; the limit keeps a wrong or hostile input from filling the disk',
   },
+  spoolCancelled: { kind: 'cancelled', message: () => 'the context was not taken to its end' },
   checksumMismatch: {
     kind: 'corrupt',
     message: (p: { readonly url: string; readonly wanted: string; readonly got: string }) =>

@@ -1,4 +1,7 @@
+import { execFileSync } from 'node:child_process';
+import { hash } from 'node:crypto';
 import {
+  appendFileSync,
   chmodSync,
   lstatSync,
   mkdirSync,
@@ -9,10 +12,12 @@ import {
   rmSync,
   writeFileSync,
   statSync,
+  truncateSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { writeTar, type TarSource } from '#tar';
@@ -143,4 +148,94 @@ test('1,500 directories in each other', async () => {
     file(`${nested.at(-1)}f`, 'deep'),
   ]);
   expect(readFileSync(join(root, `${nested.at(-1)}f`), 'utf8')).toBe('deep');
+});
+
+test('gives the digests of what lies there in the end, also where names were used again', async () => {
+  const long = 'long '.repeat(100_000);
+  const spooled = await spool([
+    file('a', 'first'),
+    { path: 'hard', kind: 'hardlink', linkName: 'a' },
+    file('b', 'removed'),
+    { path: 'b', kind: 'symlink', linkName: 'a' },
+    file('a', 'second'),
+    file('empty'),
+    file('long', long),
+    ...Array.from({ length: 300 }, (_, index) => file(`many/${index}`, `content ${index}`)),
+  ]);
+  const digestOf = (name: string) => spooled.digest(lstatSync(join(root, name), { bigint: true }));
+  const expected: Readonly<Record<string, string>> = {
+    a: 'second',
+    hard: 'first',
+    empty: '',
+    long,
+    'many/0': 'content 0',
+    'many/299': 'content 299',
+  };
+  for (const [name, text] of Object.entries(expected)) {
+    expect(readFileSync(join(root, name), 'utf8')).toBe(text);
+    expect(digestOf(name), name).toBe(hash('sha256', text));
+  }
+  expect(digestOf('many')).toBeUndefined();
+});
+
+test('a mode that the umask narrows is the one of the archive', async () => {
+  await spool([
+    { ...file('wide', 'x'), mode: 0o666 },
+    { ...file('suid', 'x'), mode: 0o4755 },
+    { ...file('none', 'x'), mode: 0 },
+  ]);
+  const modes = ['wide', 'suid', 'none'].map((name) => statSync(join(root, name)).mode & 0o7777);
+  expect(modes).toEqual([0o666, 0o4755, 0]);
+});
+
+test('holes of a sparse file stay holes', async () => {
+  const path = join(base, 'sparse');
+  writeFileSync(path, 'head');
+  truncateSync(path, 3 << 20);
+  appendFileSync(path, 'tail');
+  for (const format of ['gnu', 'pax']) {
+    const tar = execFileSync('tar', ['-cS', `--format=${format}`, '-C', base, 'sparse'], {
+      maxBuffer: 8 << 20,
+    });
+    const stream = Readable.from([tar], { objectMode: false });
+    const spooled = await spoolContext({ stream, root, signal: new AbortController().signal });
+    expect(readFileSync(join(root, 'sparse')).equals(readFileSync(path))).toBe(true);
+    const stats = lstatSync(join(root, 'sparse'), { bigint: true });
+    expect(stats.blocks * 512n).toBeLessThan(stats.size);
+    expect(spooled.digest(stats)).toBeUndefined();
+  }
+});
+
+test('when it is given up nothing is written any more, and the reason is told', async () => {
+  const controller = new AbortController();
+  const reason = new Error('enough');
+  const endless = async function* (): AsyncGenerator<TarSource> {
+    for (let index = 0; ; index += 1) {
+      if (index === 2000) controller.abort(reason);
+      yield file(`f${index}`, 'x');
+    }
+  };
+  const stream = Readable.from(writeTar(endless()), { objectMode: false });
+  await expect(spoolContext({ stream, root, signal: controller.signal })).rejects.toBe(reason);
+  stream.destroy();
+  const left = readdirSync(root).length;
+  await setTimeout(100);
+  expect(readdirSync(root).length).toBe(left);
+});
+
+test('the error of a stream arrives as it is; an archive that was cut off is damaged', async () => {
+  const broken = new Error('the line broke');
+  const bytes = await collect([file('a', 'x'.repeat(5000))]);
+  const failing = Readable.from(
+    (async function* () {
+      yield bytes.subarray(0, 2000);
+      throw broken;
+    })(),
+    { objectMode: false },
+  );
+  const { signal } = new AbortController();
+  await expect(spoolContext({ stream: failing, root, signal })).rejects.toBe(broken);
+  rmSync(join(root, 'a'), { force: true });
+  const short = Readable.from([bytes.subarray(0, 2000)], { objectMode: false });
+  expect(await code(spoolContext({ stream: short, root, signal }))).toBe('TAR_TRUNCATED');
 });
