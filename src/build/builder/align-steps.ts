@@ -86,11 +86,14 @@ const addMoved = (found: (number | undefined)[], { before, now }: Region): void 
   for (const [index, { kind, text }] of before.entries()) {
     if (taken.has(index)) continue;
     const id = `${kind} ${text}`;
-    left.set(id, [...(left.get(id) ?? []), index]);
+    const list = left.get(id) ?? [];
+    left.set(id, list);
+    list.push(index);
   }
   if (left.size === 0) return;
+  for (const list of left.values()) list.reverse();
   for (const [index, { kind, text }] of now.entries())
-    if (found[index] === undefined) found[index] = left.get(`${kind} ${text}`)?.shift();
+    if (found[index] === undefined) found[index] = left.get(`${kind} ${text}`)?.pop();
 };
 
 /**

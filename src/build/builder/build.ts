@@ -10,6 +10,7 @@ import { createdOf } from './epoch.ts';
 import { finishImage, type StageResult } from './finish-image.ts';
 import { planLanes, platformsOf } from './lanes.ts';
 import { metadataOf } from './metadata.ts';
+import { withinLimits } from './plan-limits.ts';
 import { solveLanes, type SolvedLane } from './run-graph.ts';
 import { squashImage } from './squash.ts';
 import type { BuildEvent, BuildRequest, BuildResult } from './types.ts';
@@ -21,11 +22,11 @@ const chainOf = ({ lane, progress }: SolvedLane): readonly StageResult[] => {
   for (let index: number | undefined = draft.outline.target.index; index !== undefined;) {
     const planned = plan.planned.get(index);
     if (planned === undefined) break;
-    chain.unshift({ planned, results: progress.resultsOf(index) });
+    chain.push({ planned, results: progress.resultsOf(index) });
     const { base } = planned.outlined;
     index = base.kind === 'stage' ? base.stage : undefined;
   }
-  return chain;
+  return chain.toReversed();
 };
 
 /** The image of one platform. */
@@ -103,7 +104,10 @@ export const runBuild = async (
   const lanes = await planLanes({ tools, request, context, emit });
   const solved = await solveLanes(lanes);
   const images: BuiltImage[] = [];
-  for (const one of solved) images.push(await finish(tools, request, one));
+  for (const one of solved) {
+    const image = await finish(tools, request, one);
+    images.push({ ...image, config: withinLimits(request, image.config) });
+  }
   request.signal?.throwIfAborted();
   const attester = createAttester({ tools, request, lanes, buildId: tools.buildId, startedAt });
   if (attester.statements !== undefined) warnUnattested(request, emit);

@@ -17,7 +17,9 @@ export const builderErrors = defineErrors('builder', {
       readonly nearby?: string | undefined;
     }) => `target stage "${p.target}" could not be found`,
     hint: (p: { readonly stages: readonly string[]; readonly nearby?: string | undefined }) =>
-      p.nearby === undefined ? `the stages are: ${p.stages.join(', ')}` : `did you mean ${p.nearby}?`,
+      p.nearby === undefined
+        ? `the stages are: ${p.stages.slice(0, 50).join(', ')}`
+        : `did you mean ${p.nearby}?`,
   },
   blankBase: {
     kind: 'invalid-argument',
@@ -34,6 +36,23 @@ export const builderErrors = defineErrors('builder', {
     message: (p: { readonly limit: number }) =>
       `the Dockerfile makes an image whose variables and history have more than ${p.limit} characters`,
     hint: 'use fewer or shorter variables, and join instructions',
+  },
+  tooManySteps: {
+    kind: 'invalid-argument',
+    message: (p: { readonly limit: number }) => `the target needs more than ${p.limit} instructions`,
+    hint: 'join instructions: LABEL, ENV, ARG and EXPOSE take many words each, RUN many commands',
+  },
+  tooManyLayers: {
+    kind: 'invalid-argument',
+    message: (p: Place & { readonly stage: string; readonly limit: number }) =>
+      `stage ${p.stage} would have more than ${p.limit} layers, which is as many as the kernel can stack${at(p)}`,
+    hint: 'copy several files by one instruction, or gather them in another stage and copy them from there',
+  },
+  configTooLarge: {
+    kind: 'invalid-argument',
+    message: (p: { readonly limit: number }) =>
+      `the configuration of the image would have more than ${p.limit} bytes`,
+    hint: 'join instructions: each one is a line of the history; or leave labels and variables out',
   },
   checksFailed: {
     kind: 'failed-precondition',

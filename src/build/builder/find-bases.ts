@@ -1,11 +1,11 @@
-import { doInSlices, nearest, type SourceRange } from '#dockerfile';
+import { doInSlices, nearest, type Pieces, type SourceRange } from '#dockerfile';
 import { toLadeError, type LadeError } from '#errors';
 import type { Emit } from '#events';
 import { formatPlatform } from '#oci';
 import { findBaseImage, stagePlatform, type BaseImage } from './base-images.ts';
 import type { Draft } from './draft.ts';
 import { builderErrors } from './errors.ts';
-import { outlineOf, placeOf } from './outline.ts';
+import { outlineOf, placeOf, type OutlinedStage } from './outline.ts';
 import { numberStages } from './progress.ts';
 import { stageNames } from './stage-names.ts';
 import type { BuildEvent } from './types.ts';
@@ -51,33 +51,46 @@ const findStageBases = async (
 ): Promise<Bases['byStage']> => {
   const { outline: stages, request, platform, emit } = draft;
   const steps = numberStages(stages);
-  const found = await Promise.all(
-    stages.needed.map(async ({ index, base }) => {
-      const step = steps.get(index);
-      if (step === undefined || known?.stages.has(index) === true) return [];
-      emit({ kind: 'step-started', step, reasons: [] });
-      const from = performance.now();
-      try {
-        if (base.kind !== 'image') {
-          emit({ kind: 'step-done', step, durationMs: 0 });
-          return [];
-        }
-        const wanted = {
-          reference: base.reference,
-          platform: stagePlatform(base.platform, platform),
-          strict: base.platform !== undefined || (request.platforms ?? []).length > 0,
-        };
-        const tell: Emit<BuildEvent> = (event) => emit(event.kind === 'pull' ? { ...event, step } : event);
-        const image = await find(wanted, tell);
-        emit({ kind: 'step-done', step, durationMs: performance.now() - from, layer: image.id });
-        return [[index, image] as const];
-      } catch (error) {
-        const failure = baseFailure(draft, base.kind === 'image' ? base.reference : '', step.range, error);
-        emit({ kind: 'step-failed', step, message: failure.message, durationMs: performance.now() - from });
-        throw failure;
+  const findFor = async ({
+    index,
+    base,
+  }: OutlinedStage): Promise<readonly (readonly [number, BaseImage])[]> => {
+    const step = steps.get(index);
+    if (step === undefined || known?.stages.has(index) === true) return [];
+    emit({ kind: 'step-started', step, reasons: [] });
+    const from = performance.now();
+    try {
+      if (base.kind !== 'image') {
+        emit({ kind: 'step-done', step, durationMs: 0 });
+        return [];
       }
-    }),
-  );
+      const wanted = {
+        reference: base.reference,
+        platform: stagePlatform(base.platform, platform),
+        strict: base.platform !== undefined || (request.platforms ?? []).length > 0,
+      };
+      const tell: Emit<BuildEvent> = (event) => emit(event.kind === 'pull' ? { ...event, step } : event);
+      const image = await find(wanted, tell);
+      emit({ kind: 'step-done', step, durationMs: performance.now() - from, layer: image.id });
+      return [[index, image] as const];
+    } catch (error) {
+      const failure = baseFailure(draft, base.kind === 'image' ? base.reference : '', step.range, error);
+      emit({ kind: 'step-failed', step, message: failure.message, durationMs: performance.now() - from });
+      throw failure;
+    }
+  };
+  function* begin(): Pieces<readonly ReturnType<typeof findFor>[]> {
+    const jobs: ReturnType<typeof findFor>[] = [];
+    for (const stage of stages.needed) {
+      const job = findFor(stage);
+      // Whoever waits for all of them gets the error.
+      job.catch(() => undefined);
+      jobs.push(job);
+      yield;
+    }
+    return jobs;
+  }
+  const found = await Promise.all(await doInSlices(begin(), request.signal));
   return new Map([...(known?.byStage ?? []), ...found.flat()]);
 };
 

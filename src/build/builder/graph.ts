@@ -1,3 +1,4 @@
+import type { Pieces } from '#dockerfile';
 import { formatPlatform } from '#oci';
 import type { KeyPart } from '#solver';
 import { copyVertex } from './graph-copy.ts';
@@ -70,7 +71,7 @@ const forStage = (assembly: Assembly, planned: PlannedStage): Assembly => {
   return { ...assembly, input: { ...assembly.input, noCache, tools: { ...tools, clampToNs } } };
 };
 
-const assembleStage = (whole: Assembly, planned: PlannedStage): void => {
+function* assembleStage(whole: Assembly, planned: PlannedStage): Pieces<void> {
   const assembly = forStage(whole, planned);
   const { input, steps } = assembly;
   const { outlined, baseConfig } = planned;
@@ -107,12 +108,13 @@ const assembleStage = (whole: Assembly, planned: PlannedStage): void => {
     const placed = { step: own, stage: outlined.index, position };
     if (alias === undefined) steps.set(id, placed);
     else assembly.shared.set(alias, placed);
+    yield;
   }
   assembly.ends.set(outlined.index, below);
-};
+}
 
-/** Turns planned stages into vertices. */
-export const toGraph = (input: GraphInput): Graph => {
+/** Turns planned stages into vertices, in pieces. */
+export function* toGraph(input: GraphInput): Pieces<Graph> {
   const assembly: Assembly = {
     input,
     ends: new Map(),
@@ -121,7 +123,10 @@ export const toGraph = (input: GraphInput): Graph => {
     steps: new Map(),
     shared: new Map(),
   };
-  for (const planned of input.planned.values()) assembleStage(assembly, planned);
+  for (const planned of input.planned.values()) {
+    yield* assembleStage(assembly, planned);
+    yield;
+  }
   const { ends, steps, shared } = assembly;
   return { ends, steps, shared, identities: input.identities };
-};
+}

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, rm, stat } from 'node:fs/promises';
-import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { deflateRaw, inflateRaw } from 'node:zlib';
+import { doInSlices, type Pieces } from '#dockerfile';
 import type { Database, Row, Statement } from '#database';
 import { toLadeError } from '#errors';
 import { createBuildLog, logFolder, logPath, readLog, type BuildLog } from './build-log.ts';
@@ -68,17 +70,31 @@ const ID_BYTES = 8;
 const NO_COUNTS = { total: 0, cached: 0, executed: 0 };
 const LOG_NAME = /^([0-9a-f]{16})\.jsonl$/u;
 
-const rowOf = (summary: BuildSummary, extra: Extra | undefined, logBytes: number): Statement => ({
+const pack = promisify(deflateRaw);
+const unpack = promisify(inflateRaw);
+
+const STEPS_AT_ONCE = 100;
+
+/** The JSON of the steps and warnings of a build, in pieces: there may be very many. */
+function* extraBytes({ steps, warnings }: Extra): Pieces<Buffer> {
+  const parts = [Buffer.from('{"steps":[')];
+  for (let at = 0; at < steps.length; at += STEPS_AT_ONCE) {
+    const text = JSON.stringify(steps.slice(at, at + STEPS_AT_ONCE)).slice(1, -1);
+    parts.push(Buffer.from(at === 0 ? text : `,${text}`));
+    yield;
+  }
+  parts.push(Buffer.from(`],"warnings":${JSON.stringify(warnings)}}`));
+  return Buffer.concat(parts);
+}
+
+const rowOf = (summary: BuildSummary, packed: Buffer | null, logBytes: number): Statement => ({
   sql: INSERT,
-  params: [
-    summary.id,
-    summary.startedAt,
-    summary.status,
-    JSON.stringify(summary),
-    extra === undefined ? null : deflateRawSync(JSON.stringify(extra), { level: 1 }),
-    logBytes,
-  ],
+  params: [summary.id, summary.startedAt, summary.status, JSON.stringify(summary), packed, logBytes],
 });
+
+/** The row of a build that has ended. */
+const endedRow = async (summary: BuildSummary, extra: Extra, logBytes: number): Promise<Statement> =>
+  rowOf(summary, await pack(await doInSlices(extraBytes(extra)), { level: 1 }), logBytes);
 
 const failureOf = (error: unknown): BuildFailure => {
   const { kind, code, message, hint } = toLadeError(error);
@@ -167,8 +183,8 @@ export const createHistory = ({ root, database, limits }: HistoryDependencies): 
     one.summary = { ...one.summary, status, endedAt: entry.at, counts: one.ledger.counts, ...more };
     const extra = { steps: one.ledger.steps(true), warnings: one.ledger.warnings };
     // The log has it all: what cannot be written here is read from there after the next start.
-    database
-      .write([rowOf(one.summary, extra, one.log.bytes)])
+    endedRow(one.summary, extra, one.log.bytes)
+      .then((row) => database.write([row]))
       .then(() => {
         live.delete(one.summary.id);
         return enforceLimits();
@@ -191,7 +207,7 @@ export const createHistory = ({ root, database, limits }: HistoryDependencies): 
       one.waiting.clear();
     };
     live.set(id, one);
-    database.write([rowOf(one.summary, undefined, 0)]).catch(() => undefined);
+    database.write([rowOf(one.summary, null, 0)]).catch(() => undefined);
     return {
       id,
       event(event) {
@@ -210,12 +226,12 @@ export const createHistory = ({ root, database, limits }: HistoryDependencies): 
     };
   };
 
-  const extraOf = (id: string): Extra => {
+  const extraOf = async (id: string): Promise<Extra> => {
     const sql = 'SELECT steps FROM build_history WHERE id = ?';
     const steps = database.get<Row & { steps: Uint8Array | null }>(sql, id)?.steps ?? null;
     return steps === null
       ? { steps: [], warnings: [] }
-      : (JSON.parse(inflateRawSync(steps).toString('utf8')) as Extra);
+      : (JSON.parse((await unpack(steps)).toString('utf8')) as Extra);
   };
 
   const grown = (one: Live, signal: AbortSignal | undefined): Promise<boolean> =>
@@ -264,7 +280,7 @@ export const createHistory = ({ root, database, limits }: HistoryDependencies): 
       const one = live.get(summary.id);
       const extra =
         one === undefined
-          ? extraOf(summary.id)
+          ? await extraOf(summary.id)
           : { steps: one.ledger.steps(summary.status !== 'running'), warnings: one.ledger.warnings };
       return { ...summary, ...extra };
     },
@@ -291,7 +307,7 @@ export const createHistory = ({ root, database, limits }: HistoryDependencies): 
         const path = logPath(root, id);
         const found = await interruptedBuild(path);
         if (found === undefined) await rm(path, { force: true });
-        else await database.write([rowOf(found.summary, found.extra, await sizeOf(path))]);
+        else await database.write([await endedRow(found.summary, found.extra, await sizeOf(path))]);
       }
       await database.write([
         {

@@ -7,6 +7,7 @@ import { builderErrors } from './errors.ts';
 import type { Bases } from './find-bases.ts';
 import { scratchConfig, withPath } from './image-draft.ts';
 import { planStages, type PlannedStage } from './plan.ts';
+import { checkLimits } from './plan-limits.ts';
 import { numberSteps, type StepTable } from './progress.ts';
 import { BUILD_NAMES, PROXY_NAMES } from './variables.ts';
 
@@ -81,5 +82,6 @@ export const sketchPlan = async (
 export const makePlan = async (draft: Draft, bases: Bases): Promise<Plan> => {
   const configs = new Map(Array.from(bases.byStage, ([index, { config }]) => [index, config]));
   const planned = await sketchPlan(draft, configs);
-  return { planned, table: numberSteps(planned.values()) };
+  await doInSlices(checkLimits(draft, planned), draft.request.signal);
+  return { planned, table: await doInSlices(numberSteps(planned.values()), draft.request.signal) };
 };

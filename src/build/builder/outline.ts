@@ -123,24 +123,43 @@ const baseOf = (file: Dockerfile, index: number, globals: GlobalScope): StageBas
   });
 };
 
+/** Most instructions that a target may need, triggers and FROM included: no image could hold the history of more. */
+const MAX_STEPS = 120_000;
+
+const createCounter = (): ((steps: number) => void) => {
+  let counted = 0;
+  return (steps) => {
+    counted += steps;
+    if (counted > MAX_STEPS) throw builderErrors.tooManySteps({ limit: MAX_STEPS });
+  };
+};
+
 /** The instructions that ONBUILD lines stand for, at the place of the FROM that brings them. */
-const parseTriggers = (
+function* parseTriggers(
   file: Dockerfile,
   { from }: Stage,
   expressions: readonly string[],
-): readonly StageInstruction[] =>
-  expressions.map((expression) => ({
-    ...located(file, from.range, () => parseTrigger(expression)),
-    range: from.range,
-  }));
+): Pieces<readonly StageInstruction[]> {
+  const triggers: StageInstruction[] = [];
+  for (const expression of expressions) {
+    const trigger = located(file, from.range, () => parseTrigger(expression));
+    triggers.push({ ...trigger, range: from.range });
+    yield;
+  }
+  return triggers;
+}
 
-const triggersOf = (input: OutlineInput, index: number, base: StageBase): readonly StageInstruction[] => {
-  const stage = input.file.stages[index];
-  if (stage === undefined) return [];
-  if (base.kind !== 'stage') return parseTriggers(input.file, stage, input.imageTriggers?.get(index) ?? []);
-  const below = input.file.stages[base.stage]?.instructions ?? [];
-  const expressions = below.flatMap((each) => (each.kind === 'onbuild' ? [each.expression] : []));
-  return parseTriggers(input.file, stage, expressions);
+/** ONBUILD lines of what a stage stands on. */
+const createExpressions = ({ file, imageTriggers }: OutlineInput) => {
+  const known = new Map<number, readonly string[]>();
+  return (index: number, base: StageBase): readonly string[] => {
+    if (base.kind !== 'stage') return imageTriggers?.get(index) ?? [];
+    const below = file.stages[base.stage]?.instructions ?? [];
+    const found =
+      known.get(base.stage) ?? below.flatMap((each) => (each.kind === 'onbuild' ? [each.expression] : []));
+    known.set(base.stage, found);
+    return found;
+  };
 };
 
 /** The words of an instruction that name where files come from. */
@@ -163,14 +182,18 @@ const unknownTarget = (stages: readonly OutlinedStage[], target: string): never 
   throw builderErrors.unknownTarget({ target, stages: names, nearby: closest(target, names) });
 };
 
+/** Most variables that the scopes of all stages may have in all. */
+const MAX_COPIED = 16 << 20;
+
 /** Finds out which names the instructions of needed stages mean. */
 const createNameReader = (input: OutlineInput, stages: readonly OutlinedStage[]) => {
   const { file, globals } = input;
   const scopes = new Map<number, StageScope>();
   const names = new Map<StageInstruction, readonly (string | undefined)[]>();
+  let copied = 0;
   const everyInstruction = (stage: OutlinedStage) => [...stage.triggers, ...stage.stage.instructions];
   /** The scope at the end of a stage, and of those below it first. */
-  const scopeOf = (index: number): StageScope => {
+  function* scopeOf(index: number): Pieces<StageScope> {
     const chain: OutlinedStage[] = [];
     for (let at: number | undefined = index; at !== undefined && !scopes.has(at);) {
       const stage: OutlinedStage | undefined = stages[at];
@@ -178,9 +201,9 @@ const createNameReader = (input: OutlineInput, stages: readonly OutlinedStage[])
       chain.push(stage);
       at = stage.base.kind === 'stage' ? stage.base.stage : undefined;
     }
-    for (const stage of chain.toReversed()) scopes.set(stage.index, readStage(stage, false));
+    for (const stage of chain.toReversed()) scopes.set(stage.index, yield* readStage(stage, false));
     return scopes.get(index) ?? createStageScope(globals, file.escape);
-  };
+  }
   const nameIn = (
     scope: StageScope,
     stage: OutlinedStage,
@@ -193,10 +216,12 @@ const createNameReader = (input: OutlineInput, stages: readonly OutlinedStage[])
     const advice = 'give the variable a value with ARG, before the first FROM or in this stage';
     throw bad(file, instruction.range, `--from=${word} names nothing in stage ${stage.name}`, advice);
   };
-  const readStage = (stage: OutlinedStage, record: boolean): StageScope => {
+  function* readStage(stage: OutlinedStage, record: boolean): Pieces<StageScope> {
     const { base } = stage;
-    const below = base.kind === 'stage' ? scopeOf(base.stage).values : undefined;
+    const below = base.kind === 'stage' ? (yield* scopeOf(base.stage)).values : undefined;
     const scope = createStageScope(globals, file.escape, below);
+    copied += scope.values.size;
+    if (copied > MAX_COPIED) throw builderErrors.planTooLarge({ limit: MAX_COPIED });
     for (const instruction of everyInstruction(stage)) {
       if (record) {
         const words = fromWords(instruction);
@@ -207,18 +232,19 @@ const createNameReader = (input: OutlineInput, stages: readonly OutlinedStage[])
           );
       }
       scope.pass(instruction);
+      yield;
     }
     return scope;
-  };
+  }
   /** Most names have no variables: nothing has to be known of the stage then. */
-  const read = (stage: OutlinedStage): void => {
+  function* read(stage: OutlinedStage): Pieces<void> {
     const own = everyInstruction(stage).map((instruction) => [instruction, fromWords(instruction)] as const);
     const plain = own.every(([, words]) =>
       words.every((word) => word === undefined || !/["'$\\`]/u.test(word)),
     );
-    if (!plain) readStage(stage, true);
+    if (!plain) yield* readStage(stage, true);
     else for (const [instruction, words] of own) if (words.length > 0) names.set(instruction, words);
-  };
+  }
   return { names, read };
 };
 
@@ -242,10 +268,15 @@ const refuseImpossible = (
 export function* outlineOf(input: OutlineInput): Pieces<Outline> {
   const { file, globals } = input;
   const stages: OutlinedStage[] = [];
+  const expressionsOf = createExpressions(input);
+  const countTriggers = createCounter();
+  const countSteps = createCounter();
   for (const [index, stage] of file.stages.entries()) {
     const base = baseOf(file, index, globals);
     const name = stage.from.name?.value ?? String(index);
-    stages.push({ index, name, stage, base, triggers: triggersOf(input, index, base) });
+    const expressions = expressionsOf(index, base);
+    countTriggers(expressions.length);
+    stages.push({ index, name, stage, base, triggers: yield* parseTriggers(file, stage, expressions) });
     yield;
   }
   const target = findTarget(stages, input.target) ?? unknownTarget(stages, input.target ?? '');
@@ -257,8 +288,9 @@ export function* outlineOf(input: OutlineInput): Pieces<Outline> {
     const stage = stages[index];
     if (stage === undefined || needed.has(index)) continue;
     needed.add(index);
+    countSteps(1 + stage.triggers.length + stage.stage.instructions.length);
     if (stage.base.kind === 'stage') waiting.push(stage.base.stage);
-    reader.read(stage);
+    yield* reader.read(stage);
     for (const instruction of [...stage.triggers, ...stage.stage.instructions]) {
       for (const name of reader.names.get(instruction) ?? []) {
         if (name === undefined) continue;

@@ -1,9 +1,10 @@
-import type { Emit } from '#events';
+import type { Pieces } from '#dockerfile';
 import type { SolveEvent } from '#solver';
 import type { StepResult } from './cache.ts';
 import { toReasons, type StepNames } from './miss-reasons.ts';
 import type { Outline, OutlinedStage } from './outline.ts';
 import type { PlannedStage } from './plan.ts';
+import type { Teller } from './teller.ts';
 import type { BuildEvent, BuildStep } from './types.ts';
 
 /** All steps of a build in the order of the file, by stage and position; FROM has the position -1. */
@@ -54,8 +55,8 @@ export const numberStages = (outline: Outline): ReadonlyMap<number, BuildStep> =
 
 const key = (stage: number, position: number): string => `${stage} ${position}`;
 
-/** Numbers every step once triggers of base images are known too. */
-export const numberSteps = (planned: Iterable<PlannedStage>): StepTable => {
+/** Numbers every step, in pieces, once triggers of base images are known too. */
+export function* numberSteps(planned: Iterable<PlannedStage>): Pieces<StepTable> {
   const stages = [...planned];
   const total = stages.reduce((sum, { steps }) => sum + 1 + steps.length, 0);
   const table = new Map<string, BuildStep>();
@@ -78,6 +79,7 @@ export const numberSteps = (planned: Iterable<PlannedStage>): StepTable => {
         range: step.range,
         kind: step.operation === undefined ? 'metadata' : 'filesystem',
       });
+      yield;
     }
   }
   const at = (stage: number, position: number): BuildStep => {
@@ -86,12 +88,12 @@ export const numberSteps = (planned: Iterable<PlannedStage>): StepTable => {
     return step;
   };
   return { at, total };
-};
+}
 
 interface ProgressInput {
   readonly planned: ReadonlyMap<number, PlannedStage>;
   readonly table: StepTable;
-  readonly emit: Emit<BuildEvent>;
+  readonly teller: Teller;
   /** Stage and position of a vertex, by its id. */
   readonly placeOf: (id: string) => { readonly stage: number; readonly position: number } | undefined;
   /** The same of steps that are told for another platform. */
@@ -106,6 +108,8 @@ export interface Progress {
   onSolve(event: SolveEvent<StepResult>): void;
   /** Tells the metadata steps at the end of every stage. */
   finish(): void;
+  /** Resolves once everything is told. */
+  told(): Promise<void>;
   readonly counts: { readonly cached: number; readonly executed: number };
   /** Results of steps, by stage and position. */
   resultsOf(stage: number): ReadonlyMap<number, StepResult>;
@@ -118,6 +122,8 @@ interface State {
   readonly input: ProgressInput;
   /** By stage: how many steps were told. */
   readonly told: Map<number, number>;
+  /** By stage: where its last step that touches files stands; -1 without one. */
+  readonly lastWork: ReadonlyMap<number, number>;
   readonly results: Map<number, Map<number, StepResult>>;
   cached: number;
   executed: number;
@@ -129,23 +135,33 @@ interface Place {
   readonly step: BuildStep;
 }
 
+/** What there is to tell of the metadata steps of a stage in a range of positions. */
+function* metadataEvents(
+  { planned, table }: ProgressInput,
+  stage: number,
+  [from, to]: readonly [number, number],
+): Generator<BuildEvent> {
+  const steps = planned.get(stage)?.steps ?? [];
+  for (let at = from; at < to; at += 1) {
+    if (steps[at]?.operation !== undefined) continue;
+    const step = table.at(stage, at);
+    yield { kind: 'step-started', step, reasons: [] };
+    yield { kind: 'step-done', step, durationMs: 0 };
+  }
+}
+
 /** Tells the metadata steps of a stage before `position` that were not told yet. */
 const tellUpTo = ({ input, told }: State, stage: number, position: number): void => {
-  const steps = input.planned.get(stage)?.steps ?? [];
-  for (let at = told.get(stage) ?? 0; at < Math.min(position, steps.length); at += 1) {
-    told.set(stage, at + 1);
-    if (steps[at]?.operation !== undefined) continue;
-    const step = input.table.at(stage, at);
-    input.emit({ kind: 'step-started', step, reasons: [] });
-    input.emit({ kind: 'step-done', step, durationMs: 0 });
-  }
+  const from = told.get(stage) ?? 0;
+  const to = Math.min(position, input.planned.get(stage)?.steps.length ?? 0);
+  if (from >= to) return;
+  told.set(stage, to);
+  input.teller.tellAll(metadataEvents(input, stage, [from, to]));
 };
 
 /** Tells what follows the last step of a stage that touches files: nothing comes after that it could wait for. */
 const tellTail = (state: State, stage: number, position: number): void => {
-  const steps = state.input.planned.get(stage)?.steps ?? [];
-  if (!steps.slice(position + 1).some(({ operation }) => operation !== undefined))
-    tellUpTo(state, stage, steps.length);
+  if ((state.lastWork.get(stage) ?? -1) <= position) tellUpTo(state, stage, Infinity);
 };
 
 const keep = ({ results }: State, { stage, position }: Omit<Place, 'step'>, result: StepResult): void => {
@@ -154,7 +170,8 @@ const keep = ({ results }: State, { stage, position }: Omit<Place, 'step'>, resu
 };
 
 const tell = (state: State, place: Place, event: SolveEvent<StepResult>): void => {
-  const { emit, names } = state.input;
+  const { names, teller } = state.input;
+  const { emit } = teller;
   const { step } = place;
   switch (event.kind) {
     case 'unneeded':
@@ -191,7 +208,13 @@ const tell = (state: State, place: Place, event: SolveEvent<StepResult>): void =
 
 export const createProgress = (input: ProgressInput): Progress => {
   const told = new Map(Array.from(input.untold, (stage) => [stage, Infinity] as const));
-  const state: State = { input, told, results: new Map(), cached: 0, executed: 0 };
+  const lastWork = new Map(
+    Array.from(input.planned, ([stage, { steps }]) => [
+      stage,
+      steps.findLastIndex(({ operation }) => operation !== undefined),
+    ]),
+  );
+  const state: State = { input, told, lastWork, results: new Map(), cached: 0, executed: 0 };
   for (const stage of input.planned.keys()) tellTail(state, stage, -1);
   return {
     onSolve: (event) => {
@@ -203,8 +226,9 @@ export const createProgress = (input: ProgressInput): Progress => {
       tell(state, { ...place, step: input.table.at(place.stage, place.position) }, event);
     },
     finish: () => {
-      for (const [stage, { steps }] of input.planned) tellUpTo(state, stage, steps.length);
+      for (const stage of input.planned.keys()) tellUpTo(state, stage, Infinity);
     },
+    told: () => input.teller.settled(),
     get counts() {
       return { cached: state.cached, executed: state.executed };
     },

@@ -1,3 +1,4 @@
+import { doInSlices, type Pieces } from '#dockerfile';
 import { solve } from '#solver';
 import type { StepResult } from './cache.ts';
 import { epochsOf } from './epoch.ts';
@@ -6,6 +7,7 @@ import type { Lane } from './lanes.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { identifySteps } from './step-identities.ts';
 import { surroundingsOf } from './surroundings.ts';
+import { createTeller, type Teller } from './teller.ts';
 import { createNoShare, createVertexShare, type VertexShare } from './vertex-share.ts';
 
 /** A platform of a build while it is solved. */
@@ -17,6 +19,7 @@ export interface SolvedLane {
 
 /** The stages that `--no-cache-filter` names, in lower case; tells of names that no stage has. */
 const noCacheStagesOf = ({ request, file, emit }: Lane['draft']): ReadonlySet<string> => {
+  if ((request.noCacheFilter ?? []).length === 0) return new Set();
   const names = new Set((request.noCacheFilter ?? []).map((name) => name.toLowerCase()));
   const known = new Set(
     file.stages.flatMap(({ from }, index) => [String(index), from.name?.value.toLowerCase() ?? '']),
@@ -28,9 +31,11 @@ const noCacheStagesOf = ({ request, file, emit }: Lane['draft']): ReadonlySet<st
 };
 
 /** The graph of one platform; work that an earlier one has too is shared with it. */
-const graphOf = ({ draft, bases, plan, prefix }: Lane, share: VertexShare): Graph => {
-  const { request, context, file, emit, tools } = draft;
-  return toGraph({
+function* graphOf({ draft, bases, plan, prefix }: Lane, teller: Teller, share: VertexShare): Pieces<Graph> {
+  const { request, context, file, tools } = draft;
+  const job = { scope: context.scope, platform: prefix };
+  const identities = yield* identifySteps(tools.cache, job, plan.planned);
+  return yield* toGraph({
     file,
     planned: plan.planned,
     bases: bases.byStage,
@@ -38,29 +43,30 @@ const graphOf = ({ draft, bases, plan, prefix }: Lane, share: VertexShare): Grap
     context: context.tree,
     tools: tools.run,
     surroundings: surroundingsOf(draft, plan.planned),
-    identities: identifySteps(tools.cache, { scope: context.scope, platform: prefix }, plan.planned),
+    identities,
     prefix,
     share,
     noCache: request.noCache ?? false,
     noCacheStages: noCacheStagesOf(draft),
     epochs: epochsOf(draft.epoch, plan.planned, draft.outline.target.index),
     stepAt: (stage, position) => plan.table.at(stage, position),
-    onOutput: (step, stream, data) => emit({ kind: 'step-log', step, stream, data }),
+    onOutput: (step, stream, data) => teller.emit({ kind: 'step-log', step, stream, data }),
   });
-};
+}
 
 /** Stages whose steps another platform carries out, all of them. */
 const untoldOf = ({ plan }: Lane, { steps, shared }: Graph): ReadonlySet<number> => {
+  if (shared.size === 0) return new Set();
   const own = new Set(Array.from(steps.values(), ({ stage, position }) => (position < 0 ? -1 : stage)));
   const others = new Set(Array.from(shared.values(), ({ stage }) => stage));
   return new Set([...plan.planned.keys()].filter((stage) => others.has(stage) && !own.has(stage)));
 };
 
-const progressOf = (lane: Lane, graph: Graph): Progress =>
+const progressOf = (lane: Lane, teller: Teller, graph: Graph): Progress =>
   createProgress({
     planned: lane.plan.planned,
     table: lane.plan.table,
-    emit: lane.draft.emit,
+    teller,
     placeOf: (id) => graph.steps.get(id),
     sharedOf: (id) => graph.shared.get(id),
     untold: untoldOf(lane, graph),
@@ -71,26 +77,37 @@ const progressOf = (lane: Lane, graph: Graph): Progress =>
 const standsOn = (result: StepResult, below: StepResult): boolean =>
   below.layers.every((layer, index) => result.layers[index] === layer);
 
+const solveTargets = async (solved: readonly SolvedLane[]): Promise<void> => {
+  const [first] = solved;
+  if (first === undefined) return;
+  const { request, tools } = first.lane.draft;
+  const targets = solved.map(({ lane, graph }) => graph.ends.get(lane.draft.outline.target.index));
+  await solve([...new Set(targets.filter((target) => target !== undefined))], {
+    cache: tools.cache,
+    emit: (event) => {
+      for (const { progress } of solved) progress.onSolve(event);
+      tools.exchange.recorder?.add(event);
+    },
+    signal: request.signal,
+    flights: tools.flights,
+    contains: standsOn,
+  });
+};
+
 /** Solves what the targets of all platforms need, at once. */
 export const solveLanes = async (lanes: readonly Lane[]): Promise<readonly SolvedLane[]> => {
   const share = lanes.length > 1 ? createVertexShare() : createNoShare();
-  const solved = lanes.map((lane): SolvedLane => {
-    const graph = graphOf(lane, share);
-    return { lane, graph, progress: progressOf(lane, graph) };
-  });
-  const targets = solved.map(({ lane, graph }) => graph.ends.get(lane.draft.outline.target.index));
-  const [first] = lanes;
-  if (first !== undefined)
-    await solve([...new Set(targets.filter((target) => target !== undefined))], {
-      cache: first.draft.tools.cache,
-      emit: (event) => {
-        for (const { progress } of solved) progress.onSolve(event);
-        first.draft.tools.exchange.recorder?.add(event);
-      },
-      signal: first.draft.request.signal,
-      flights: first.draft.tools.flights,
-      contains: standsOn,
-    });
-  for (const { progress } of solved) progress.finish();
+  const solved: SolvedLane[] = [];
+  try {
+    for (const lane of lanes) {
+      const teller = createTeller(lane.draft.emit);
+      const graph = await doInSlices(graphOf(lane, teller, share), lane.draft.request.signal);
+      solved.push({ lane, graph, progress: progressOf(lane, teller, graph) });
+    }
+    await solveTargets(solved);
+    for (const { progress } of solved) progress.finish();
+  } finally {
+    await Promise.all(solved.map(({ progress }) => progress.told()));
+  }
   return solved;
 };

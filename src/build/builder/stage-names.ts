@@ -21,20 +21,26 @@ const indexOf = (stages: readonly Stage[]): StageIndex => {
   return made;
 };
 
+/** The last of `list`, which grow, that is less than `before`. */
+const lastBefore = (list: readonly number[], before: number): number | undefined => {
+  let low = 0;
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((list[middle] ?? before) < before) low = middle + 1;
+    else high = middle;
+  }
+  return list[low - 1];
+};
+
 /** The last stage of that name before `before`. */
 export const stageNamed = (stages: readonly Stage[], before: number, name: string): number | undefined =>
-  indexOf(stages)
-    .get(name.toLowerCase())
-    ?.findLast((index) => index < before);
+  lastBefore(indexOf(stages).get(name.toLowerCase()) ?? [], before);
 
 /** Whether a name or number is that of a stage at `from` or after it, which nothing before can use. */
 export const isLaterStage = (stages: readonly Stage[], from: number, name: string): boolean => {
   if (/^\d+$/u.test(name)) return Number(name) >= from && Number(name) < stages.length;
-  return (
-    indexOf(stages)
-      .get(name.toLowerCase())
-      ?.some((index) => index >= from) ?? false
-  );
+  return (indexOf(stages).get(name.toLowerCase())?.at(-1) ?? -1) >= from;
 };
 
 export const stageNames = (stages: readonly Stage[]): readonly string[] => [...indexOf(stages).keys()];

@@ -77,7 +77,7 @@ export const startStage = (
 ): StageState => {
   const env = envOf(start.config);
   const variables = new Map(below?.variables ?? env);
-  start.input.spend((variables.size + env.size) * 32);
+  start.input.spend((variables.size + env.size + (below?.args.size ?? 0)) * 32);
   return {
     ...start,
     args: new Map(below?.args),
@@ -117,7 +117,16 @@ const withMembers = (before: JsonSet | undefined, members: ReadonlySet<string>):
 
 /** The configuration with everything in it that grew. */
 export const configOf = (state: StageState): ContainerConfig => {
-  const { config, env, envChanged, labels, ports, volumes, triggers } = state;
+  const { config, env, envChanged, labels, ports, volumes, triggers, input } = state;
+  const grown = [
+    [labels.size, config.Labels],
+    [ports.size, config.ExposedPorts],
+    [volumes.size, config.Volumes],
+  ] as const;
+  // What a stage adds to is copied: many stages on each other make many copies.
+  for (const [added, below = {}] of grown)
+    if (added > 0) input.spend((added + Object.keys(below).length) * 64);
+  if (envChanged) input.spend(env.size * 64);
   return {
     ...config,
     ...(envChanged ? { Env: Array.from(env, ([key, value]) => `${key}=${value}`) } : {}),

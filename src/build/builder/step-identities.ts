@@ -1,3 +1,4 @@
+import type { Pieces } from '#dockerfile';
 import type { BuildCache } from './cache.ts';
 import type { StepNames } from './miss-reasons.ts';
 import type { PlannedStage } from './plan.ts';
@@ -48,16 +49,22 @@ const addNames = (names: Map<string, string>, starts: Set<string>, trace: Trace)
   }
 };
 
-/** Finds the steps of the last build of the same Dockerfile again, and remembers those of this one. */
-export const identifySteps = (
+/** Finds the steps of the last build of the same Dockerfile again, and remembers those of this one; in pieces. */
+export function* identifySteps(
   cache: Pick<BuildCache, 'traceOf' | 'rememberTrace'>,
   job: Job,
   planned: ReadonlyMap<number, PlannedStage>,
-): StepIdentities => {
+): Pieces<StepIdentities> {
   const stages = [...planned.values()];
   const known = cache.traceOf(job.scope, job.platform);
   const records = new Map<string, string>();
-  const continued = continueTrace(known.trace, stages.map(textOf));
+  const texts: StageText[] = [];
+  for (const stage of stages) {
+    texts.push(textOf(stage));
+    yield;
+  }
+  const continued = continueTrace(known.trace, texts);
+  yield;
   const trace = known.own ? continued : renamed(continued, known.trace, records);
   const names = new Map<string, string>();
   const starts = new Set<string>();
@@ -73,7 +80,9 @@ export const identifySteps = (
       const id = traced?.steps[at++]?.id ?? '';
       ids.set(`${outlined.index} ${position}`, id);
       names.set(id, name);
+      yield;
     }
+    yield;
   }
   const nameOf = (identity: string): string => names.get(identity) ?? identity;
   cache.rememberTrace(job.scope, job.platform, { trace, records, nameOf });
@@ -83,4 +92,4 @@ export const identifySteps = (
     isStart: (identity) => starts.has(identity) || identity.startsWith('image '),
     hasTrace: known.trace.length > 0,
   };
-};
+}

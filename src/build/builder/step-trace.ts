@@ -27,22 +27,46 @@ export interface StageText {
   readonly steps: readonly StepText[];
 }
 
-/** Stages that were not built now are remembered up to so many. */
+/** So many stages are remembered, those that were built last first. */
 const MAX_STAGES = 200;
 const NAMED = 100;
 
-const likeness = (before: TracedStage, now: StageText): number => {
-  if (before.name !== undefined && before.name === now.name) return NAMED;
-  const texts = new Set(before.steps.map(({ text }) => text));
+/** Beyond so many comparisons of steps, stages are found again by their names and places alone. */
+const MAX_COMPARISONS = 1_000_000;
+
+interface Candidate {
+  readonly old: TracedStage;
+  readonly texts: ReadonlySet<string>;
+}
+
+const likeness = ({ old, texts }: Candidate, now: StageText): number => {
+  if (old.name !== undefined && old.name === now.name) return NAMED;
   const common = now.steps.filter(({ text }) => texts.has(text)).length;
-  const share = (2 * common) / Math.max(1, before.steps.length + now.steps.length);
-  return (before.from === now.from ? 1 : 0) + 2 * share;
+  const share = (2 * common) / Math.max(1, old.steps.length + now.steps.length);
+  return (old.from === now.from ? 1 : 0) + 2 * share;
+};
+
+/** For very many stages: those of the same name, then the unnamed ones at the same place. */
+const alignInOrder = (before: Trace, now: readonly StageText[]): readonly (TracedStage | undefined)[] => {
+  const named = new Map(before.map((stage) => [stage.name, stage]));
+  return now.map(({ name }, index) => {
+    if (name === undefined) return before[index]?.name === undefined ? before[index] : undefined;
+    const found = named.get(name);
+    named.delete(name);
+    return found;
+  });
 };
 
 /** Which stage of the last build each one is. */
 const alignStages = (before: Trace, now: readonly StageText[]): readonly (TracedStage | undefined)[] => {
+  const work = now.reduce((sum, { steps }) => sum + steps.length + 1, 0);
+  if (before.length * work > MAX_COMPARISONS) return alignInOrder(before, now);
+  const candidates = before.map((old) => ({ old, texts: new Set(old.steps.map(({ text }) => text)) }));
   const pairs = now.flatMap((stage, index) =>
-    before.map((old, at) => ({ index, old, score: likeness(old, stage), apart: Math.abs(index - at) })),
+    candidates.map((candidate, at) => {
+      const { old } = candidate;
+      return { index, old, score: likeness(candidate, stage), apart: Math.abs(index - at) };
+    }),
   );
   const found: (TracedStage | undefined)[] = now.map(() => undefined);
   const taken = new Set<TracedStage>();
@@ -61,7 +85,8 @@ const newId = (): string => randomBytes(9).toString('base64url');
  * Continues a trace with what is built now: a step that is found again keeps its ID. Stages that this build does not
  * need stay as they are, behind the others.
  */
-export const continueTrace = (before: Trace, now: readonly StageText[]): Trace => {
+export const continueTrace = (before: Trace, all: readonly StageText[]): Trace => {
+  const now = all.slice(0, MAX_STAGES);
   const matched = alignStages(before, now);
   const stages = now.map(({ name, from, steps }, index): TracedStage => {
     const old = matched[index];

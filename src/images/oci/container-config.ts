@@ -45,10 +45,10 @@ const words = (reader: Reader, key: string): readonly string[] | undefined => {
 const nonEmptyText = (text: string | undefined): string | undefined => (text === '' ? undefined : text);
 
 const sortedLabels = (labels: Readonly<Record<string, string>> | undefined) => {
-  const entries = Object.entries(labels ?? {});
-  return entries.length === 0
-    ? undefined
-    : Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : Number(a > b))));
+  const names = Object.keys(labels ?? {});
+  if (labels === undefined || names.length === 0) return undefined;
+  if (names.every((name, index) => index === 0 || (names[index - 1] ?? '') < name)) return labels;
+  return Object.fromEntries(names.sort().map((name) => [name, labels[name] ?? '']));
 };
 
 const readHealthcheck = (reader: Reader, fail: Fail): Healthcheck | undefined => {

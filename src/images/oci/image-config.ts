@@ -107,20 +107,24 @@ export const parseImageConfig = (bytes: Uint8Array): ImageConfig => {
   });
 };
 
-const historyToJson = (entry: HistoryEntry) =>
-  defined({
-    created: entry.created,
-    created_by: entry.createdBy,
-    author: entry.author,
-    comment: entry.comment,
-    empty_layer: entry.emptyLayer === true ? true : undefined,
-  });
+/** Members that are undefined are not written. */
+const historyToJson = (entry: HistoryEntry) => ({
+  created: entry.created,
+  created_by: entry.createdBy,
+  author: entry.author,
+  comment: entry.comment,
+  empty_layer: entry.emptyLayer === true ? true : undefined,
+});
+
+const encoded = new WeakMap<ImageConfig, Buffer>();
 
 /**
  * The bytes of a configuration as OCI writes it; the same configuration gives the same bytes. `invalid-argument` when
  * it is larger than what is read.
  */
 export const encodeImageConfig = (image: ImageConfig): Buffer => {
+  const known = encoded.get(image);
+  if (known !== undefined) return known;
   const document = defined({
     created: image.created,
     author: image.author,
@@ -138,5 +142,6 @@ export const encodeImageConfig = (image: ImageConfig): Buffer => {
   });
   const bytes = Buffer.from(JSON.stringify(document));
   if (bytes.length > MAX_CONFIG_BYTES) throw fail(TOO_LARGE);
+  encoded.set(image, bytes);
   return bytes;
 };
