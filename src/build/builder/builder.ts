@@ -87,8 +87,9 @@ const createLazyLease = (
 
 const holdLayer = async (library: Library, key: string, diffId: DiffId): Promise<void> => {
   const holder = { kind: HOLDER_KIND, id: key };
-  await library.holds.release(holder);
-  await library.holds.holdContent([{ kind: 'layer', key: diffId }], holder);
+  // In this order within one commit.
+  const released = library.holds.release(holder);
+  await Promise.all([released, library.holds.holdContent([{ kind: 'layer', key: diffId }], holder)]);
 };
 
 /** Remote sources with what a request brings for them. */
@@ -140,10 +141,8 @@ const build = async (
     database,
     imported: exchange.imported,
     hasLayer: (diffId) => layers.info(diffId) !== undefined,
-    async hold(key, diffId) {
-      await Promise.all(recording);
-      await holdLayer(library, key, diffId);
-    },
+    recorded: async () => void (await Promise.all(recording)),
+    hold: (key, diffId) => holdLayer(library, key, diffId),
     use: stack.use(uses.open()),
   });
   stack.defer(() => cache.flush());

@@ -21,6 +21,8 @@ export interface StepResult {
 interface CacheDependencies {
   readonly database: Database;
   readonly hasLayer: (diffId: DiffId) => boolean;
+  /** Waits until the layers that steps made so far are recorded. */
+  readonly recorded: () => Promise<void>;
   /** Keeps a layer alive as long as the cache row `key` exists. */
   readonly hold: (key: string, diffId: DiffId) => Promise<void>;
   /** Keeps what this build finds and makes from being pruned. */
@@ -137,7 +139,7 @@ interface TraceRow extends Row {
 
 /** Opens the cache for one build. */
 export const createBuildCache = (dependencies: CacheDependencies): BuildCache => {
-  const { database, hasLayer, hold, use, imported } = dependencies;
+  const { database, hasLayer, recorded, hold, use, imported } = dependencies;
   const pending: Statement[] = [];
   const records = new Map<string, string>();
   let nameOf = (_step: string): string => '';
@@ -178,6 +180,8 @@ export const createBuildCache = (dependencies: CacheDependencies): BuildCache =>
     );
     const others = 'UPDATE build_results SET layers = ?, own = ?, size = ?, created = ? WHERE canonical = ?';
     const { layers, own, size, created } = result;
+    // What is in the cache is on the disk; and steps that were recorded together share one commit.
+    await recorded();
     const written = database.write([
       { sql: 'DELETE FROM build_evicted WHERE key = ?', params: [key] },
       ...rows,

@@ -265,6 +265,7 @@ describe('build cache', () => {
       createBuildCache({
         database,
         hasLayer: (diffId) => layers.has(diffId),
+        recorded: () => Promise.resolve(),
         hold: () => Promise.resolve(),
         use: createCacheUses().open(),
       });

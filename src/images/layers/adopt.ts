@@ -1,14 +1,15 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { open, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { span } from '#events';
 import { asDiffId, digestOf, type DiffId } from '#oci';
 import { removeTree } from '#sys';
+import { createSharedSync } from './shared-sync.ts';
 import type { LayerJobs } from './jobs.ts';
 import type { LayerFiles } from './layer-files.ts';
-import type { LayerRecords } from './records.ts';
+import type { LayerRecord, LayerRecords } from './records.ts';
 import type { StoredTar } from './unpack-job.ts';
 import type { BackendName, LayerInfo, LayerLease } from './types.ts';
 
@@ -24,6 +25,8 @@ export interface Core {
   readonly busy: Set<string>;
   /** Layers being put in place, so that two equal ones do not collide. */
   readonly adopting: Map<DiffId, Promise<LayerInfo>>;
+  /** Writes back the names in the directory of all layers. */
+  readonly syncLayers: () => Promise<void>;
   /** Asked when the disk is full; whether there is room now. */
   readonly makeRoom: { run: () => Promise<boolean> };
 }
@@ -49,36 +52,66 @@ export const syncStaging = async (core: Core, staging: string): Promise<void> =>
   await syncPath(staging);
 };
 
-/** Told when a layer lies in its place, which is before it is recorded. */
-export type OnPlaced = (info: LayerInfo) => void;
+/** Told when a layer can be built on, which is before it is recorded. */
+export type OnUsable = (info: LayerInfo) => void;
+
+/** The write of a directory's names that all layers share which come into it. */
+export const syncLayersOf = (files: LayerFiles): (() => Promise<void>) =>
+  createSharedSync(() => syncPath(files.layers));
+
+type Placed = LayerRecord & { readonly protecting: Promise<void> | undefined };
+
+/** Moves a durable layer into its place. In one turn with what `coming` says of it, so that nobody looks in between. */
+const moveIn = async (core: Core, staging: string, layer: LayerRecord): Promise<void> => {
+  const target = core.files.layer(layer.diffId);
+  if (existsSync(target)) await removeTree(target);
+  renameSync(staging, target);
+  if (core.records.coming.has(layer.diffId)) core.records.expectLayer(layer);
+  await core.syncLayers();
+};
+
+/**
+ * Lets a layer be built on while it is being made durable. One that has no form of its own yet, or whose form is a
+ * directory that others would see moving, waits for its place.
+ */
+const mayBeSeenStaged = (core: Core, layer: LayerRecord, onUsable: OnUsable | undefined): boolean =>
+  onUsable !== undefined && core.backend === 'erofs' && !layer.dependent;
 
 const place = async (
   core: Core,
   staging: string,
-  record: LayerInfo & { dependent: boolean; protecting: Promise<void> | undefined },
-  onPlaced: OnPlaced | undefined,
+  record: Placed,
+  onUsable: OnUsable | undefined,
 ): Promise<LayerInfo> => {
   const { protecting, ...layer } = record;
-  const target = core.files.layer(record.diffId);
-  const durable = span('make layer durable', record.diffId, () => syncStaging(core, staging));
-  // What is recorded and not protected may be collected at once.
-  await Promise.all([durable, protecting]);
-  core.busy.add(target);
+  const { diffId, size } = layer;
+  const target = core.files.layer(diffId);
+  const durable = span('make layer durable', diffId, () => syncStaging(core, staging));
+  const inPlace = Promise.withResolvers<undefined>();
+  inPlace.promise.catch(() => undefined);
+  if (mayBeSeenStaged(core, layer, onUsable)) {
+    core.records.expectLayer({ ...layer, staging, placed: inPlace.promise });
+    onUsable?.({ diffId, size });
+  }
   try {
-    if (existsSync(target)) await removeTree(target);
-    await rename(staging, target);
-    await syncPath(core.files.layers);
+    // What is recorded and not protected may be collected at once.
+    await Promise.all([durable, protecting]);
+    core.busy.add(target);
+    await moveIn(core, staging, layer);
     const recording = core.records.addLayer(layer);
-    onPlaced?.({ diffId: layer.diffId, size: layer.size });
+    inPlace.resolve(undefined);
+    onUsable?.({ diffId, size });
     await recording;
   } catch (error) {
+    inPlace.reject(error);
+    core.records.giveUpLayer(diffId);
     // Without a record it is no layer; where it was staged, it is cleared away.
     await rename(target, staging).catch(() => undefined);
     throw error;
   } finally {
     core.busy.delete(target);
   }
-  return { diffId: record.diffId, size: record.size };
+  return { diffId, size };
 };
 
 export const diffIdOf = (stored: StoredTar): DiffId => asDiffId(digestOf(stored.algorithm, stored.hex));
@@ -89,7 +122,7 @@ export const adopt = async (
   staging: string,
   stored: StoredTar & {
     readonly lease?: LayerLease | undefined;
-    readonly onPlaced?: OnPlaced | undefined;
+    readonly onUsable?: OnUsable | undefined;
   },
 ): Promise<LayerInfo> => {
   const diffId = diffIdOf(stored);
@@ -102,7 +135,7 @@ export const adopt = async (
     if (known !== undefined) return known;
   }
   const { size, dependent } = stored;
-  const placing = place(core, staging, { diffId, size, dependent, protecting }, stored.onPlaced).finally(() =>
+  const placing = place(core, staging, { diffId, size, dependent, protecting }, stored.onUsable).finally(() =>
     core.adopting.delete(diffId),
   );
   core.adopting.set(diffId, placing);
@@ -127,6 +160,6 @@ export const staged = (
   core: Core,
   make: (staging: string) => Promise<StoredTar>,
   lease: LayerLease | undefined,
-  onPlaced?: OnPlaced,
+  onUsable?: OnUsable,
 ): Promise<LayerInfo> =>
-  withStaging(core, async (staging) => adopt(core, staging, { ...(await make(staging)), lease, onPlaced }));
+  withStaging(core, async (staging) => adopt(core, staging, { ...(await make(staging)), lease, onUsable }));

@@ -15,6 +15,8 @@ export interface LayerFiles {
   readonly empty: string;
   layer(diffId: DiffId): string;
   tar(diffId: DiffId): string;
+  /** The tar of a layer that lies in this directory. */
+  tarIn(directory: string): string;
   snapshot(id: string): string;
   /** A new directory that a sweep deletes; it becomes a layer by being renamed. */
   stage(): string;
@@ -29,13 +31,15 @@ export const createLayerFiles = (root: string): LayerFiles => {
   // A snapshot without layers begins with the attributes of this directory.
   chmodSync(empty, 0o755);
   const layer = (diffId: DiffId): string => join(layers, hexOf(diffId));
+  const tarIn = (directory: string): string => join(directory, 'layer.tar');
   return {
     layers,
     mounts,
     snapshots,
     empty,
     layer,
-    tar: (diffId) => join(layer(diffId), 'layer.tar'),
+    tar: (diffId) => tarIn(layer(diffId)),
+    tarIn,
     snapshot: (id) => join(snapshots, id),
     stage() {
       const path = join(layers, `${STAGING_PREFIX}${randomUUID()}`);

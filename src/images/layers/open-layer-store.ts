@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { span } from '#events';
 import { type DiffId } from '#oci';
 import { removeTree } from '#sys';
-import { infoOf, staged, type Core } from './adopt.ts';
+import { infoOf, staged, syncLayersOf, type Core } from './adopt.ts';
 import { formName, probeErofs } from './backend.ts';
 import { compareStacks } from './compare-stacks.ts';
 import { layerErrors } from './errors.ts';
@@ -134,13 +134,27 @@ const writeOnce = async (
     ({ files } = made);
     return made.stored;
   };
-  const placed = Promise.withResolvers<LayerInfo>();
-  const recorded = staged(store.core, make, lease, ahead === undefined ? undefined : placed.resolve);
-  recorded.then(placed.resolve, placed.reject);
+  const usable = Promise.withResolvers<LayerInfo>();
+  const used = new Set<DiffId>();
+  const onUsable = (info: LayerInfo): void => {
+    used.add(info.diffId);
+    usable.resolve(info);
+  };
+  const record = async (): Promise<LayerInfo> => {
+    try {
+      const info = await staged(store.core, make, lease, ahead === undefined ? undefined : onUsable);
+      store.written.remember(info.diffId, info.size, files);
+      return info;
+    } catch (error) {
+      // Mounts of what was seen too early must not be taken for those of a later try.
+      for (const diffId of used) await store.stacks.release(diffId);
+      throw error;
+    }
+  };
+  const recorded = record();
+  recorded.then(usable.resolve, usable.reject);
   ahead?.(recorded);
-  const info = await placed.promise;
-  store.written.remember(info.diffId, info.size, files);
-  return info;
+  return await usable.promise;
 };
 
 const userOf = (store: Open, diffId: DiffId): string | undefined => {
@@ -225,6 +239,7 @@ export const openLayerStore = async (
     jobs: createLayerJobs(),
     busy: new Set(),
     adopting: new Map(),
+    syncLayers: syncLayersOf(files),
     makeRoom: { run: async () => false },
   };
   await endOldViews(core.files);

@@ -7,6 +7,14 @@ export interface LayerRecord extends LayerInfo {
   readonly dependent: boolean;
 }
 
+/** A layer whose maker builds on it already. */
+export interface ComingLayer extends LayerRecord {
+  /** Where it lies as long as it is being made durable; in its place when absent. */
+  readonly staging?: string | undefined;
+  /** Settles when it is in its place, or never will be. */
+  readonly placed?: Promise<unknown> | undefined;
+}
+
 export interface SnapshotRecord {
   readonly id: string;
   readonly kind: SnapshotKind;
@@ -16,9 +24,13 @@ export interface SnapshotRecord {
 /** The rows of this room, kept in memory as well so that nothing on the run path waits for a query. */
 export interface LayerRecords {
   readonly layers: ReadonlyMap<DiffId, LayerRecord>;
-  /** In their place and being recorded: whoever made them builds on them already, nobody else sees them. */
-  readonly coming: ReadonlyMap<DiffId, LayerRecord>;
+  /** Complete, but not yet recorded: whoever made them builds on them already, nobody else sees them. */
+  readonly coming: ReadonlyMap<DiffId, ComingLayer>;
   readonly snapshots: ReadonlyMap<string, SnapshotRecord>;
+  /** Makes a layer `coming` that is still being made durable, or no longer. */
+  expectLayer(record: ComingLayer): void;
+  /** It will not come. */
+  giveUpLayer(diffId: DiffId): void;
   /** From now on it is `coming`, and one of `layers` once it is written. */
   addLayer(record: LayerRecord): Promise<void>;
   deleteLayer(diffId: DiffId): Promise<void>;
@@ -65,11 +77,13 @@ const readSnapshots = (database: Database): Map<string, SnapshotRecord> => {
 export const openLayerRecords = (database: Database): LayerRecords => {
   const layers = readLayers(database);
   const snapshots = readSnapshots(database);
-  const coming = new Map<DiffId, LayerRecord>();
+  const coming = new Map<DiffId, ComingLayer>();
   return {
     layers,
     coming,
     snapshots,
+    expectLayer: (record) => void coming.set(record.diffId, record),
+    giveUpLayer: (diffId) => void coming.delete(diffId),
     async addLayer(record) {
       const { diffId, size, dependent } = record;
       const sql = `INSERT INTO layers (diff_id, size, form, created_ms) VALUES (?, ?, ?, ?)

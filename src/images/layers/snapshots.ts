@@ -196,6 +196,8 @@ export const createSnapshots = (dependencies: SnapshotDependencies): Snapshots =
       if (!SNAPSHOT_ID.test(id)) throw layerErrors.badSnapshotId({ id });
       if (records.snapshots.has(id)) throw layerErrors.snapshotExists({ id });
       const record: SnapshotRecord = { id, kind, layers };
+      // What is recorded stands on what is in its place.
+      for (const diffId of layers) await records.coming.get(diffId)?.placed;
       await stacks.prepare(layers);
       const paths = pathsOf(files, id);
       core.busy.add(paths.own);

@@ -21,6 +21,8 @@ interface Part {
   readonly form: string;
   readonly below: readonly DiffId[];
   readonly dependent: boolean;
+  /** Index file or directory, and the tar it refers to, are complete but not in their place yet. */
+  readonly staging: string | undefined;
 }
 
 export interface StackDependencies {
@@ -48,8 +50,10 @@ const partsOf = (dependencies: StackDependencies, layers: readonly DiffId[]): Pa
   const { files, records, backend } = dependencies;
   let chains: readonly string[] | undefined;
   return layers.map((diffId, index) => {
-    const record = records.layers.get(diffId) ?? records.coming.get(diffId);
+    const coming = records.coming.get(diffId);
+    const record = records.layers.get(diffId) ?? coming;
     if (record === undefined) throw layerErrors.layerNotFound({ diffId });
+    const staging = record === coming ? coming?.staging : undefined;
     const { dependent } = record;
     if (dependent) chains ??= chainIds(layers).map(hexOf);
     const chain = dependent ? chains?.[index] : undefined;
@@ -59,6 +63,7 @@ const partsOf = (dependencies: StackDependencies, layers: readonly DiffId[]): Pa
       form: join(files.layer(diffId), formName(backend, chain)),
       below: layers.slice(0, index),
       dependent,
+      staging,
     };
   });
 };
@@ -81,7 +86,8 @@ export const createStacks = (dependencies: StackDependencies): Stacks => {
   const formsOf = new Map<DiffId, Set<string>>();
 
   const ensure = async (part: Part): Promise<void> => {
-    if (present.has(part.form)) return;
+    // What is not in its place yet has been made with its form.
+    if (part.staging !== undefined || present.has(part.form)) return;
     if (!existsSync(part.form)) {
       const running =
         making.get(part.form) ?? makePart(dependencies, part).finally(() => making.delete(part.form));
@@ -95,7 +101,9 @@ export const createStacks = (dependencies: StackDependencies): Stacks => {
     const target = join(files.mounts, part.key);
     if (!mounted.has(part.key)) {
       mkdirSync(target, { recursive: true });
-      mountErofs(part.form, files.tar(part.diffId), target);
+      const { staging } = part;
+      if (staging === undefined) mountErofs(part.form, files.tar(part.diffId), target);
+      else mountErofs(join(staging, formName(backend)), files.tarIn(staging), target);
       mounted.add(part.key);
     }
     formsOf.set(part.diffId, (formsOf.get(part.diffId) ?? new Set()).add(part.key));

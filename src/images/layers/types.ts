@@ -164,7 +164,8 @@ export interface LayerWriter {
 export interface WriteLayerOptions {
   readonly lease?: LayerLease | undefined;
   /**
-   * Lets the caller go on while the layer is being recorded: it is told of that, and may build on the layer meanwhile.
+   * Lets the caller go on while the layer is being made durable and recorded: it is told of that, and may build on the
+   * layer meanwhile.
    * Nobody else sees it before.
    */
   readonly ahead?: ((recorded: Promise<LayerInfo>) => void) | undefined;

@@ -79,6 +79,38 @@ describe.each(formsHere())('%s: writeLayer', (backend) => {
     await expect(failing[0]).rejects.toThrow('no');
   });
 
+  test('a layer that never becomes durable is gone with all that was seen of it', async () => {
+    const protecting = Promise.withResolvers<void>();
+    // Rejected before anybody asks where nothing is seen early.
+    protecting.promise.catch(() => undefined);
+    const lease = { protect: (): Promise<void> => protecting.promise };
+    const recording: Promise<unknown>[] = [];
+    const ahead = (recorded: Promise<unknown>): void => void recording.push(recorded);
+    const write = (writer: LayerWriter): Promise<void> =>
+      writer.add({ path: 'lost', kind: 'file', source: { kind: 'bytes', bytes: Buffer.from('lost') } });
+    const writing = shared.store.writeLayer(write, { lease, ahead });
+    const failed = Promise.allSettled([writing]);
+    const seen = backend === 'erofs' ? await writing : undefined;
+    if (seen !== undefined) {
+      await using view = await shared.store.mountReadOnly([seen.diffId]);
+      expect(readFileSync(join(view.path, 'lost'), 'utf8')).toBe('lost');
+      expect(shared.store.info(seen.diffId)).toBeUndefined();
+    }
+    const above =
+      seen && shared.store.createSnapshot({ id: 'above-lost', layers: [seen.diffId], kind: 'build' });
+    const refused = Promise.allSettled([above]);
+    protecting.reject(new Error('disk full'));
+    await expect(recording[0]).rejects.toThrow('disk full');
+    if (seen === undefined) expect(await failed).toMatchObject([{ status: 'rejected' }]);
+    else expect(await refused).toMatchObject([{ status: 'rejected', reason: new Error('disk full') }]);
+    expect(shared.leftovers()).toEqual([]);
+    if (seen !== undefined) await expect(shared.store.mountReadOnly([seen.diffId])).rejects.toThrow(/not/);
+    const again = await shared.store.writeLayer(write);
+    await using view = await shared.store.mountReadOnly([again.diffId]);
+    expect(readFileSync(join(view.path, 'lost'), 'utf8')).toBe('lost');
+    expect(shared.store.info(again.diffId)).toEqual(again);
+  });
+
   test('writes what it is given, twice the same', async () => {
     const host = join(shared.path, 'host');
     writeFileSync(host, 'y'.repeat(3_000_000));
