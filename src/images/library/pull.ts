@@ -75,16 +75,12 @@ const targetOf = (top: RemoteManifest, reference: Reference, image: NewImage) =>
   ...namesOf(reference, top),
 });
 
-/** The image for this machine that a name means already, and that what it resolves to has too. */
-const ownImage = (
-  { store: { images } }: Context,
-  reference: Reference,
-  top: RemoteManifest,
-): ImageId | undefined => {
-  const known = images.reference(storedReference(reference));
-  const record = known?.target?.digest === top.descriptor.digest ? images.get(known.image) : undefined;
-  return record !== undefined && matchPlatform(record.platform, hostPlatform()) ? record.id : undefined;
-};
+/** The image for this machine among those that are stored of what a name resolves to. */
+const ownImage = ({ store: { images } }: Context, top: RemoteManifest): ImageId | undefined =>
+  images
+    .target(top.descriptor.digest)
+    ?.members.map(({ image }) => (image === undefined ? undefined : images.get(image)))
+    .find((record) => record !== undefined && matchPlatform(record.platform, hostPlatform()))?.id;
 
 const recordImage = async (
   context: Context,
@@ -94,14 +90,20 @@ const recordImage = async (
   const { reference, request } = pull;
   const record = pulledImage(context, image, top);
   const manifest = { digest: image.descriptor.digest, mediaType: image.descriptor.mediaType };
-  const main = request.aside === true ? ownImage(context, reference, top) : undefined;
   const { images } = context.store;
-  const meant = await images.putTarget({
-    ...targetOf(top, reference, record),
-    ...(main === undefined ? {} : { image: main }),
-    members: [{ manifest, kind: 'image', image: record, platform: record.platform }],
-  });
-  return images.get(record.id) ?? meant;
+  const put = (main: ImageId): Promise<ImageRecord> =>
+    images.putTarget({
+      ...targetOf(top, reference, record),
+      image: main,
+      members: [{ manifest, kind: 'image', image: record, platform: record.platform }],
+    });
+  const own = (): ImageId => (request.aside === true ? ownImage(context, top) : undefined) ?? record.id;
+  const before = own();
+  const meant = await put(before);
+  // The image of this machine may have come by another pull meanwhile.
+  const after = own();
+  const last = after === before ? meant : await put(after);
+  return images.get(record.id) ?? last;
 };
 
 const pullArtifact = async (
