@@ -518,6 +518,24 @@ const CASES: readonly Case[] = [
     },
   },
   {
+    title: 'the network of the build',
+    begin(w) {
+      w.request = { network: 'none', target: 'lib' };
+      w.edit('RUN echo lib', `RUN echo lib ${w.nonce}`);
+    },
+    change: (w) => (w.request = { network: 'host', target: 'lib' }),
+    expected: { 'RUN echo lib': ['setting network of the build none>host'] },
+  },
+  {
+    title: 'the hosts of the build',
+    begin(w) {
+      w.request = { extraHosts: ['a:10.0.0.1'], target: 'lib' };
+      w.edit('RUN echo lib', `RUN echo lib ${w.nonce}`);
+    },
+    change: (w) => (w.request = { extraHosts: ['a:10.0.0.2'], target: 'lib' }),
+    expected: { 'RUN echo lib': ['setting hosts a:10.0.0.1>a:10.0.0.2'] },
+  },
+  {
     title: 'an inserted WORKDIR, which RUN steps see',
     change: (w) => w.edit('COPY dir', `WORKDIR /${w.nonce}\nCOPY dir`),
     expected: (w) => ({

@@ -18,6 +18,7 @@ import {
   runProcess,
   keyPartsOf,
   type LayeredMount,
+  type RunSurroundings,
 } from '#steps';
 import { originOf } from './outline.ts';
 import { countMounted, NOTHING_MOUNTED, packMounted, type CountedContext } from './mounted-context.ts';
@@ -37,6 +38,17 @@ const placed = (mount: RunMount, { places }: CountedContext): RunMount =>
     ? { ...mount, source: places.get(mount.source) ?? mount.source }
     : mount;
 
+/** What the request says of the network, where it is not the default and the instruction leaves it open. */
+const networkParts = (
+  { network, extraHosts }: RunSurroundings,
+  operation: RunOperation,
+): readonly KeyPart[] => [
+  ...(network === 'default' || operation.network !== 'default'
+    ? []
+    : [{ kind: 'setting', name: 'network of the build', value: network }]),
+  ...(extraHosts.length === 0 ? [] : [{ kind: 'setting', name: 'hosts', value: extraHosts.join(' ') }]),
+];
+
 /** RUN as a vertex. */
 export const runVertex = (assembly: Assembly, site: Site, operation: RunOperation): BuildVertex => {
   const { input } = assembly;
@@ -55,7 +67,12 @@ export const runVertex = (assembly: Assembly, site: Site, operation: RunOperatio
     id: site.id,
     step: site.identity,
     inputs: [onto(site.below), ...sources.map(byKey)],
-    definition: [...site.base, ...site.epoch, ...keyPartsOf(operation, site.platform)],
+    definition: [
+      ...site.base,
+      ...site.epoch,
+      ...keyPartsOf(operation, site.platform),
+      ...networkParts(input.surroundings, operation),
+    ],
     ignoreCache: input.noCache,
     ...(usesContext ? { sources: countContext } : {}),
     execute: async ({ inputs: results, signal }) => {

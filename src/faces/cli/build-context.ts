@@ -25,9 +25,21 @@ export type CliBuildContext =
   /** Only a Dockerfile, with nothing to copy from. */
   | { readonly kind: 'dockerfile'; readonly text: string };
 
+/** Largest Dockerfile that is read here; the daemon takes none that is larger. */
+const MAX_TEXT_BYTES = 16 << 20;
+
 const readText = async (stream: AsyncIterable<Buffer>): Promise<Buffer> => {
   const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk);
+  let size = 0;
+  for await (const chunk of stream) {
+    size += chunk.length;
+    if (size > MAX_TEXT_BYTES)
+      throw cliErrors.argumentInvalid({
+        problem: 'the Dockerfile on standard input is larger than 16 MiB',
+        advice: 'send a Dockerfile, or a tar archive of the context',
+      });
+    chunks.push(chunk);
+  }
   return Buffer.concat(chunks);
 };
 
