@@ -61,7 +61,7 @@ test('provenance names what was fetched by its content, and keeps passwords to i
     { uri: url, digest },
   ]);
   expect(predicate.buildDefinition.externalParameters.request.args).toEqual({
-    'build-arg:KEY': 'https://example.com/x',
+    'build-arg:KEY': 'https://xxxxx:xxxxx@example.com/x',
   });
   expect(predicate.runDetails.metadata).toMatchObject({
     lade_reproducible: true,
