@@ -185,11 +185,16 @@ const tarPathOf = ({ core }: Open, diffId: DiffId): string => {
   return core.files.tar(diffId);
 };
 
-const close = async (store: Open): Promise<void> => {
-  const { core, stacks, snapshots, views } = store;
-  for (const view of views.keys()) await view[Symbol.asyncDispose]();
+/** Keeps only the mounts below mounted snapshots. */
+const releaseForms = async ({ stacks, snapshots }: Open): Promise<void> => {
   const used = snapshots.list().filter((snapshot) => snapshot.mounted);
   await stacks.releaseUnused(used.map((snapshot) => snapshot.layers));
+};
+
+const close = async (store: Open): Promise<void> => {
+  const { core, views } = store;
+  for (const view of views.keys()) await view[Symbol.asyncDispose]();
+  await releaseForms(store);
   await core.jobs[Symbol.asyncDispose]();
 };
 
@@ -244,5 +249,8 @@ export const openLayerStore = async (
   };
   await endOldViews(core.files);
   await sweepLeftovers(core);
-  return layerStoreOf(createOpen(core));
+  const store = createOpen(core);
+  // A killed process leaves mounts of layers that it had not recorded yet, and they keep deleted files on the disk.
+  await releaseForms(store);
+  return layerStoreOf(store);
 };

@@ -99,6 +99,8 @@ describe('after kill -9', () => {
        const snapshot = await store.createSnapshot({ id: 'kept', layers: [a.diffId, b.diffId], kind: 'container' });
        await snapshot.mount();
        await store.mountReadOnly([a.diffId, b.diffId]);
+       // One layer alone is seen where it is mounted, below no view.
+       await store.mountReadOnly([(await layer('c')).diffId]);
        void store.unpack({ kind: 'stream', stream: new Readable({ read() {} }), compression: 'none' });
        setTimeout(() => console.log('ready'), 100);
        setInterval(() => undefined, 1000);`,
@@ -107,13 +109,13 @@ describe('after kill -9', () => {
     await once(child.stdout, 'data');
     child.kill('SIGKILL');
     await once(child, 'exit');
-    expect(readdirSync(join(path, 'layers'))).toHaveLength(3);
-    expect(mountsBelow(path)).toHaveLength(4);
+    expect(readdirSync(join(path, 'layers'))).toHaveLength(4);
+    expect(mountsBelow(path)).toHaveLength(5);
     const { openDatabase } = await import('#database');
     const { layersMigrations, openLayerStore } = await import('./index.ts');
     const database = await openDatabase({ path: join(path, 'lade.db'), migrations: layersMigrations });
     const store = await openLayerStore({ path, database }, { backend: 'erofs' });
-    expect(readdirSync(join(path, 'layers'))).toHaveLength(2);
+    expect(readdirSync(join(path, 'layers'))).toHaveLength(3);
     expect(mountsBelow(path)).toHaveLength(3);
     const snapshot = store.snapshot('kept')!;
     expect(snapshot.mounted).toBe(true);
