@@ -1,12 +1,14 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { applyGroup } from './apply-group.ts';
 import { openConnection } from './connection.ts';
-import { isFull } from './failures.ts';
+import { createDurability } from './durability.ts';
+import { isFull, sqliteFailure } from './failures.ts';
 import type { TransactionOutcome, WriteAnswer, WriteRequest, WriterData } from './protocol.ts';
 import { openReserve } from './reserve.ts';
 
 const { path, reserveBytes } = workerData as WriterData;
 const connection = openConnection(path, false);
+const durability = createDurability(connection, path);
 const reserve = reserveBytes === undefined ? undefined : openReserve(path, reserveBytes);
 
 /** How often the reserve is looked after. */
@@ -17,6 +19,9 @@ type Transaction = WriteRequest['transactions'][number];
 
 const removes = (transaction: Transaction | undefined): boolean =>
   transaction?.some(({ sql }) => /^\s*DELETE\b/i.test(sql)) === true;
+
+const changes = (outcome: TransactionOutcome): boolean =>
+  outcome.kind === 'committed' && outcome.results.some((result) => result.changes > 0);
 
 /** Applies a group; removals that fail for want of space are tried once more with the space of the reserve. */
 const apply = (transactions: readonly Transaction[]): readonly TransactionOutcome[] => {
@@ -34,6 +39,18 @@ const apply = (transactions: readonly Transaction[]): readonly TransactionOutcom
   );
 };
 
+const write = ({ transactions, durable }: WriteRequest): readonly TransactionOutcome[] => {
+  durability.set(durable);
+  const outcomes = apply(transactions);
+  try {
+    durability.settle(outcomes.some(changes));
+    return outcomes;
+  } catch (error) {
+    const failure = sqliteFailure(error, 'write back');
+    return outcomes.map(() => ({ kind: 'failed', failure }));
+  }
+};
+
 parentPort?.on('message', (message: WriteRequest | 'close') => {
   if (message === 'close') {
     connection.close();
@@ -41,7 +58,7 @@ parentPort?.on('message', (message: WriteRequest | 'close') => {
     return;
   }
   parentPort?.postMessage(
-    { id: message.id, outcomes: apply(message.transactions) } satisfies WriteAnswer,
+    { id: message.id, outcomes: write(message) } satisfies WriteAnswer,
     [],
   );
 });

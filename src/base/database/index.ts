@@ -8,4 +8,5 @@ export type {
   SqlValue,
   Statement,
   StatementResult,
+  WriteOptions,
 } from './types.ts';

@@ -67,10 +67,10 @@ export const openDatabase = async (options: DatabaseOptions): Promise<Database> 
       reading(path, sql, () => statement(sql).get(...params) as R | undefined),
     all: <R extends Row>(sql: string, ...params: readonly SqlValue[]) =>
       reading(path, sql, () => statement(sql).all(...params) as R[]),
-    write: async (statements) => {
+    write: async (statements, { durable = true } = {}) => {
       if (writer === undefined) throw databaseErrors.readOnly({ path });
       if (statements.length === 0) return [];
-      return await writer.write(statements);
+      return await writer.write(statements, durable);
     },
     async [Symbol.asyncDispose]() {
       if (!open) return;

@@ -11,6 +11,8 @@ export interface WriterData {
 export interface WriteRequest {
   readonly id: number;
   readonly transactions: readonly (readonly Statement[])[];
+  /** They, and all before them, survive a power cut once this is answered. */
+  readonly durable: boolean;
 }
 
 export type TransactionOutcome =

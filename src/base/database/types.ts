@@ -31,7 +31,16 @@ export interface Database extends AsyncDisposable {
    * FULL). Transactions that wait at the same moment share one commit; each is atomic by itself, and they apply in the
    * order of the calls. A failing statement or an `expectChanges` that does not hold rolls back this transaction only.
    */
-  write(statements: readonly Statement[]): Promise<readonly StatementResult[]>;
+  write(statements: readonly Statement[], options?: WriteOptions): Promise<readonly StatementResult[]>;
+}
+
+export interface WriteOptions {
+  /**
+   * When false, resolves as soon as the transaction is committed. It survives the end of the process; a power cut may
+   * undo it, together with everything that was written after it. The next durable write makes it durable as well.
+   * For what is only told to somebody after a later, durable write, or may be lost. True by default.
+   */
+  readonly durable?: boolean | undefined;
 }
 
 export interface DatabaseOptions {

@@ -11,12 +11,14 @@ const MOST_IN_GROUP = 500;
 
 interface Pending {
   readonly statements: readonly Statement[];
+  readonly durable: boolean;
   readonly resolve: (results: readonly StatementResult[]) => void;
   readonly reject: (error: unknown) => void;
 }
 
 export interface Writer {
-  write(statements: readonly Statement[]): Promise<readonly StatementResult[]>;
+  /** Resolves when the statements are committed, and when `durable`, also written back. */
+  write(statements: readonly Statement[], durable: boolean): Promise<readonly StatementResult[]>;
   /** Waits for everything accepted, then ends the thread. */
   close(): Promise<void>;
 }
@@ -83,13 +85,14 @@ const startWorker = (state: State): Worker => {
   return worker;
 };
 
-/** Sends what waits as one group; a group is in flight until its commit is durable. */
+/** Sends what waits as one group; a group is in flight until it is committed, and durable if one of it has to be. */
 const send = (state: State): void => {
   state.worker ??= startWorker(state);
   state.worker.ref();
   state.inFlight = state.queue.splice(0, MOST_IN_GROUP);
   const transactions = state.inFlight.map((pending) => pending.statements);
-  state.worker.postMessage({ id: ++state.lastId, transactions } satisfies WriteRequest, []);
+  const durable = state.inFlight.some((pending) => pending.durable);
+  state.worker.postMessage({ id: ++state.lastId, transactions, durable } satisfies WriteRequest, []);
 };
 
 /** A group starts when the turn of its first transaction is over, so that all calls of one turn share a commit. */
@@ -97,10 +100,14 @@ const sendIfIdle = (state: State): void => {
   if (state.inFlight.length === 0 && state.queue.length > 0) send(state);
 };
 
-const enqueue = (state: State, statements: readonly Statement[]): Promise<readonly StatementResult[]> =>
+const enqueue = (
+  state: State,
+  statements: readonly Statement[],
+  durable: boolean,
+): Promise<readonly StatementResult[]> =>
   new Promise((resolve, reject) => {
     if (state.closed) return reject(databaseErrors.closed({ path: state.path }));
-    state.queue.push({ statements, resolve, reject });
+    state.queue.push({ statements, durable, resolve, reject });
     if (state.inFlight.length === 0) setImmediate(() => sendIfIdle(state));
   });
 
@@ -123,7 +130,7 @@ export const createWriter = (path: string, url: URL, reserveBytes?: number): Wri
   state.worker = startWorker(state);
   state.worker.unref();
   return {
-    write: (statements) => span('write database', '', () => enqueue(state, statements)),
+    write: (statements, durable) => span('write database', '', () => enqueue(state, statements, durable)),
     async close() {
       state.closed = true;
       if (state.inFlight.length > 0 || state.queue.length > 0)
