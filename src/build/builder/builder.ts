@@ -85,12 +85,8 @@ const createLazyLease = (
   };
 };
 
-const holdLayer = async (library: Library, key: string, diffId: DiffId): Promise<void> => {
-  const holder = { kind: HOLDER_KIND, id: key };
-  // In this order within one commit.
-  const released = library.holds.release(holder);
-  await Promise.all([released, library.holds.holdContent([{ kind: 'layer', key: diffId }], holder)]);
-};
+const holdLayer = (library: Library, key: string, diffId: DiffId): Promise<void> =>
+  library.holds.holdContent([{ kind: 'layer', key: diffId }], { kind: HOLDER_KIND, id: key });
 
 /** Remote sources with what a request brings for them. */
 const remoteFor = (shop: Shop, request: BuildRequest) =>

@@ -182,12 +182,13 @@ export const createBuildCache = (dependencies: CacheDependencies): BuildCache =>
     const { layers, own, size, created } = result;
     // What is in the cache is on the disk; and steps that were recorded together share one commit.
     await recorded();
-    const written = database.write([
+    const statements = [
       { sql: 'DELETE FROM build_evicted WHERE key = ?', params: [key] },
       ...rows,
       // Further keys of a result that was there already, and is another one now.
       { sql: others, params: [layers.join(' '), own ?? null, size, created, key] },
-    ]);
+    ];
+    const written = database.write(statements, { durable: false });
     await Promise.all([written, own === undefined ? undefined : hold(key, own)]);
   };
   return {
@@ -247,7 +248,7 @@ export const createBuildCache = (dependencies: CacheDependencies): BuildCache =>
       const results = await imported?.catch(() => undefined);
       await results?.keep(store);
       const statements = pending.splice(0);
-      if (statements.length > 0) await database.write(statements);
+      if (statements.length > 0) await database.write(statements, { durable: false });
     },
   };
 };

@@ -184,7 +184,7 @@ export const createHistory = ({ root, database, limits }: HistoryDependencies): 
     const extra = { steps: one.ledger.steps(true), warnings: one.ledger.warnings };
     // The log has it all: what cannot be written here is read from there after the next start.
     endedRow(one.summary, extra, one.log.bytes)
-      .then((row) => database.write([row]))
+      .then((row) => database.write([row], { durable: false }))
       .then(() => {
         live.delete(one.summary.id);
         return enforceLimits();
@@ -207,7 +207,7 @@ export const createHistory = ({ root, database, limits }: HistoryDependencies): 
       one.waiting.clear();
     };
     live.set(id, one);
-    database.write([rowOf(one.summary, null, 0)]).catch(() => undefined);
+    database.write([rowOf(one.summary, null, 0)], { durable: false }).catch(() => undefined);
     return {
       id,
       event(event) {

@@ -163,7 +163,7 @@ export const createDigestStore = (database: Database): DigestStore => {
         },
         async flush() {
           const statements = pending.splice(0);
-          if (statements.length > 0) await database.write(statements);
+          if (statements.length > 0) await database.write(statements, { durable: false });
         },
       };
     },

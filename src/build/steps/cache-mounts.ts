@@ -118,7 +118,7 @@ export const createCacheMounts = ({
     const now = Date.now();
     const { id, seed, number } = place;
     const params = [keyOf(place), id, seed, number, sharing, now, now, 1];
-    noted = Promise.allSettled([noted, database.write([{ sql: UPSERT, params }])]);
+    noted = Promise.allSettled([noted, database.write([{ sql: UPSERT, params }], { durable: false })]);
   };
 
   /** A whole directory comes into its place by one rename; before, nobody sees it. */

@@ -74,6 +74,9 @@ const readSnapshots = (database: Database): Map<string, SnapshotRecord> => {
   );
 };
 
+/** A build does not go on after its daemon, and what is left of it is swept. */
+const survives = ({ kind }: SnapshotRecord): boolean => kind !== 'build';
+
 export const openLayerRecords = (database: Database): LayerRecords => {
   const layers = readLayers(database);
   const snapshots = readSnapshots(database);
@@ -91,7 +94,8 @@ export const openLayerRecords = (database: Database): LayerRecords => {
       const params = [diffId, size, dependent ? 'dependent' : 'alone', Date.now()];
       coming.set(diffId, record);
       try {
-        await database.write([{ sql, params }]);
+        // Whatever refers to the layer is written after it, and durable.
+        await database.write([{ sql, params }], { durable: false });
         layers.set(diffId, record);
       } finally {
         coming.delete(diffId);
@@ -113,15 +117,18 @@ export const openLayerRecords = (database: Database): LayerRecords => {
       snapshots.set(id, record);
       const sql = 'INSERT INTO snapshots (id, kind, layers, created_ms) VALUES (?, ?, ?, ?)';
       try {
-        await database.write([{ sql, params: [id, kind, record.layers.join(' '), Date.now()] }]);
+        const params = [id, kind, record.layers.join(' '), Date.now()];
+        await database.write([{ sql, params }], { durable: survives(record) });
       } catch (error) {
         snapshots.delete(id);
         throw error;
       }
     },
     async deleteSnapshot(id) {
+      const record = snapshots.get(id);
       snapshots.delete(id);
-      await database.write([{ sql: 'DELETE FROM snapshots WHERE id = ?', params: [id] }]);
+      const durable = record === undefined || survives(record);
+      await database.write([{ sql: 'DELETE FROM snapshots WHERE id = ?', params: [id] }], { durable });
     },
   };
 };

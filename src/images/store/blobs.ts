@@ -66,7 +66,7 @@ const publish = async (
   await lock(info.digest, async () => {
     const target = blobPath(paths, info.digest);
     if (statBlob(database, info.digest) !== undefined) {
-      await database.write([protection]);
+      await database.write([protection], { durable: false });
       await unlink(path);
       return;
     }

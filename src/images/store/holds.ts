@@ -31,17 +31,25 @@ const insertImageHold = (id: Digest, holder: Holder): Statement => ({
   params: [holder.kind, holder.id, holder.label ?? null, id],
 });
 
+const releaseStatement = ({ kind, id }: Pick<Holder, 'kind' | 'id'>): Statement => ({
+  sql: 'DELETE FROM holds WHERE holder_kind = ? AND holder = ?',
+  params: [kind, id],
+});
+
 export const createHolds = (database: Database): Holds => ({
   async hold(id, holder) {
     const [result] = await database.write([insertImageHold(id, holder)]);
     if (result?.changes !== 1) throw storeErrors.imageNotFound({ id });
   },
   async holdContent(content, holder) {
-    await database.write(content.map(({ kind, key }) => insertHold(kind, key, holder)));
+    const statements = [
+      releaseStatement(holder),
+      ...content.map(({ kind, key }) => insertHold(kind, key, holder)),
+    ];
+    await database.write(statements, { durable: false });
   },
   async release(holder) {
-    const sql = 'DELETE FROM holds WHERE holder_kind = ? AND holder = ?';
-    await database.write([{ sql, params: [holder.kind, holder.id] }]);
+    await database.write([releaseStatement(holder)]);
   },
   holdersOf: (id) =>
     database

@@ -15,7 +15,7 @@ export const createImageUses = (database: Database): Pick<ImageRecords, 'touch' 
       written.set(id, now);
       const sql = `INSERT INTO image_uses (image, used_at) SELECT id, ? FROM images WHERE id = ?
                    ON CONFLICT (image) DO UPDATE SET used_at = excluded.used_at`;
-      database.write([{ sql, params: [now, id] }]).catch(() => written.delete(id));
+      database.write([{ sql, params: [now, id] }], { durable: false }).catch(() => written.delete(id));
     },
     uses: () =>
       new Map(

@@ -15,6 +15,12 @@ export const protectStatement = (lease: Lease, kind: ProtectedKind, key: string)
   expectChanges: 1,
 });
 
+/**
+ * What a lease protects is told to nobody, and after a power cut nobody works on it. What is to be taken up again is
+ * recorded with content, and that is durable.
+ */
+const FOR_THIS_PROCESS = { durable: false };
+
 /** Leases that outlived their process or were detached, and have time left or not. */
 const pastLeases = (
   { database, live }: LeaseDependencies,
@@ -43,13 +49,14 @@ const insertLease = async (
   const now = Date.now();
   const expires = options.ttlMs === undefined ? null : now + options.ttlMs;
   const past = options.ttlMs === undefined ? [] : pastOfLabel(dependencies, options.label);
-  await dependencies.database.write([
+  const statements: readonly Statement[] = [
     {
       sql: 'INSERT INTO leases (id, label, everything, created_at, expires_at) VALUES (?, ?, ?, ?, ?)',
       params: [id, options.label, options.everything === true ? 1 : 0, now, expires],
     },
     ...past.flatMap((old) => takeOver(old, id)),
-  ]);
+  ];
+  await dependencies.database.write(statements, FOR_THIS_PROCESS);
 };
 
 const endStatement = (id: string, ttlMs: number | undefined): Statement =>
@@ -71,7 +78,7 @@ const createLease = (dependencies: LeaseDependencies, id: string, options: Lease
     protect: (kind, key) =>
       lock(key, async () => {
         if (ended) throw storeErrors.leaseEnded({ id, label: options.label });
-        await database.write([protectStatement(lease, kind, key)]);
+        await database.write([protectStatement(lease, kind, key)], FOR_THIS_PROCESS);
       }),
     detach: () => void (detached = options.ttlMs !== undefined),
     async [Symbol.asyncDispose]() {
@@ -79,10 +86,11 @@ const createLease = (dependencies: LeaseDependencies, id: string, options: Lease
       ended = true;
       live.delete(id);
       const done = detached || options.ttlMs === undefined ? [] : pastOfLabel(dependencies, options.label);
-      await database.write([
+      const statements = [
         endStatement(id, detached ? options.ttlMs : undefined),
         ...done.map((past) => endStatement(past, undefined)),
-      ]);
+      ];
+      await database.write(statements, FOR_THIS_PROCESS);
     },
   };
   live.set(id, lease);

@@ -327,14 +327,16 @@ export interface Holder {
   readonly label?: string | undefined;
 }
 
-/** Keeps images, layers and blobs alive for rooms that lie above. Durable. */
+/** Keeps images, layers and blobs alive for rooms that lie above. */
 export interface Holds {
+  /** Durable. */
   hold(id: ImageId, holder: Holder): Promise<void>;
+  /** In the place of all that this holder held before. Durable with the next durable record of the store. */
   holdContent(
     content: readonly { readonly kind: 'layer' | 'blob'; readonly key: Digest }[],
     holder: Holder,
   ): Promise<void>;
-  /** Ends all holds of this holder. */
+  /** Ends all holds of this holder. Durable. */
   release(holder: Pick<Holder, 'kind' | 'id'>): Promise<void>;
   holdersOf(id: ImageId): readonly Holder[];
   /** The same for all images that anything holds, at once. */
