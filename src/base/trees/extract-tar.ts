@@ -1,10 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { chmod, lchown, link, lstat, mkdir, open, rm, symlink, unlink } from 'node:fs/promises';
+import { chmod, lchown, link, lstat, mkdir, open, rename, rm, symlink, unlink } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { errnoOf, lsetXattr, lutimesNs, mknod } from '#sys';
 import { encodeName, fsPath, readTar, type TarEntry, type TarItem } from '#tar';
 import { treesErrors } from './errors.ts';
 import { openDirectory, type OpenDirectory } from './open-directory.ts';
+import { removeEntry } from './remove-entry.ts';
 
 export interface ExtractOptions {
   /** Descriptor of the directory that no symbolic link leads out of. */
@@ -50,8 +52,14 @@ const present = async (path: string | Buffer): Promise<Stats | undefined> => {
   }
 };
 
-/** Makes way for the entry; true when a directory stays that the entry only changes. */
-const makeWay = async (path: string | Buffer, entry: TarEntry, keepKinds: boolean): Promise<boolean> => {
+interface Place {
+  readonly parent: OpenDirectory;
+  readonly name: string;
+}
+
+/** Makes way for the entry; true when a directory stays that the entry only changes. A file takes the place of one. */
+const makeWay = async ({ parent, name }: Place, entry: TarEntry, keepKinds: boolean): Promise<boolean> => {
+  const path = fsPath(parent.entry(name));
   const stat = await present(path);
   if (stat === undefined) return false;
   const isDirectory = stat.isDirectory();
@@ -59,8 +67,8 @@ const makeWay = async (path: string | Buffer, entry: TarEntry, keepKinds: boolea
   if (keepKinds && isDirectory !== (entry.kind === 'directory')) {
     throw treesErrors.cannotOverwrite({ path: entry.path });
   }
-  if (isDirectory) await rm(path, { recursive: true });
-  else await unlink(path);
+  if (isDirectory) await removeEntry(parent, name);
+  else if (entry.kind !== 'file') await unlink(path);
   return false;
 };
 
@@ -77,13 +85,22 @@ const makeLink = async (path: string | Buffer, entry: TarEntry, options: Extract
   await link(fsPath(parent.entry(name)), path);
 };
 
-const make = async (path: string | Buffer, item: TarItem, options: ExtractOptions): Promise<void> => {
-  const { entry } = item;
+/** Makes a directory, or takes one that somebody else has made meanwhile. */
+const makeDirectory = async (path: string | Buffer): Promise<void> => {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST' || (await present(path))?.isDirectory() !== true) throw error;
+  }
+};
+
+/** Makes what has no content. */
+const make = async (path: string | Buffer, entry: TarEntry, options: ExtractOptions): Promise<void> => {
   switch (entry.kind) {
-    case 'directory':
-      return mkdir(path, { mode: 0o700 });
     case 'file':
-      return writeContent(path, item);
+      return undefined;
+    case 'directory':
+      return makeDirectory(path);
     case 'symlink':
       return symlink(entry.linkName.isWellFormed() ? entry.linkName : encodeName(entry.linkName), path);
     case 'hardlink':
@@ -118,6 +135,19 @@ const dress = async (path: string | Buffer, entry: TarEntry, options: ExtractOpt
   lutimesNs(path, entry.mtimeNs, entry.mtimeNs);
 };
 
+/** Writes a file beside its place and moves it there: it is never there in part. */
+const placeFile = async ({ parent, name }: Place, item: TarItem, options: ExtractOptions): Promise<void> => {
+  const temporary = parent.entry(`.lade-${randomUUID()}`);
+  try {
+    await writeContent(temporary, item);
+    await dress(temporary, item.entry, options);
+    await rename(temporary, fsPath(parent.entry(name)));
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+};
+
 const extractOne = async (
   item: TarItem,
   options: ExtractOptions,
@@ -129,8 +159,12 @@ const extractOne = async (
   const parentPath = posix.join(options.directory, ...parts.slice(0, -1));
   using parent = await openMaking(options.root, parentPath);
   const path = fsPath(parent.entry(name));
-  const stays = await makeWay(path, entry, options.keepKinds);
-  if (!stays) await make(path, item, options);
+  const stays = await makeWay({ parent, name }, entry, options.keepKinds);
+  if (entry.kind === 'file') {
+    await placeFile({ parent, name }, item, options);
+    return undefined;
+  }
+  if (!stays) await make(path, entry, options);
   if (entry.kind !== 'directory') {
     await dress(path, entry, options);
     return undefined;
@@ -143,15 +177,20 @@ const extractOne = async (
   };
 };
 
-/**
- * Unpacks an archive below a directory. Each parent is resolved inside the root, so that neither links that are there
- * nor links in the archive lead out of it; directories get their times at the end.
- */
-export const extractTar = async (tar: AsyncIterable<Uint8Array>, options: ExtractOptions): Promise<void> => {
+/** The same as `extractTar`, for entries that were read already. */
+export const extractItems = async (items: AsyncIterable<TarItem>, options: ExtractOptions): Promise<void> => {
   const finish: (() => Promise<void>)[] = [];
-  for await (const item of readTar(tar)) {
+  for await (const item of items) {
     const later = await extractOne(item, options);
     if (later !== undefined) finish.push(later);
   }
   for (const dressDirectory of finish.toReversed()) await dressDirectory();
 };
+
+/**
+ * Unpacks an archive below a directory. Each parent is resolved inside the root, so that neither links that are there
+ * nor links in the archive lead out of it; directories get their times at the end. A file is in its place as a whole or
+ * not at all; nothing waits for the disk.
+ */
+export const extractTar = (tar: AsyncIterable<Uint8Array>, options: ExtractOptions): Promise<void> =>
+  extractItems(readTar(tar), options);

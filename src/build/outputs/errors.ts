@@ -36,6 +36,11 @@ export const outputsErrors = defineErrors('outputs', {
       `cannot write the output to ${p.path}: ${p.reason}`,
     hint: 'choose another dest',
   },
+  foreignIndex: {
+    kind: 'invalid-argument',
+    message: (p: { readonly path: string }) => `${p.path}/index.json is no index of an OCI layout`,
+    hint: 'choose another dest, or move that file away',
+  },
   relativeDestination: {
     kind: 'invalid-argument',
     message: (p: { readonly path: string }) => `the destination ${p.path} is no absolute path`,

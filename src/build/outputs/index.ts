@@ -3,3 +3,4 @@ export type { BuiltImage, Delivered, DeliveryEvent, Subject } from './delivery-t
 export { checkDelivery, deliver } from './deliver.ts';
 export { imageUrl, sbomStatement, SLSA_PROVENANCE, statementAbout } from './statements.ts';
 export { outputsErrors } from './errors.ts';
+export { writeLayout } from './write-layout.ts';

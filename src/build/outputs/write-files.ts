@@ -1,7 +1,16 @@
-import { lstat, readdir, rm } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import type { LayerStore } from '#layers';
-import { decodeName, fsPath, writeTar, type TarSource } from '#tar';
-import { extractTar, openDirectory, treeEntries } from '#trees';
+import { syncFileSystem } from '#sys';
+import { fsPath, writeTar, type TarSource } from '#tar';
+import {
+  extractTar,
+  namesIn,
+  openDirectory,
+  openEntry,
+  removeEntry,
+  treeEntries,
+  type OpenDirectory,
+} from '#trees';
 import type { BuiltImage } from './delivery-types.ts';
 import { openDirectoryOutput, writeFileOutput } from './destinations.ts';
 import type { OutputSpec } from './types.ts';
@@ -32,28 +41,41 @@ async function* entriesOf({ layers, images }: FilesRequest, split: boolean): Asy
   }
 }
 
-/** Removes what is below a directory and not among `kept`; a directory that is kept is looked into. */
-const removeOthers = async (root: number, path: string, kept: ReadonlySet<string>): Promise<void> => {
-  using directory = openDirectory(root, path);
-  for (const bytes of await readdir(`/proc/self/fd/${directory.fd}`, { encoding: 'buffer' })) {
-    const name = decodeName(bytes);
-    const full = path === '/' ? name : `${path.slice(1)}/${name}`;
-    const entry = fsPath(directory.entry(name));
-    if (!kept.has(full)) await rm(entry, { recursive: true, force: true });
-    else if ((await lstat(entry)).isDirectory()) await removeOthers(root, `/${full}`, kept);
+interface Deletion {
+  /** Paths of the result. */
+  readonly kept: ReadonlySet<string>;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Removes what is in a directory and not among what is kept; a directory that is kept is looked into. Each is reached
+ * from the one above it, by descriptors and never by a link: whoever swaps entries meanwhile leads it nowhere else.
+ */
+const removeOthers = async (directory: OpenDirectory, path: string, deletion: Deletion): Promise<void> => {
+  for (const name of await namesIn(directory)) {
+    deletion.signal?.throwIfAborted();
+    const full = `${path}${name}`;
+    if (!deletion.kept.has(full)) await removeEntry(directory, name);
+    else if ((await lstat(fsPath(directory.entry(name)))).isDirectory()) {
+      using inner = openEntry(directory, name);
+      await removeOthers(inner, `${full}/`, deletion);
+    }
   }
 };
 
 const isSplit = (output: { readonly platformSplit?: boolean | undefined }, request: FilesRequest): boolean =>
   output.platformSplit ?? request.images.length > 1;
 
-/** Writes the files of the result below a directory: never through a link that leads out of it. */
+/**
+ * Writes the files of the result below a directory: never through a link that leads out of it, each file as a whole, and
+ * all of them durable at the end.
+ */
 export const writeLocal = async (
   output: OutputSpec & { readonly kind: 'local' },
   request: FilesRequest,
 ): Promise<void> => {
   const { signal } = request;
-  using root = openDirectoryOutput(output.destination);
+  using root = await openDirectoryOutput(output.destination);
   const kept = new Set<string>();
   const noted = async function* (): AsyncGenerator<TarSource> {
     for await (const source of entriesOf(request, isSplit(output, request))) {
@@ -63,7 +85,11 @@ export const writeLocal = async (
     }
   };
   await extractTar(writeTar(noted()), { root: root.fd, directory: '/', keepKinds: false, owner: undefined });
-  if (output.mode === 'delete') await removeOthers(root.fd, '/', kept);
+  if (output.mode === 'delete') {
+    using directory = openDirectory(root.fd, '/');
+    await removeOthers(directory, '', { kept, signal });
+  }
+  await syncFileSystem(root.fd);
 };
 
 /** Writes the files of the result as one tar. */

@@ -1,16 +1,17 @@
-import { createWriteStream, mkdirSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { LadeError } from '#errors';
 import type { BuildOrder } from './build-options.ts';
 import { cliErrors } from './errors.ts';
 import { extractTar } from './extract-tar.ts';
+import { writeOutputFile } from './output-file.ts';
 
 type Output = NonNullable<BuildOrder['outputs']>[number];
 
-/** Where an output goes on this machine: an archive, or a folder that one is unpacked into. */
+/** Where an output goes on this machine: an archive, or a folder or an OCI layout that one is unpacked into. */
 interface Sink {
-  readonly kind: 'file' | 'folder';
+  readonly kind: 'file' | 'folder' | 'layout';
   readonly path: string;
 }
 
@@ -45,7 +46,7 @@ const split = (output: Output): readonly [Output, Sink | undefined] => {
   if (output.kind === 'oci' && !output.tar)
     return [
       { ...output, destination: '-', tar: true },
-      { kind: 'folder', path },
+      { kind: 'layout', path },
     ];
   return [
     { ...output, destination: '-' },
@@ -54,12 +55,11 @@ const split = (output: Output): readonly [Output, Sink | undefined] => {
 };
 
 const writeFile = async (path: string, stream: PassThrough): Promise<void> => {
-  const partial = `${path}.${process.pid}.partial`;
   try {
-    await pipeline(stream, createWriteStream(partial));
-    await rename(partial, path);
+    mkdirSync(dirname(path), { recursive: true });
+    await writeOutputFile(stream, path, 0o666);
   } catch (error) {
-    await rm(partial, { force: true });
+    if (error instanceof LadeError) throw error;
     const problem = error instanceof Error ? error.message : String(error);
     throw cliErrors.fileUnwritable({ path, problem }, error);
   }
@@ -71,6 +71,18 @@ const unpack = async (folder: string, stream: PassThrough): Promise<void> => {
   await extractTar(stream, { folder, rename: undefined, keepOwners, mustBeFolder: false });
 };
 
+/** It adds to what is there as the daemon itself does. */
+const unpackLayout = async (path: string, stream: PassThrough): Promise<void> => {
+  const { fetchLayout } = await import('./fetch-layout.ts');
+  await fetchLayout(path, stream);
+};
+
+const WRITERS: Readonly<Record<Sink['kind'], (path: string, stream: PassThrough) => Promise<void>>> = {
+  file: writeFile,
+  folder: unpack,
+  layout: unpackLayout,
+};
+
 const CHUNKS = 4 << 20;
 
 /** Rewrites an order so that its outputs come back, and writes them where they were wanted. */
@@ -79,7 +91,7 @@ export const fetchOutputs = (order: BuildOrder): FetchedOutputs => {
   const open = new Map<number, { readonly stream: PassThrough; readonly written: Promise<void> }>();
   const start = (index: number, sink: Sink) => {
     const stream = new PassThrough({ highWaterMark: CHUNKS });
-    const written = (sink.kind === 'file' ? writeFile : unpack)(sink.path, stream);
+    const written = WRITERS[sink.kind](sink.path, stream);
     // Told when it is waited for; until then writing to the stream only fails.
     written.catch((error: unknown) => stream.destroy(error instanceof Error ? error : undefined));
     stream.on('error', () => undefined);

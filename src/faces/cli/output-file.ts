@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { constants, createWriteStream } from 'node:fs';
-import { access, realpath, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { access, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Cli } from './context.ts';
@@ -33,27 +34,30 @@ const destination = async (path: string): Promise<{ readonly path: string; reado
   return { path: real, inPlace: !info.isFile() };
 };
 
-const writeFile = async (body: Readable, path: string): Promise<void> => {
-  const temporary = `${path}.part-${process.pid}`;
+const syncNames = async (folder: string): Promise<void> => {
+  await using directory = await open(folder);
+  await directory.sync();
+};
+
+const writeFile = async (body: Readable, path: string, mode: number): Promise<void> => {
+  const temporary = join(dirname(path), `.lade-${randomUUID()}`);
   try {
-    await pipeline(body, createWriteStream(temporary, { mode: 0o600 }));
+    await pipeline(body, createWriteStream(temporary, { flags: 'wx', mode, flush: true }));
     await rename(temporary, path);
+    await syncNames(dirname(path));
   } finally {
     await rm(temporary, { force: true });
   }
 };
 
 /**
- * Writes bytes to stdout, or to a file that appears whole or not at all. What is there and is no file, such as
- * `/dev/null` or a FIFO, is written to and stays what it is.
+ * Writes bytes to a file that appears whole or not at all, and survives a crash of the machine once this returns. What is
+ * there and is no file, such as `/dev/null` or a FIFO, is written to and stays what it is.
  *
+ * @param mode of a file that is made, which the umask narrows
  * @throws CLI_FILE_UNWRITABLE
  */
-export const writeOutput = async (cli: Cli, body: Readable, path: string | undefined): Promise<void> => {
-  if (path === undefined) {
-    await pipeline(body, cli.stdout, { end: false });
-    return;
-  }
+export const writeOutputFile = async (body: Readable, path: string, mode = 0o600): Promise<void> => {
   let target: Awaited<ReturnType<typeof destination>>;
   try {
     target = await destination(path);
@@ -63,5 +67,11 @@ export const writeOutput = async (cli: Cli, body: Readable, path: string | undef
     throw cliErrors.fileUnwritable({ path, problem }, error);
   }
   if (target.inPlace) await pipeline(body, createWriteStream(target.path, { flags: 'w' }));
-  else await writeFile(body, target.path);
+  else await writeFile(body, target.path, mode);
+};
+
+/** Writes bytes to stdout, or to a file as `writeOutputFile` does. */
+export const writeOutput = async (cli: Cli, body: Readable, path: string | undefined): Promise<void> => {
+  if (path === undefined) await pipeline(body, cli.stdout, { end: false });
+  else await writeOutputFile(body, path);
 };
