@@ -3,7 +3,6 @@ import type { Emit } from '#events';
 import type { ImageView, Library } from '#library';
 import {
   formatPlatform,
-  parsePlatform,
   parseReference,
   repositoryName,
   type DiffId,
@@ -102,7 +101,3 @@ export const findBaseImage = async (
   const { id, config } = local ?? (await pull(dependencies, wanted));
   return { id, config, layers: config.rootfs.diffIds };
 };
-
-/** The platform that a stage is for: its own flag, or that of the build. */
-export const stagePlatform = (written: string | undefined, otherwise: Platform): Platform =>
-  written === undefined ? otherwise : parsePlatform(written);

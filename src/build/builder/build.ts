@@ -1,16 +1,14 @@
 import type { Emit } from '#events';
-import { canonicalString, parseReference } from '#oci';
+import { canonicalString, parseReference, type ImageConfig } from '#oci';
 import { checkDelivery, deliver, type BuiltImage, type OutputSpec } from '#outputs';
+import { createdOf, withinLimits } from '#plan';
 import type { OpenContext } from '#sources';
 import { createAttester, type Attester } from './attest.ts';
 import { credentialsFor } from './base-images.ts';
-import { exportCaches, withInlineCache } from './cache-exchange.ts';
 import type { BuildTools } from './draft.ts';
-import { createdOf } from './epoch.ts';
 import { finishImage, type StageResult } from './finish-image.ts';
 import { planLanes, platformsOf } from './lanes.ts';
 import { metadataOf } from './metadata.ts';
-import { withinLimits } from './plan-limits.ts';
 import { solveLanes, type SolvedLane } from './run-graph.ts';
 import { squashImage } from './squash.ts';
 import type { BuildEvent, BuildRequest, BuildResult } from './types.ts';
@@ -29,13 +27,22 @@ const chainOf = ({ lane, progress }: SolvedLane): readonly StageResult[] => {
   return chain.toReversed();
 };
 
+const targetsOf = (solved: readonly SolvedLane[]) =>
+  solved.flatMap(({ lane, graph }) => graph.ends.get(lane.draft.outline.target.index) ?? []);
+
+/** The configuration with the results that the image is made of, where `--cache-to type=inline` is given. */
+const withInlineCache = (tools: BuildTools, solved: SolvedLane, config: ImageConfig): ImageConfig => {
+  const buildCache = tools.exchange.inlineOf(targetsOf([solved]));
+  return buildCache === undefined ? config : { ...config, buildCache };
+};
+
 /** The image of one platform. */
 const finish = async (tools: BuildTools, request: BuildRequest, solved: SolvedLane): Promise<BuiltImage> => {
   const chain = chainOf(solved);
   const epoch = createdOf(solved.lane.draft.epoch, chain[0]?.planned.baseConfig.created);
   const config = finishImage(chain, { epoch, labels: request.labels ?? {} });
   const { platform } = solved.lane;
-  if (request.squash !== true) return { platform, config: withInlineCache(tools.exchange, solved, config) };
+  if (request.squash !== true) return { platform, config: withInlineCache(tools, solved, config) };
   const kept = chain[0]?.planned.baseConfig.rootfs.diffIds.length ?? 0;
   const { layers, run } = tools;
   const squashed = await squashImage({ layers, lease: run.lease }, config, { kept, signal: request.signal });
@@ -112,7 +119,7 @@ export const runBuild = async (
   const attester = createAttester({ tools, request, lanes, buildId: tools.buildId, startedAt });
   if (attester.statements !== undefined) warnUnattested(request, emit);
   const delivered = await deliverImages(tools, request, { images, attester }, emit);
-  await exportCaches(tools, { request, solved, emit });
+  await tools.exchange.write(targetsOf(solved));
   return {
     imageId: delivered.imageId,
     digest: delivered.descriptor?.digest,

@@ -1,16 +1,22 @@
 import { join } from 'node:path';
+import {
+  createBuildCache,
+  createCacheSpace,
+  openExchange,
+  createCacheUses,
+  createCaches,
+  type CacheUses,
+} from '#cache';
+import type { Database } from '#database';
 import { toLadeError } from '#errors';
 import type { Emit } from '#events';
+import { createHistory, type HistoryLimits } from '#history';
 import type { LayerLease, LayerStore } from '#layers';
 import type { Library } from '#library';
-import type { Database } from '#database';
 import type { Networks } from '#network';
 import type { DiffId } from '#oci';
+import { describeBuild } from '#plan';
 import type { Runtime } from '#runtime';
-import { runBuild } from './build.ts';
-import type { BuildTools } from './draft.ts';
-import { createBuildCache } from './cache.ts';
-import { createCacheSpace } from './cache-space.ts';
 import { createFlights, type Flights } from '#solver';
 import {
   openContext,
@@ -22,17 +28,15 @@ import {
   type RemoteStore,
   type SourceLimits,
 } from '#sources';
-import { openExchange } from './cache-exchange.ts';
-import { createCacheUses, type CacheUses } from './cache-uses.ts';
-import { createCaches } from './caches.ts';
+import { createCacheMounts, connectToBridge, connectToHost, type CacheMounts, type FailedStep } from '#steps';
+import { credentialsFor } from './base-images.ts';
+import { runBuild } from './build.ts';
+import type { BuildTools } from './draft.ts';
 import { createFailedSteps, type FailedSteps } from './failed-steps.ts';
-import { describeBuild } from './describe.ts';
-import { createHistory } from './history.ts';
-import { createNamedContexts } from './named-contexts.ts';
-import type { HistoryLimits } from './history-types.ts';
-import { subjectOf } from './history-subject.ts';
 import { removeLeftovers, scratchOf } from './leftovers.ts';
-import { createCacheMounts, type CacheMounts, type FailedStep, connectToBridge, connectToHost } from '#steps';
+import { logRecords } from './log-records.ts';
+import { createNamedContexts } from './named-contexts.ts';
+import { subjectOf } from './subject.ts';
 import type {
   Builder,
   BuildEvent,
@@ -109,7 +113,9 @@ const describe = async (
   const remote = stack.use(remoteFor(shop, request));
   const sources = { scratch, digests, remote };
   const context = stack.use(await openContext(sources, request));
-  return await describeBuild(dependencies.library, { request, context }, call);
+  const configOf = (reference: string, platform: string | undefined) =>
+    dependencies.library.resolve(reference, platform === undefined ? {} : { platform }).config;
+  return await describeBuild({ request, context, configOf }, call);
 };
 
 const build = async (
@@ -132,7 +138,14 @@ const build = async (
       () => undefined,
     );
   };
-  const exchange = openExchange({ library, layers, request, emit, stack });
+  const exchange = openExchange({
+    library,
+    layers,
+    request,
+    credentials: (repository) => credentialsFor(request.auth?.(repository)),
+    emit,
+    stack,
+  });
   const cache = createBuildCache({
     database,
     imported: exchange.imported,
@@ -199,7 +212,7 @@ export const createBuilder = (dependencies: BuilderDependencies): Builder => {
     uses,
     caches,
     remote,
-    history,
+    logs: logRecords(history),
     holderKind: HOLDER_KIND,
     isBusy: () => running > 0,
   });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startHttpServer } from '#http';
 import { createRegistry, openRegistryStorage } from '#registry';
-import { parseCacheDocument } from './cache-document.ts';
+import { parseCacheDocument } from '../cache/document.ts';
 import { openTestShop, type TestShop } from './testing.ts';
 import type { BuildEvent, BuildRequest, CacheSpec } from './types.ts';
 

@@ -2,12 +2,10 @@ import { doInSlices, nearest, type Pieces, type SourceRange } from '#dockerfile'
 import { toLadeError, type LadeError } from '#errors';
 import type { Emit } from '#events';
 import { formatPlatform } from '#oci';
-import { findBaseImage, stagePlatform, type BaseImage } from './base-images.ts';
+import { outlineOf, placeOf, stagePlatform, numberStages, stageNames, type OutlinedStage } from '#plan';
+import { findBaseImage, type BaseImage } from './base-images.ts';
 import type { Draft } from './draft.ts';
 import { builderErrors } from './errors.ts';
-import { outlineOf, placeOf, type OutlinedStage } from './outline.ts';
-import { numberStages } from './progress.ts';
-import { stageNames } from './stage-names.ts';
 import type { BuildEvent } from './types.ts';
 
 /** The images that the needed stages stand on or take files from. */

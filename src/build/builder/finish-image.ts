@@ -1,6 +1,6 @@
+import type { StepResult } from '#cache';
 import type { DiffId, HistoryEntry, ImageConfig } from '#oci';
-import type { StepResult } from './cache.ts';
-import type { PlannedStage } from './plan.ts';
+import type { PlannedStage } from '#plan';
 
 const COMMENT = 'buildkit.dockerfile.v0';
 

@@ -2,8 +2,8 @@ import { appendFileSync, readFileSync, readdirSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createHistory } from '#history';
 import { openTestShop, type TestShop } from './testing.ts';
-import { createHistory } from './history.ts';
 import type { BuildRequest, LogEntry } from './types.ts';
 
 let shop: TestShop;

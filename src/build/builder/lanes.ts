@@ -1,10 +1,10 @@
 import type { Emit } from '#events';
 import { formatPlatform, hostPlatform, isKnownPlatform, parsePlatform } from '#oci';
+import { makePlan, type Plan } from '#plan';
 import type { OpenContext } from '#sources';
 import { draftBuild, type BuildTools, type Draft } from './draft.ts';
 import { builderErrors } from './errors.ts';
 import { findBases, type Bases } from './find-bases.ts';
-import { makePlan, type Plan } from './make-plan.ts';
 import type { BuildEvent, BuildRequest, BuildStep } from './types.ts';
 
 /** A build for one platform, planned: several are solved as one graph. */
@@ -68,7 +68,8 @@ const planLane = async (input: LaneInput, platform: string): Promise<Lane> => {
   const { tools, request, context, emit } = input;
   const { draft, bases } = await findBases(await draftBuild(tools, request, context, emit));
   const own = platform === formatPlatform(hostPlatform());
-  return { platform, prefix: own ? '' : `${platform} `, draft, bases, plan: await makePlan(draft, bases) };
+  const configs = new Map(Array.from(bases.byStage, ([index, { config }]) => [index, config]));
+  return { platform, prefix: own ? '' : `${platform} `, draft, bases, plan: await makePlan(draft, configs) };
 };
 
 /** Plans the build for every platform that is asked for. A single one is told as if there were no others. */

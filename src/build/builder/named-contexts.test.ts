@@ -2,10 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { parseDockerfile } from '#dockerfile';
 import type { NamedContext } from '#sources';
 import { answerGit, makeRepository, startTestServer, testGit } from '../sources/testing.ts';
-import { contextNamed, overrideStages } from './override-stages.ts';
 import { openTestShop, type TestShop } from './testing.ts';
 
 let shop: TestShop;
@@ -125,17 +123,4 @@ it('says what is wrong with it', async () => {
   await expect(
     build(text, { x: { kind: 'oci-layout', path: directory(), reference: undefined } }),
   ).rejects.toMatchObject({ code: 'BUILDER_BAD_CONTEXT' });
-});
-
-it('names match as references do, for one platform before all', () => {
-  const all = { kind: 'image', reference: 'all' } as const;
-  const arm = { kind: 'image', reference: 'arm' } as const;
-  const contexts = { alpine: all, 'alpine::linux/arm64': arm, Base: all };
-  expect(contextNamed(contexts, 'docker.io/library/alpine:latest', 'linux/amd64')).toBe(all);
-  expect(contextNamed(contexts, 'alpine', 'linux/arm64')).toBe(arm);
-  expect(contextNamed(contexts, 'alpine:3')).toBeUndefined();
-  expect(contextNamed(contexts, 'base')).toBe(all);
-  const file = parseDockerfile('FROM a AS base\nRUN x\nFROM base\n', { name: 'Dockerfile' });
-  expect(overrideStages(file, contexts).stages[0]?.instructions).toEqual([]);
-  expect(overrideStages(file, {})).toBe(file);
 });

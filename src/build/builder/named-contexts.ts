@@ -3,17 +3,16 @@ import { createReadStream } from 'node:fs';
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import type { BuildCache } from '#cache';
 import { isLadeError } from '#errors';
 import type { Library } from '#library';
 import { asImageId, formatPlatform, sha256Of, type Platform } from '#oci';
+import { scratchConfig, contextNamed } from '#plan';
 import { openTree, selectFiles, type ContextDependencies, type FileTree, type NamedContext } from '#sources';
 import { runCopy, type CopyOperation, type RunTools } from '#steps';
 import { writeTar, type TarSource } from '#tar';
 import type { BaseImage } from './base-images.ts';
-import type { BuildCache } from './cache.ts';
 import { builderErrors } from './errors.ts';
-import { scratchConfig } from './image-draft.ts';
-import { contextNamed } from './override-stages.ts';
 import type { BuildRequest } from './types.ts';
 
 /** What `--build-context` names, as images that stages may start from and take files from. */

@@ -1,10 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync, existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BuildContext } from '#sources';
-import type { BuildEvent, BuildRequest, BuildResult } from './types.ts';
 import {
   answerGit,
   commitFiles,
@@ -14,6 +13,7 @@ import {
   type Answer,
 } from '../sources/testing.ts';
 import { openTestShop, type TestShop } from './testing.ts';
+import type { BuildEvent, BuildRequest, BuildResult } from './types.ts';
 
 let shop: TestShop;
 let number = 0;

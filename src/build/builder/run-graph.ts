@@ -1,14 +1,19 @@
+import type { StepResult } from '#cache';
 import { doInSlices, type Pieces } from '#dockerfile';
+import {
+  toGraph,
+  identifySteps,
+  createNoShare,
+  createVertexShare,
+  type Graph,
+  type VertexShare,
+} from '#graph';
+import { epochsOf } from '#plan';
 import { solve } from '#solver';
-import type { StepResult } from './cache.ts';
-import { epochsOf } from './epoch.ts';
-import { toGraph, type Graph } from './graph.ts';
 import type { Lane } from './lanes.ts';
 import { createProgress, type Progress } from './progress.ts';
-import { identifySteps } from './step-identities.ts';
 import { surroundingsOf } from './surroundings.ts';
 import { createTeller, type Teller } from './teller.ts';
-import { createNoShare, createVertexShare, type VertexShare } from './vertex-share.ts';
 
 /** A platform of a build while it is solved. */
 export interface SolvedLane {
@@ -86,7 +91,7 @@ const solveTargets = async (solved: readonly SolvedLane[]): Promise<void> => {
     cache: tools.cache,
     emit: (event) => {
       for (const { progress } of solved) progress.onSolve(event);
-      tools.exchange.recorder?.add(event);
+      tools.exchange.record(event);
     },
     signal: request.signal,
     flights: tools.flights,

@@ -1,7 +1,6 @@
+import { proxyArgs, type Plan } from '#plan';
 import type { RunSurroundings } from '#steps';
 import type { Draft } from './draft.ts';
-import type { Plan } from './make-plan.ts';
-import { proxyArgs } from './plan-files.ts';
 import type { BuildRequest } from './types.ts';
 
 /** A build argument that is a setting of the builder. */

@@ -1,44 +1,34 @@
+import type { CacheRecord, CacheFilter, CachePrune, CachePruned, Caches } from '#cache';
 import type { Emit } from '#events';
-import type { Digest, ImageId } from '#oci';
-import type { BuildEvent } from './build-events.ts';
-import type { CacheRecord } from './cache-records.ts';
-import type { CacheFilter, CachePrune, CachePruned } from './cache-space.ts';
-import type { Caches } from './caches.ts';
+import type { BuildEvent, BuildHistory, BuildResult } from '#history';
+import type { BuildDescription, DescriptionCall } from '#plan';
 import type { FailedSteps } from './failed-steps.ts';
-import type { BuildDescription, DescriptionCall } from './description-types.ts';
-import type { BuildHistory } from './history-types.ts';
 import type { BuildRequest } from './request.ts';
 
-export type * from './build-events.ts';
-export type * from './description-types.ts';
-export type * from './history-types.ts';
 export type * from './request.ts';
-export type { CacheRecord, CacheRecordKind } from './cache-records.ts';
-export type { CacheFilter, CachePrune, CachePruned } from './cache-space.ts';
-export type { Caches, CacheMountInfo } from './caches.ts';
+export type { BuildDescription, BuildStep, DescriptionCall } from '#plan';
+export type {
+  CacheFilter,
+  CacheMountInfo,
+  CachePrune,
+  CachePruned,
+  CacheRecord,
+  CacheRecordKind,
+  Caches,
+  CacheSpec,
+  FileChange,
+  MissReason,
+} from '#cache';
+export type {
+  BuildDetails,
+  BuildEvent,
+  BuildHistory,
+  BuildResult,
+  BuildSummary,
+  LogEntry,
+  StepTrace,
+} from '#history';
 export type { DebugPlace, DebugShell, DebugShellRequest, FailedSteps } from './failed-steps.ts';
-
-export interface BuildResult {
-  /** Names the build in the history. */
-  readonly buildId: string;
-  /** Of the image for this machine's platform, or the first. */
-  readonly imageId: ImageId;
-  /** Of the index or manifest, where one was made: several platforms, annotations, statements, archives, a push. */
-  readonly digest?: Digest | undefined;
-  /** One for each platform. */
-  readonly images: readonly {
-    readonly platform: string;
-    readonly imageId: ImageId;
-    /** Of its manifest, where it has one. */
-    readonly digest?: Digest | undefined;
-  }[];
-  /** What `--metadata-file` says. */
-  readonly metadata: Readonly<Record<string, unknown>>;
-  /** Canonical names the image was given. */
-  readonly tags: readonly string[];
-  readonly steps: { readonly total: number; readonly cached: number; readonly executed: number };
-  readonly durationMs: number;
-}
 
 export interface Builder {
   /**

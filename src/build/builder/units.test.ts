@@ -1,16 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync, lstatSync } from 'node:fs';
 import { hash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync, lstatSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { parseDockerfile } from '#dockerfile';
 import { openDatabase } from '#database';
 import type { LayerEntry, LayerWriter } from '#layers';
-import { lsetXattr } from '#sys';
-import { decodeName, fsPath } from '#tar';
-import { createBuildCache } from './cache.ts';
-import { createCacheUses } from './cache-uses.ts';
-import { builderMigrations } from './index.ts';
 import {
   sourcesErrors,
   createDigestStore,
@@ -20,8 +14,9 @@ import {
   selectFiles,
 } from '#sources';
 import { layOut, createOutputTail, writeEntries } from '#steps';
-import { outline } from './outline.ts';
-import { globalScope, platformArgs } from './variables.ts';
+import { lsetXattr } from '#sys';
+import { decodeName, fsPath } from '#tar';
+import { builderMigrations } from './index.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'lade-builder-units-'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
@@ -225,61 +220,6 @@ describe('a file that changes while it is copied', () => {
       writerTo([]),
     );
     await expect(writing).rejects.toMatchObject({ code: sourcesErrors.contextChanged.code });
-  });
-});
-
-describe('outline', () => {
-  const given = {
-    buildArgs: { V: '2' },
-    automatic: platformArgs({ os: 'linux', architecture: 'amd64' }, { os: 'linux', architecture: 'arm64' }),
-  };
-  const outlined = (source: string, target?: string) => {
-    const file = parseDockerfile(source);
-    return outline(file, globalScope(file.globalArgs, given, '\\'), target);
-  };
-  test('finds what the target needs, by name, number and image', () => {
-    const found = outlined(
-      'ARG V=1\nARG B=img:$V-$TARGETARCH\nFROM $B AS a\nFROM scratch AS unused\nFROM a AS c\nCOPY --from=other/image:1 /x /\nRUN --mount=from=3,target=/m true\nFROM b\nFROM c\nCOPY --from=0 /y /\n',
-    );
-    expect(found.needed.map(({ index }) => index)).toEqual([0, 2, 4]);
-    expect(found.stages[0]?.base).toEqual({ kind: 'image', reference: 'img:2-arm64', platform: undefined });
-    expect(found.stages[4]?.base).toEqual({ kind: 'stage', stage: 2 });
-    expect([...found.images.keys()]).toEqual(['other/image:1', '3']);
-  });
-  test('the target is a name or a number', () => {
-    const source = 'FROM a AS First\nFROM b\n';
-    expect(outlined(source, 'FIRST').target.index).toBe(0);
-    expect(outlined(source, '1').target.index).toBe(1);
-    expect(() => outlined(source, 'frist')).toThrow(/could not be found/u);
-  });
-});
-
-describe('build cache', () => {
-  test('keeps results, aliases and steps; layers that are gone are no hit', async () => {
-    await using database = await openDatabase({
-      path: join(home, 'cache.db'),
-      migrations: builderMigrations,
-    });
-    const layers = new Set<string>(['sha256:1', 'sha256:2']);
-    const open = () =>
-      createBuildCache({
-        database,
-        hasLayer: (diffId) => layers.has(diffId),
-        recorded: () => Promise.resolve(),
-        hold: () => Promise.resolve(),
-        use: createCacheUses().open(),
-      });
-    const cache = open();
-    const result = { layers: ['sha256:1', 'sha256:2'], own: 'sha256:2', size: 5, created: 'then' } as never;
-    await cache.store({ key: 'k', aliases: ['a'], result });
-    await cache.alias('b', 'k');
-    cache.remember('step', 'k', { parts: [{ kind: 'file', name: 'x', value: 'ü' }], inputs: [] });
-    await cache.flush();
-    const again = open();
-    for (const key of ['k', 'a', 'b']) expect(again.lookup(key)).toEqual({ result, canonicalKey: 'k' });
-    expect(again.previous('step')?.inputs().parts[0]?.value).toBe('ü');
-    layers.delete('sha256:1');
-    expect(again.lookup('k')).toBeUndefined();
   });
 });
 

@@ -1,0 +1,98 @@
+import type { RunMount } from '#dockerfile';
+import type { DiffId } from '#oci';
+import { originOf } from '#plan';
+import type { KeyPart } from '#solver';
+import {
+  checkRights,
+  runProcess,
+  keyPartsOf,
+  type FileOrigin,
+  type RunOperation,
+  type LayeredMount,
+  type RunSurroundings,
+} from '#steps';
+import { countMounted, NOTHING_MOUNTED, packMounted, type CountedContext } from './mounted-context.ts';
+import {
+  byKey,
+  NO_LAYERS,
+  onto,
+  originVertex,
+  resultAfter,
+  type Assembly,
+  type BuildVertex,
+  type Site,
+} from './site.ts';
+
+/** Whether a mount shows files of layers: a bind mount, or a cache that begins with some. */
+const isLayered = (mount: RunMount): mount is LayeredMount =>
+  mount.kind === 'bind' || (mount.kind === 'cache' && mount.from !== undefined);
+
+const mountOrigin = (assembly: Assembly, site: Site, mount: LayeredMount): FileOrigin =>
+  mount.from === undefined
+    ? { kind: 'context' }
+    : originOf(assembly.input.file.stages, site.planned.outlined.index, mount.from);
+
+/** A bind mount of the context names what its links lead to: the links themselves are not packed. */
+const placed = (mount: RunMount, { places }: CountedContext): RunMount =>
+  mount.kind === 'bind' && mount.from === undefined
+    ? { ...mount, source: places.get(mount.source) ?? mount.source }
+    : mount;
+
+/** What the request says of the network, where it is not the default and the instruction leaves it open. */
+const networkParts = (
+  { network, extraHosts }: RunSurroundings,
+  operation: RunOperation,
+): readonly KeyPart[] => [
+  ...(network === 'default' || operation.network !== 'default'
+    ? []
+    : [{ kind: 'setting', name: 'network of the build', value: network }]),
+  ...(extraHosts.length === 0 ? [] : [{ kind: 'setting', name: 'hosts', value: extraHosts.join(' ') }]),
+];
+
+/** RUN as a vertex. */
+export const runVertex = (assembly: Assembly, site: Site, operation: RunOperation): BuildVertex => {
+  const { input } = assembly;
+  checkRights(operation, input.surroundings.allow, site.place);
+  const layered = operation.mounts.filter(isLayered);
+  const binds = layered.filter((mount) => mount.kind === 'bind').filter(({ from }) => from === undefined);
+  const origins = layered.map((mount) => originVertex(assembly, mountOrigin(assembly, site, mount)));
+  const sources = origins.filter((vertex) => vertex !== undefined);
+  const usesContext = origins.includes(undefined);
+  let counted = NOTHING_MOUNTED;
+  const countContext = async (signal: AbortSignal): Promise<readonly KeyPart[]> => {
+    counted = await countMounted({ assembly, site }, binds, signal);
+    return counted.selection.parts;
+  };
+  return {
+    id: site.id,
+    step: site.identity,
+    inputs: [onto(site.below), ...sources.map(byKey)],
+    definition: [
+      ...site.base,
+      ...site.epoch,
+      ...keyPartsOf(operation, site.platform),
+      ...networkParts(input.surroundings, operation),
+    ],
+    ignoreCache: input.noCache,
+    ...(usesContext ? { sources: countContext } : {}),
+    execute: async ({ inputs: results, signal }) => {
+      const below = results[0]?.layers ?? NO_LAYERS;
+      const packed = usesContext ? await packMounted({ assembly, site }, counted, signal) : NO_LAYERS;
+      const layersOf = (mount: LayeredMount): readonly DiffId[] => {
+        const vertex = originVertex(assembly, mountOrigin(assembly, site, mount));
+        return vertex === undefined ? packed : (results[1 + sources.indexOf(vertex)]?.layers ?? NO_LAYERS);
+      };
+      const made = await runProcess(input.tools, {
+        operation: { ...operation, mounts: operation.mounts.map((mount) => placed(mount, counted)) },
+        platform: site.platform,
+        below,
+        layersOf,
+        surroundings: input.surroundings,
+        place: site.place,
+        onOutput: (stream, data) => input.onOutput(site.step, stream, data),
+        signal,
+      });
+      return resultAfter(below, made);
+    },
+  };
+};

@@ -1,0 +1,14 @@
+export { describeBuild } from './describe.ts';
+export type { BuildDescription, DescriptionCall } from './description-types.ts';
+export { createdOf, epochsOf, type Epochs, type StageEpoch } from './epoch.ts';
+export { proxyArgs } from './files.ts';
+export { scratchConfig } from './image-draft.ts';
+export { withinLimits } from './limits.ts';
+export { originOf, outlineOf, placeOf, type OutlinedStage } from './outline.ts';
+export { contextNamed } from './override-stages.ts';
+export { makePlan, type Plan } from './plan.ts';
+export type { PlanRequest } from './request.ts';
+export { sketchBuild, stagePlatform, type Sketch } from './sketch.ts';
+export { stageNames } from './stage-names.ts';
+export type { PlannedStage } from './stages.ts';
+export { numberStages, type BuildStep, type StepTable } from './step-table.ts';
