@@ -129,7 +129,7 @@ describe('SPDX', () => {
     ];
     const digest = parseDigest(`sha256:${'a'.repeat(64)}`);
     const subject = { name: 'n', digest, created: '2026-01-01T00:00:00.123456789Z' };
-    const document = spdxDocument({ distribution: undefined, packages }, subject) as {
+    const document = spdxDocument({ distribution: undefined, packages, leftOut: [] }, subject) as {
       creationInfo: { created: string };
       packages: { SPDXID: string; licenseDeclared: string }[];
       relationships: { relatedSpdxElement: string }[];

@@ -43,6 +43,13 @@ const idOf = ({ type, name }: FoundPackage, url: string): string => {
   return `SPDXRef-Package-${type}-${name.replaceAll(/[^A-Za-z0-9.-]/gu, '-')}-${hash}`;
 };
 
+/** `Name <address>` as SPDX writes it: the address in parentheses, which the name may not have. */
+const personOf = (text: string): string => {
+  const [, name = text, address] = /^(.*?)\s*<([^<>]*)>\s*$/u.exec(text) ?? [];
+  const bare = name.replaceAll(/[()\s]+/gu, ' ').trim();
+  return `Person: ${bare}${address === undefined ? '' : ` (${address})`}`;
+};
+
 const packageEntry = (one: FoundPackage, distribution: Distribution | undefined) => {
   const url = packageUrl(one, distribution);
   const { name, version, supplier, homepage, foundIn } = one;
@@ -50,7 +57,7 @@ const packageEntry = (one: FoundPackage, distribution: Distribution | undefined)
     SPDXID: idOf(one, url),
     name,
     versionInfo: version,
-    ...(supplier === undefined ? {} : { supplier: `Person: ${supplier}` }),
+    ...(supplier === undefined ? {} : { supplier: personOf(supplier) }),
     downloadLocation: NONE,
     filesAnalyzed: false,
     ...(homepage === undefined || !/^https?:/u.test(homepage) ? {} : { homepage }),
@@ -62,7 +69,8 @@ const packageEntry = (one: FoundPackage, distribution: Distribution | undefined)
   };
 };
 
-interface SpdxSubject {
+/** The image that a document is about. */
+export interface SpdxSubject {
   readonly name: string;
   /** Of the image's manifest. */
   readonly digest: Digest;
@@ -71,7 +79,10 @@ interface SpdxSubject {
 }
 
 /** A document of SPDX 2.3 about an image and the packages in it. */
-export const spdxDocument = ({ distribution, packages }: PackageScan, subject: SpdxSubject): object => {
+export const spdxDocument = (
+  { distribution, packages, leftOut }: PackageScan,
+  subject: SpdxSubject,
+): object => {
   const hex = subject.digest.slice(subject.digest.indexOf(':') + 1);
   const entries = packages.map((one) => packageEntry(one, distribution));
   const relation = (from: string, kind: string, to: string) => ({
@@ -88,6 +99,7 @@ export const spdxDocument = ({ distribution, packages }: PackageScan, subject: S
     creationInfo: {
       created: new Date(subject.created).toISOString().replace(/\.\d+Z$/u, 'Z'),
       creators: ['Tool: lade'],
+      ...(leftOut.length === 0 ? {} : { comment: `This list is not complete: ${leftOut.join('; ')}` }),
     },
     packages: [
       {

@@ -1,0 +1,4 @@
+import { serveJobs } from '#work';
+import { makeSbom, type SbomJob, type SbomMade } from './sbom-job.ts';
+
+serveJobs<SbomJob, SbomMade>(makeSbom);
