@@ -22,6 +22,15 @@ export const stepsErrors = defineErrors('steps', {
     message: (p: Place & { readonly problem: string }) => `${p.problem}${at(p)}`,
     hint: 'a directory cannot take the place of a file, nor a file that of a directory; name the final path',
   },
+  layerRefused: {
+    kind: 'failed-precondition',
+    message: (p: Place & { readonly reason: string; readonly archives: readonly string[] }) =>
+      `${p.archives.length === 0 ? 'what is copied' : `the archive ${p.archives.join(' or ')}`} cannot be part of an image: ${p.reason}${at(p)}`,
+    hint: (p: { readonly archives: readonly string[] }) =>
+      p.archives.length === 0
+        ? 'rename the file, or leave it out in .dockerignore'
+        : 'make the archive again: each entry must be one that tar can extract there, in the order of the archive',
+  },
   runFailed: {
     kind: 'failed-precondition',
     message: (p: Place & { readonly command: string; readonly exitCode: number; readonly output: string }) =>

@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import type { LayerInfo, LayerStore, LayerLease } from '#layers';
+import { layerErrors, type LayerInfo, type LayerStore, type LayerLease } from '#layers';
 import type { DiffId } from '#oci';
 import { hostPath, type FileTree, type RemoteSources, type SelectedEntry, type Selection } from '#sources';
 import { stepsErrors } from './errors.ts';
@@ -115,15 +115,26 @@ const layoutOf = async (request: CopyRequest, ground: Ground, link: boolean): Pr
   return { entries: nothing ? above : copied, archives };
 };
 
+/** Tells entries that no layer can hold by the instruction that brought them. */
+const refusedAt =
+  ({ place }: CopyRequest, { archives }: Layout) =>
+  (error: unknown): never => {
+    if (!layerErrors.badContent.is(error)) throw error;
+    const names = archives.map(({ entry }) => entry.name);
+    const reason = String(error.details?.['reason']);
+    throw stepsErrors.layerRefused({ reason, archives: names, ...place }, error);
+  };
+
 /** Carries out COPY or ADD without a snapshot: the layer is written directly. Undefined when nothing matched. */
 export const runCopy = async (tools: StepTools, request: CopyRequest): Promise<LayerInfo | undefined> => {
   const { operation, selection, tree, place, signal } = request;
   if (selection.sources.length + operation.inline.length === 0) return undefined;
   await using ground = await openGround(tools, request.below);
-  const { entries, archives } = await layoutOf(request, ground, operation.link);
+  const layout = await layoutOf(request, ground, operation.link);
+  const { entries, archives } = layout;
   const owner = ownerOf(ground, operation.chown, place);
   const lease = await tools.lease();
-  return await tools.layers.writeLayer(
+  const write = tools.layers.writeLayer(
     async (writer) => {
       await writeEntries({ tree, entries, owner, clampToNs: tools.clampToNs, signal }, writer);
       for (const { base, entry, tree: own } of archives) {
@@ -134,6 +145,12 @@ export const runCopy = async (tools: StepTools, request: CopyRequest): Promise<L
     },
     { signal, lease, ahead: tools.ahead },
   );
+  const refused = refusedAt(request, layout);
+  const layer = await write.catch(refused);
+  // What an archive links to may lie below, or nowhere: that shows above the layers it is made for.
+  const below = operation.link ? [] : request.below;
+  if (archives.length > 0) await tools.layers.prepare([...below, layer.diffId]).catch(refused);
+  return layer;
 };
 
 interface WorkdirRequest {
