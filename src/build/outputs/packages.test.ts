@@ -126,22 +126,29 @@ describe('SPDX', () => {
     const packages: readonly FoundPackage[] = [
       { type: 'npm', name: '@a/b', version: '1', license: 'MIT OR Apache-2.0', foundIn: 'x' },
       { type: 'npm', name: '@a/b', version: '2', license: 'SEE LICENSE IN file', foundIn: 'y' },
+      { type: 'npm', name: 'c', version: '1', license: 'UNLICENSED', foundIn: 'z' },
+      { type: 'apk', name: 'd', version: '1', license: 'GPL-2.0-only AND BSD', foundIn: 'z' },
+      { type: 'deb', name: 'e', version: '1', supplier: 'A (of B) Team <a@b.c>', foundIn: 'z' },
     ];
     const digest = parseDigest(`sha256:${'a'.repeat(64)}`);
     const subject = { name: 'n', digest, created: '2026-01-01T00:00:00.123456789Z' };
     const document = spdxDocument({ distribution: undefined, packages, leftOut: [] }, subject) as {
       creationInfo: { created: string };
-      packages: { SPDXID: string; licenseDeclared: string }[];
+      packages: { SPDXID: string; licenseDeclared: string; supplier?: string }[];
       relationships: { relatedSpdxElement: string }[];
     };
     const ids = document.packages.map(({ SPDXID }) => SPDXID);
-    expect(new Set(ids).size).toBe(3);
+    expect(new Set(ids).size).toBe(6);
     for (const id of ids) expect(id).toMatch(/^SPDXRef-[A-Za-z0-9.-]+$/);
     expect(document.relationships.every(({ relatedSpdxElement: to }) => ids.includes(to))).toBe(true);
     expect(document.packages.slice(1).map(({ licenseDeclared }) => licenseDeclared)).toEqual([
       'MIT OR Apache-2.0',
       'NOASSERTION',
+      'NOASSERTION',
+      'NOASSERTION',
+      'NOASSERTION',
     ]);
+    expect(document.packages.at(-1)?.supplier).toBe('Person: A of B Team (a@b.c)');
     expect(document.creationInfo.created).toBe('2026-01-01T00:00:00Z');
   });
 });

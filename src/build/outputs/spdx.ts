@@ -30,10 +30,14 @@ export const packageUrl = (
 /** Words of an expression; anything else is told as a comment, since readers refuse it. */
 const EXPRESSION = /^[A-Za-z0-9][A-Za-z0-9.+-]*(?: (?:AND|OR|WITH) [A-Za-z0-9][A-Za-z0-9.+-]*)*$/u;
 
+/** Words that packages say instead of an identifier of SPDX's list, which has none of them. */
+const NO_IDENTIFIER =
+  /(?:^|\s)(?:UNKNOWN|UNLICENSED|NONE|OTHER|PROPRIETARY|COMMERCIAL|BSD|PSFL?|APACHE|PERL|(?:A|L)?GPL(?:v[\d.]+\+?)?)(?=$|\s)/iu;
+
 const licenses = (license: string | undefined) => {
   if (license === undefined || license === '') return { licenseDeclared: NONE };
   const bare = license.replaceAll(/[()]/gu, '');
-  return EXPRESSION.test(bare)
+  return EXPRESSION.test(bare) && !NO_IDENTIFIER.test(bare)
     ? { licenseDeclared: license }
     : { licenseDeclared: NONE, licenseComments: `the package says: ${license}` };
 };
