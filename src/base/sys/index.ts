@@ -13,7 +13,7 @@ export { syncFileSystem } from './sync-file-system.ts';
 export { peerClosed } from './peer.ts';
 export { receiveFd } from './receive-fd.ts';
 export { connectSeqpacket } from './seqpacket.ts';
-export { reapProcess, socketPair, spawnProcess, type ChildRequest } from './spawn.ts';
+export { openPipe, reapProcess, socketPair, spawnProcess, type ChildRequest } from './spawn.ts';
 export { setWinsize } from './terminal.ts';
 export { createNetns, inNetns, isNetns, removeNetns } from './netns.ts';
 export { openNetnsSocket, type NetnsSocket } from './netns-socket.ts';

@@ -4,8 +4,9 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { reapProcess, socketPair, spawnProcess, sysErrors } from './index.ts';
+import { openPipe, reapProcess, socketPair, spawnProcess, sysErrors } from './index.ts';
 
 let root: string;
 
@@ -45,6 +46,26 @@ test('passes descriptors in the order given, and no others', async () => {
   const list = readFileSync(join(root, 'list'), 'utf8').trim().split('\n');
   const plain = execFileSync('/bin/ls', ['/proc/self/fd'], { encoding: 'utf8' }).trim().split('\n');
   expect(list).toHaveLength(plain.length + 2);
+});
+
+test('gives what a child prints to pipes, which end with it', async () => {
+  const [out, error] = [openPipe(), openPipe()];
+  // The file takes the place of what is passed: neither may be in the way of the other.
+  const file = openSync(join(root, 'file'), 'w');
+  const pid = spawnProcess({
+    path: '/bin/sh',
+    args: ['-c', 'echo printed; echo complained >&2; echo filed >&3; readlink /proc/self/fd/0 > input'],
+    env: {},
+    cwd: root,
+    outputs: [out[1], error[1]],
+    pass: [file],
+  });
+  for (const fd of [out[1], error[1], file]) closeSync(fd);
+  const read = (fd: number): Promise<string> => text(new Socket({ fd, writable: false }));
+  expect(await Promise.all([read(out[0]), read(error[0])])).toEqual(['printed\n', 'complained\n']);
+  expect(await reapProcess(pid)).toBe(0);
+  expect(readFileSync(join(root, 'file'), 'utf8')).toBe('filed\n');
+  expect(readFileSync(join(root, 'input'), 'utf8')).toBe('/dev/null\n');
 });
 
 test('a child ignores and blocks no signals', async () => {

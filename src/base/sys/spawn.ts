@@ -9,6 +9,7 @@ const POSIX_SPAWN_SETSIGMASK = 8;
 /** Signals 1 to 64: one bit each at the start of a `sigset_t`. */
 const SIGNAL_BYTES = 8;
 const O_RDWR = 2;
+const O_CLOEXEC = 0o2000000;
 const FIRST_PASSED = 3;
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
@@ -35,9 +36,10 @@ const cAddChdir = libcFunction(
   'int posix_spawn_file_actions_addchdir_np(uint8_t *actions, const char *path)',
 );
 const cSocketpair = libcFunction('int socketpair(int domain, int type, int protocol, uint8_t *fds)');
+const cPipe = libcFunction('int pipe2(uint8_t *fds, int flags)');
 const cWaitpid = libcFunction('int waitpid(int pid, uint8_t *status, int options)');
 
-/** A program to start; its standard input and outputs are /dev/null. */
+/** A program to start; its standard input is /dev/null. */
 export interface ChildRequest {
   /** Absolute. */
   readonly path: string;
@@ -46,17 +48,25 @@ export interface ChildRequest {
   /** The whole environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+  /** Descriptors of this process that become standard output and error; /dev/null without them. */
+  readonly outputs?: readonly [number, number] | undefined;
   /** Descriptors of this process that the child gets as 3, 4, … */
   readonly pass: readonly number[];
 }
 
 /** Adds to `actions` what gives the child its descriptors: first out of the way of one another, then in place. */
-const placeDescriptors = (actions: Buffer, pass: readonly number[]): void => {
-  for (const fd of [0, 1, 2]) cAddOpen(actions, fd, '/dev/null', O_RDWR, 0);
-  const above = Math.max(FIRST_PASSED + pass.length, ...pass) + 1;
-  for (const [index, fd] of pass.entries()) cAddDup(actions, fd, above + index);
-  for (const index of pass.keys()) cAddDup(actions, above + index, FIRST_PASSED + index);
-  for (const index of pass.keys()) cAddClose(actions, above + index);
+const placeDescriptors = (actions: Buffer, request: ChildRequest): void => {
+  const { pass } = request;
+  const outputs: readonly number[] = request.outputs ?? [];
+  const places = [
+    ...outputs.map((fd, index) => ({ fd, place: index + 1 })),
+    ...pass.map((fd, index) => ({ fd, place: FIRST_PASSED + index })),
+  ];
+  const above = Math.max(FIRST_PASSED + pass.length, ...outputs, ...pass) + 1;
+  for (const [index, { fd }] of places.entries()) cAddDup(actions, fd, above + index);
+  for (const fd of outputs.length === 0 ? [0, 1, 2] : [0]) cAddOpen(actions, fd, '/dev/null', O_RDWR, 0);
+  for (const [index, { place }] of places.entries()) cAddDup(actions, above + index, place);
+  for (const index of places.keys()) cAddClose(actions, above + index);
 };
 
 /** Node ignores some signals, which a child would inherit. */
@@ -85,7 +95,7 @@ export const spawnProcess = (request: ChildRequest): number => {
   );
   cActions(actions);
   try {
-    placeDescriptors(actions, request.pass);
+    placeDescriptors(actions, request);
     cAddChdir(actions, request.cwd);
     const argv = [request.path, ...request.args, null];
     const errno = Number(cSpawn(pid, request.path, actions, freshSignals(), argv, [...env, null]));
@@ -108,6 +118,13 @@ export const reapProcess = async (pid: number): Promise<number> => {
   const value = status.readInt32LE();
   const signal = value & 0x7f;
   return signal === 0 ? (value >> 8) & 0xff : 128 + signal;
+};
+
+/** A pipe: the end to read from, and the end to write to. Both belong to the caller. */
+export const openPipe = (): readonly [number, number] => {
+  const fds = Buffer.alloc(8);
+  checked('pipe2', 'pipe', cPipe(fds, O_CLOEXEC));
+  return [fds.readInt32LE(0), fds.readInt32LE(4)];
 };
 
 /** Two connected stream sockets, for what a child is told and tells. Both belong to the caller. */

@@ -1,7 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync } from 'node:fs';
 import { mkdir, rm, readFile, writeFile } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { span } from '#events';
+import { errnoOf, openPipe, reapProcess, spawnProcess } from '#sys';
 import { cgroupsByController, oomKills } from './cgroup.ts';
 import type { RuntimeContext } from './context.ts';
 import { runtimeErrors } from './errors.ts';
@@ -14,10 +16,12 @@ import type { ExitStatus, RunOptions } from './types.ts';
 const forceDelete = (context: RuntimeContext, id: string): Promise<unknown> =>
   runProgram(context.program, ['--root', context.paths.foreground, 'delete', '--force', id]);
 
-const closed = (child: ChildProcess): Promise<number> =>
-  new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code, signal) => resolve(code ?? (signal === 'SIGKILL' ? 137 : 255)));
+/** Passes on what comes out of a pipe; resolves when nobody can write to it any more. */
+const drain = (fd: number, onData: (data: Buffer) => void): Promise<void> =>
+  new Promise((resolve) => {
+    const pipe = new Socket({ fd, writable: false });
+    pipe.on('data', onData);
+    pipe.once('error', () => undefined).once('close', () => resolve());
   });
 
 const failureText = async (bundle: string): Promise<string> =>
@@ -36,24 +40,43 @@ const wasKilledForMemory = (context: RuntimeContext, id: string): boolean => {
   return oomKills(groups['memory'] ?? groups['unified']) > 0;
 };
 
-const startRuntime = (context: RuntimeContext, bundle: string, options: RunOptions): ChildProcess => {
+interface Running {
+  readonly pid: number;
+  /** The exit code, once all output has been passed on. */
+  readonly ended: Promise<number>;
+}
+
+const argumentsOf = (context: RuntimeContext, bundle: string, options: RunOptions): readonly string[] => {
   const log = ['--log', join(bundle, 'log.json'), '--log-format', 'json'];
   const keep = isLimited(options) ? ['--keep'] : [];
-  const args = ['run', ...keep, '--bundle', bundle, '--pid-file', join(bundle, 'pid'), options.id];
-  const child = spawn(context.program, ['--root', context.paths.foreground, ...log, ...args], {
-    cwd: '/',
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  child.stdout.on('data', (data: Buffer) => options.onOutput?.({ stream: 'stdout', data }));
-  child.stderr.on('data', (data: Buffer) => options.onOutput?.({ stream: 'stderr', data }));
-  return child;
+  const run = ['run', ...keep, '--bundle', bundle, '--pid-file', join(bundle, 'pid'), options.id];
+  return ['--root', context.paths.foreground, ...log, ...run];
+};
+
+const startRuntime = (context: RuntimeContext, bundle: string, options: RunOptions): Running => {
+  const [stdout, stderr] = [openPipe(), openPipe()];
+  const outputs = [stdout[1], stderr[1]] as const;
+  const path = context.program;
+  try {
+    const args = argumentsOf(context, bundle, options);
+    const pid = spawnProcess({ path, args, env: process.env, cwd: '/', outputs, pass: [] });
+    const drained = Promise.all([
+      drain(stdout[0], (data) => options.onOutput?.({ stream: 'stdout', data })),
+      drain(stderr[0], (data) => options.onOutput?.({ stream: 'stderr', data })),
+    ]);
+    // The runtime has both to its own end.
+    return { pid, ended: drained.then(() => reapProcess(pid)) };
+  } catch (error) {
+    for (const [reading] of [stdout, stderr]) closeSync(reading);
+    throw errnoOf(error) === 'ENOENT' ? runtimeErrors.programMissing({ name: path }, error) : error;
+  } finally {
+    for (const fd of outputs) closeSync(fd);
+  }
 };
 
 /** Kills the container's first process, and with it its PID namespace; the runtime then ends by itself. */
-const killRun = (child: ChildProcess, bundle: string): void => {
-  const pid = readPidFile(join(bundle, 'pid'));
-  if (pid === undefined) child.kill('SIGKILL');
-  else signalProcess(pid, 'SIGKILL');
+const killRun = (running: Running, bundle: string): void => {
+  signalProcess(readPidFile(join(bundle, 'pid')) ?? running.pid, 'SIGKILL');
 };
 
 /** Runs a container to its end as this process's child, for build steps. */
@@ -63,11 +86,11 @@ export const runForeground = async (context: RuntimeContext, options: RunOptions
   const bundle = join(context.paths.foreground, '.bundles', options.id);
   await mkdir(bundle, { recursive: true, mode: 0o700 });
   await writeFile(join(bundle, 'config.json'), encodeSpec(options.spec));
-  const child = startRuntime(context, bundle, options);
-  const onAbort = (): void => killRun(child, bundle);
+  const running = startRuntime(context, bundle, options);
+  const onAbort = (): void => killRun(running, bundle);
   options.signal?.addEventListener('abort', onAbort, { once: true });
   try {
-    const exitCode = await span('runc and command', options.id, () => closed(child));
+    const exitCode = await span('runc and command', options.id, () => running.ended);
     if (aborted()) throw runtimeErrors.cancelled({ id: options.id });
     if (readPidFile(join(bundle, 'pid')) === undefined) {
       throw creationFailure(context, options.id, await failureText(bundle));
