@@ -11,6 +11,8 @@ export interface FlagSpec {
   readonly type?: string;
   /** A string's value where the flag stands alone; another one is then taken only after `=`. */
   readonly bare?: string;
+  /** A size may be -1: no limit. */
+  readonly orUnlimited?: boolean;
   /** Default of a bool (otherwise false). */
   readonly on?: boolean;
   /** Text that help shows as the default. */

@@ -54,7 +54,7 @@ const convert = (spec: FlagSpec, text: string): Scalar => {
     case 'float':
       return parseNumber(text, /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i, 'ParseFloat');
     case 'bytes':
-      return parseBytes(text);
+      return spec.orUnlimited === true && text === '-1' ? -1 : parseBytes(text);
     case 'duration':
       return requireDuration(text);
     case 'string':

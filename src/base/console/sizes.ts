@@ -33,13 +33,15 @@ export const binarySize = (bytes: number): string => {
 const POWERS: Readonly<Record<string, number>> = { '': 0, k: 1, m: 2, g: 3, t: 4, p: 5 };
 
 /**
- * Bytes that docker's `--memory 512m` means: units are powers of 1024, with or without `b` or `ib`.
+ * Bytes that docker's `--memory 512m` means: units are powers of 1024, with or without `b` or `ib`. Never negative.
  *
  * @throws CONSOLE_SIZE_INVALID
  */
 export const parseBytes = (text: string): number => {
-  const match = /^(-?\d+(?:\.\d+)?) ?([kmgtp]?)(?:i?b)?$/i.exec(text.trim());
+  const match = /^(\d+(?:\.\d+)?) ?([kmgtp]?)(?:i?b)?$/i.exec(text.trim());
   const power = POWERS[(match?.[2] ?? '?').toLowerCase()];
   if (match === null || power === undefined) throw consoleErrors.sizeInvalid({ text });
-  return Math.trunc(Number(match[1]) * 1024 ** power);
+  const bytes = Math.trunc(Number(match[1]) * 1024 ** power);
+  if (!Number.isSafeInteger(bytes)) throw consoleErrors.sizeInvalid({ text });
+  return bytes;
 };

@@ -33,7 +33,7 @@ test('sizes are docker’s', () => {
     3072,
     2048,
   ]);
-  for (const text of ['', 'x', '5x', '1..5', '-'])
+  for (const text of ['', 'x', '5x', '1..5', '-', '-1', '-5k', '9999999999g'])
     expect(() => parseBytes(text)).toThrow(`invalid size: '${text}'`);
 });
 

@@ -112,6 +112,11 @@ export const stepsErrors = defineErrors('steps', {
       `process ${JSON.stringify(p.command)} was killed for using more memory than the step may (--memory): exit code: ${p.exitCode}${tail(p.output)}${at(p)}`,
     hint: 'give the steps more with --memory, or let the command use less',
   },
+  badLimit: {
+    kind: 'invalid-argument',
+    message: (p: { readonly problem: string }) => p.problem,
+    hint: 'correct the limit, or leave it out',
+  },
   badInstruction: {
     kind: 'invalid-argument',
     message: (p: Place & { readonly problem: string; readonly advice?: string | undefined }) =>

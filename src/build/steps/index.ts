@@ -6,6 +6,7 @@ export type { CopyOperation, FileOrigin, RunOperation, PlannedStep } from './ope
 export { createOutputTail } from './output-tail.ts';
 export { isNumericOwner } from './owner.ts';
 export { runCopy, type StepPlace, runWorkdir } from './run-copy.ts';
+export { checkResources } from './check-resources.ts';
 export { createCacheMounts, type CacheMountInfo, type CacheMounts } from './cache-mounts.ts';
 export { copyTree } from './copy-tree.ts';
 export { stepsMigrations } from './migrations.ts';

@@ -50,6 +50,7 @@ export const BUILD_FLAGS = flagTable({
   memory: { kind: 'bytes', short: 'm', help: 'Memory limit of each "RUN" instruction' },
   'memory-swap': {
     kind: 'bytes',
+    orUnlimited: true,
     help: "Swap limit equal to memory plus swap: '-1' to enable unlimited swap",
   },
   'metadata-file': { kind: 'string', help: 'Write build result metadata to a file' },

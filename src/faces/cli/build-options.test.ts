@@ -178,6 +178,20 @@ describe('outputs', () => {
     expect(() => outputs('-', 'type=oci')).toThrow(/only one output can go to stdout/);
   });
 
+  test.each([
+    [['--annotation', 'x'], 'invalid annotation "x", expected key=value'],
+    [['--annotation', '=x'], 'invalid annotation "=x", expected key=value'],
+    [['--shm-size', '-1'], `invalid argument "-1" for "--shm-size" flag: invalid size: '-1'`],
+    [['--memory', '-5m'], `invalid argument "-5m" for "-m, --memory" flag: invalid size: '-5m'`],
+    [['--memory-swap', '-2'], `invalid argument "-2" for "--memory-swap" flag: invalid size: '-2'`],
+  ])('%j is refused', (words, message) => {
+    expect(() => order(...words)).toThrow(message);
+  });
+
+  test('no limit of swap', () => {
+    expect(order('--memory-swap', '-1').limits).toEqual({ memorySwapBytes: -1 });
+  });
+
   test('annotations among the fields of an output', () => {
     expect(order('-o', 'type=image,annotation.a=1,annotation-index.b=2').annotations).toEqual({
       a: '1',

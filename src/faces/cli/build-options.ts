@@ -137,12 +137,25 @@ const readHostCa = (cli: Cli, flags: BuildFlags): BuildOrder['hostCa'] => {
   return path === undefined || path === '' ? undefined : { path: resolve(path) };
 };
 
+/** `[LEVEL[PLATFORM]:]key=value`, as docker buildx takes them. */
+const readAnnotations = (words: readonly string[]): Record<string, string> => {
+  const given = words.filter((word) => word !== '');
+  const odd = given.find((word) => word.indexOf('=') < 1);
+  if (odd !== undefined)
+    throw cliErrors.argumentInvalid({
+      problem: `invalid annotation ${JSON.stringify(odd)}, expected key=value`,
+      advice:
+        'write --annotation [LEVEL:]key=value; LEVEL is manifest, index, manifest-descriptor or index-descriptor',
+    });
+  return toMap(given);
+};
+
 /** What only some builds have. */
 const readExtras = (cli: Cli, flags: BuildFlags) => {
   const { outputs, annotations } = readOutputs(flags);
   return {
     outputs,
-    annotations: { ...annotations, ...toMap(flags.annotation) },
+    annotations: { ...annotations, ...readAnnotations(flags.annotation) },
     attestations: readAttestations(flags),
     cacheFrom: flags['cache-from'].map((word) => readCache('cache-from', word)),
     cacheTo: flags['cache-to'].map((word) => readCache('cache-to', word)),

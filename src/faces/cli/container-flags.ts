@@ -67,6 +67,7 @@ export const CONTAINER_FLAGS = flagTable({
   'memory-reservation': { kind: 'bytes', help: 'Memory soft limit' },
   'memory-swap': {
     kind: 'bytes',
+    orUnlimited: true,
     help: "Swap limit equal to memory plus swap: '-1' to enable unlimited swap",
   },
   'memory-swappiness': { kind: 'int', help: 'Tune container memory swappiness (0 to 100)' },

@@ -7,9 +7,18 @@ export interface UlimitBody {
   readonly Hard: number;
 }
 
+const checkUlimit = ({ Soft, Hard }: UlimitBody): void => {
+  if (Hard === -1 || (Soft !== -1 && Soft <= Hard)) return;
+  const shown = Soft === -1 ? `soft: -1 (unlimited), hard: ${Hard}` : `${Soft} > ${Hard}`;
+  throw cliErrors.argumentInvalid({
+    problem: `ulimit soft limit must be less than or equal to hard limit: ${shown}`,
+    advice: 'write the smaller limit first: name=soft:hard',
+  });
+};
+
 /** `--ulimit name=soft[:hard]`; -1 is unlimited. */
 export const parseUlimit = (spec: string): UlimitBody => {
-  const match = /^([a-z]+)=(-?\d+|unlimited)(?::(-?\d+|unlimited))?$/.exec(spec);
+  const match = /^([a-z]+)=(-1|\d+|unlimited)(?::(-1|\d+|unlimited))?$/.exec(spec);
   if (match === null)
     throw cliErrors.argumentInvalid({
       problem: `invalid ulimit argument: ${spec}`,
@@ -17,7 +26,9 @@ export const parseUlimit = (spec: string): UlimitBody => {
     });
   const [, name = '', soft = '', hard = soft] = match;
   const number = (text: string): number => (text === 'unlimited' ? -1 : Number(text));
-  return { Name: name, Soft: number(soft), Hard: number(hard) };
+  const ulimit = { Name: name, Soft: number(soft), Hard: number(hard) };
+  checkUlimit(ulimit);
+  return ulimit;
 };
 
 export interface DeviceBody {

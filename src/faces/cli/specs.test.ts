@@ -112,6 +112,11 @@ test('networks, hosts, limits, devices, restarts', () => {
   expect(parseUlimit('nofile=1:2')).toEqual({ Name: 'nofile', Soft: 1, Hard: 2 });
   expect(parseUlimit('core=-1')).toEqual({ Name: 'core', Soft: -1, Hard: -1 });
   expect(() => parseUlimit('nofile')).toThrow('invalid ulimit');
+  expect(() => parseUlimit('nofile=-5')).toThrow('invalid ulimit argument: nofile=-5');
+  expect(() => parseUlimit('nofile=5:1')).toThrow(
+    'ulimit soft limit must be less than or equal to hard limit: 5 > 1',
+  );
+  expect(() => parseUlimit('nofile=-1:1')).toThrow('soft: -1 (unlimited), hard: 1');
   expect(parseDevice('/dev/a:rw')).toEqual({
     PathOnHost: '/dev/a',
     PathInContainer: '/dev/a',
