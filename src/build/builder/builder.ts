@@ -138,6 +138,14 @@ const build = async (
       () => undefined,
     );
   };
+  const removing: Promise<void>[] = [];
+  stack.defer(async () => {
+    for (const removed of removing) await removed;
+  });
+  const later = (removed: Promise<void>): void => {
+    removed.catch(() => undefined);
+    removing.push(removed);
+  };
   const exchange = openExchange({
     library,
     layers,
@@ -160,7 +168,18 @@ const build = async (
   const context = stack.use(await openContext(sources, request));
   // The times of each stage are found when it is planned.
   const clampToNs = undefined;
-  const run = { layers, runtime, connect, caches, scratch, lease: lease.get, ahead, clampToNs, remote };
+  const run = {
+    layers,
+    runtime,
+    connect,
+    caches,
+    scratch,
+    lease: lease.get,
+    ahead,
+    later,
+    clampToNs,
+    remote,
+  };
   const onFailed = (step: FailedStep): void => {
     shop.failed.keep(id, step);
     emit({ kind: 'step-kept', build: id, command: step.operation.args.join(' ') });

@@ -24,6 +24,8 @@ export interface RunTools extends StepTools {
   readonly caches: CacheMounts;
   /** Where steps keep what they need while they run. */
   readonly scratch: string;
+  /** Takes the removal of a step's snapshot, which nobody waits for before the build ends; without it the step waits. */
+  readonly later?: ((removed: Promise<void>) => void) | undefined;
 }
 
 /** What comes from the machine and the caller and leaves no trace in the image. */
@@ -168,8 +170,8 @@ const commit = async (
 
 /**
  * Carries out RUN: a snapshot above the layers so far, the process in it, and what it changed as a new layer.
- * Undefined when it changed nothing. Snapshot and mounts are gone afterwards, however it ends, unless
- * `surroundings.onFailed` takes them.
+ * Undefined when it changed nothing. Mounts and network are gone afterwards, however it ends, and the snapshot is, or is
+ * going where `later` says so, unless `surroundings.onFailed` takes them.
  *
  * @throws `STEPS_RUN_FAILED` with exit code, last output and Dockerfile lines
  */
@@ -184,7 +186,8 @@ export const runProcess = async (tools: RunTools, request: RunRequest): Promise<
   const snapshot = await tools.layers.createSnapshot({ id, layers: below, kind: 'build' });
   stack.defer(() => snapshot.remove());
   const rootfs = await snapshot.mount();
-  const { secrets, ...prepared } = await prepare(tools, request, { id, directory, stack });
+  const surrounding = stack.use(new AsyncDisposableStack());
+  const { secrets, ...prepared } = await prepare(tools, request, { id, directory, stack: surrounding });
   const points = createMountPoints(rootfs, prepared.mounts, place);
   const output = createStepOutput(secrets, request.onOutput);
   try {
@@ -197,5 +200,8 @@ export const runProcess = async (tools: RunTools, request: RunRequest): Promise<
     }
     throw error;
   }
-  return await commit(tools, snapshot, points.traces(), request.signal);
+  const made = await commit(tools, snapshot, points.traces(), request.signal);
+  await surrounding.disposeAsync();
+  tools.later?.(stack.move().disposeAsync());
+  return made;
 };
