@@ -13,8 +13,7 @@ let shop: TestShop;
 let context: string;
 beforeAll(async () => {
   shop = await openTestShop();
-  context = join(shop.path, 'context');
-  mkdirSync(context);
+  context = shop.newContext();
 });
 afterAll(() => shop[Symbol.asyncDispose]());
 

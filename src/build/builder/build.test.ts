@@ -12,33 +12,18 @@ import {
   lstatSync,
   utimesSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasLeftovers, type BuildEvent, type BuildRequest, type MissReason } from './index.ts';
-import { openTestShop, type TestShop } from './testing.ts';
+import { openTestShop, putFiles, type TestShop } from './testing.ts';
 
 const isRoot = process.getuid?.() === 0 && existsSync('/bin/busybox');
 
 let shop: TestShop;
-let count = 0;
 
-/** Writes a new context. */
-const contextOf = (files: Readonly<Record<string, string>>): string => {
-  count += 1;
-  const path = join(shop.path, `context-${count}`);
-  mkdirSync(path);
-  put(path, files);
-  return path;
-};
-
-const put = (path: string, files: Readonly<Record<string, string>>): void => {
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(path, name)), { recursive: true });
-    writeFileSync(join(path, name), text);
-  }
-};
+const contextOf = (files: Readonly<Record<string, string>>): string => shop.newContext(files);
 
 const build = async (path: string, more: Partial<BuildRequest> = {}) => {
   const events: BuildEvent[] = [];
@@ -182,19 +167,19 @@ describe.skipIf(!isRoot)('builder (needs root and /bin/busybox)', () => {
     const path = contextOf({ Dockerfile: dockerfile('echo 1', 'a'), 'src/a': 'a', 'src/b': 'b' });
     const first = await build(path);
     expect(reasonsOf(first.events, 'COPY')).toEqual([{ kind: 'first-build' }]);
-    put(path, { 'src/a': 'changed', 'src/c': 'new' });
+    putFiles(path, { 'src/a': 'changed', 'src/c': 'new' });
     const second = await build(path);
     expect(reasonsOf(second.events, 'COPY')).toEqual([
       { kind: 'file-changed', path: 'src/a', change: 'content' },
       { kind: 'file-changed', path: 'src/c', change: 'added' },
     ]);
     expect(reasonsOf(second.events, 'RUN echo')).toEqual([{ kind: 'earlier-step', step: 'COPY src /src' }]);
-    put(path, { Dockerfile: dockerfile('echo 2', 'a') });
+    putFiles(path, { Dockerfile: dockerfile('echo 2', 'a') });
     const third = await build(path);
     expect(reasonsOf(third.events, 'RUN echo')).toEqual([
       { kind: 'instruction-changed', before: 'RUN /bin/sh -c echo 1', after: 'RUN /bin/sh -c echo 2' },
     ]);
-    put(path, { Dockerfile: dockerfile('echo 2', 'b') });
+    putFiles(path, { Dockerfile: dockerfile('echo 2', 'b') });
     const fourth = await build(path);
     expect(fourth.kinds[0]).toBe('cached COPY src /src');
     expect(reasonsOf(fourth.events, 'RUN echo')).toEqual([
@@ -210,7 +195,7 @@ describe.skipIf(!isRoot)('builder (needs root and /bin/busybox)', () => {
     const path = contextOf({ Dockerfile: dockerfile('1') });
     const first = await build(path);
     expect(first.kinds).toHaveLength(3);
-    put(path, { Dockerfile: dockerfile('2') });
+    putFiles(path, { Dockerfile: dockerfile('2') });
     const second = await build(path);
     expect(second.kinds.map((kind) => kind.split(' ').slice(0, 2).join(' '))).toEqual([
       'run RUN',
@@ -481,7 +466,7 @@ describe.skipIf(!isRoot)('builder (needs root and /bin/busybox)', () => {
       `FROM busybox\nRUN echo ${text} > /base\nCOPY --link --chown=7 a /opt/a\nRUN cat /base /opt/a\n`;
     const path = contextOf({ Dockerfile: dockerfile('1'), a: 'A\n' });
     await build(path);
-    put(path, { Dockerfile: dockerfile('2') });
+    putFiles(path, { Dockerfile: dockerfile('2') });
     const { kinds, config, log } = await build(path);
     expect(kinds).toContain('cached COPY --link --chown=7 a /opt/a');
     expect(log).toBe('2\nA\n');

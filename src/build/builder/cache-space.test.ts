@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openTestShop, type TestShop } from './testing.ts';
@@ -10,13 +10,9 @@ beforeAll(async () => {
 });
 afterAll(() => shop[Symbol.asyncDispose]());
 
-const project = async (name: string, dockerfile: string): Promise<BuildRequest> => {
-  const path = join(shop.path, name);
-  await mkdir(path);
-  await writeFile(join(path, 'Dockerfile'), dockerfile);
-  await writeFile(join(path, 'f'), name.repeat(5000));
-  return { context: { kind: 'directory', path } };
-};
+const project = (name: string, dockerfile: string): BuildRequest => ({
+  context: { kind: 'directory', path: shop.newContext({ Dockerfile: dockerfile, f: name.repeat(5000) }) },
+});
 
 const executed = async (request: BuildRequest): Promise<readonly string[]> => {
   const names: string[] = [];
@@ -37,7 +33,7 @@ const layerSum = async (): Promise<number> => {
 };
 
 test('records are listed with what they take, and the sums are those of the disk', async () => {
-  const request = await project(
+  const request = project(
     'a',
     'FROM busybox AS x\nCOPY f /f\nFROM busybox\nRUN --mount=type=cache,id=c,target=/c head -c 9000 /dev/zero > /c/z\nCOPY --from=x /f /g\n',
   );
@@ -60,7 +56,7 @@ test('records are listed with what they take, and the sums are those of the disk
 });
 
 test('prune keeps what images have unless all is asked for, and what is filtered out', async () => {
-  const request = await project(
+  const request = project(
     'b',
     'FROM busybox AS x\nCOPY f /other\nFROM busybox\nCOPY f /f\nRUN echo b > /b\n',
   );
@@ -79,8 +75,7 @@ test('prune keeps what images have unless all is asked for, and what is filtered
 
 test('limits: the least recently used goes first, and no more than needed', async () => {
   await shop.builder.prune();
-  for (const name of ['l1', 'l2', 'l3'])
-    await executed(await project(name, `FROM busybox\nCOPY f /${name}\n`));
+  for (const name of ['l1', 'l2', 'l3']) await executed(project(name, `FROM busybox\nCOPY f /${name}\n`));
   await shop.library.prune({ purge: true });
   const before = await shop.builder.records({ kinds: ['step'] });
   expect(before).toHaveLength(3);
@@ -95,7 +90,7 @@ test('limits: the least recently used goes first, and no more than needed', asyn
 
 test('a prune beside a build leaves what it uses, and the build does not wait or fail', async () => {
   const wait = 'echo begun; while [ ! -e /c/go ]; do sleep 0.05; done';
-  const request = await project(
+  const request = project(
     'slow',
     `FROM busybox\nCOPY f /slow\nRUN --mount=type=cache,id=gate,target=/c ${wait}\nRUN cat /slow > /copy\n`,
   );
@@ -118,7 +113,7 @@ test('a prune beside a build leaves what it uses, and the build does not wait or
 }, 60_000);
 
 test('a step that was pruned says so when it misses', async () => {
-  const request = await project('gone', 'FROM busybox\nCOPY f /gone\n');
+  const request = project('gone', 'FROM busybox\nCOPY f /gone\n');
   await executed(request);
   await shop.builder.prune();
   const reasons: string[] = [];

@@ -18,7 +18,6 @@ import { isLadeError } from '#errors';
 import { openTestShop, type TestShop } from './testing.ts';
 
 let shop: TestShop;
-let number = 0;
 
 beforeAll(async () => {
   shop = await openTestShop();
@@ -29,12 +28,7 @@ const SIZE = 3000;
 const A = 'A'.repeat(SIZE);
 const B = 'B'.repeat(SIZE);
 
-const directory = (): string => {
-  number += 1;
-  const path = join(shop.path, `changing-${number}`);
-  mkdirSync(path);
-  return path;
-};
+const directory = (): string => shop.newContext();
 
 const DOCKERFILE = 'FROM scratch\nCOPY src /src\n';
 

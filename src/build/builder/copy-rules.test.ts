@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openTestShop, type TestShop } from './testing.ts';
@@ -22,8 +22,7 @@ let context: string;
 
 beforeAll(async () => {
   shop = await openTestShop();
-  context = join(shop.path, 'context');
-  mkdirSync(context);
+  context = shop.newContext();
   makeCopyContext(context);
 });
 afterAll(() => shop[Symbol.asyncDispose]());

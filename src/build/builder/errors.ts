@@ -1,41 +1,29 @@
+import { shownPlace, type Place } from '#dockerfile';
 import { defineErrors } from '#errors';
 
-interface Place {
-  readonly file: string;
-  readonly line: number;
-  readonly excerpt: string;
+/** A base image that could not be had. */
+interface LackingBase extends Place {
+  readonly reference: string;
+  readonly reason: string;
+  /** A stage whose name is nearly that. */
+  readonly nearby?: string | undefined;
 }
 
-const at = (p: Place): string => `\n${p.file}:${p.line}\n${p.excerpt}`;
+const orNearby = ({ nearby }: LackingBase, advice: string): string =>
+  nearby === undefined ? advice : `did you mean the stage ${nearby}?`;
 
 export const builderErrors = defineErrors('builder', {
   baseNotFound: {
     kind: 'not-found',
-    message: (
-      p: Place & {
-        readonly reference: string;
-        readonly reason: string;
-        readonly nearby?: string | undefined;
-      },
-    ) => `there is no base image ${p.reference}: ${p.reason}${at(p)}`,
-    hint: (p: { readonly nearby?: string | undefined }) =>
-      p.nearby === undefined
-        ? 'check its name and tag, log in when it is private, or import it first'
-        : `did you mean the stage ${p.nearby}?`,
+    message: (p: LackingBase) => `there is no base image ${p.reference}: ${p.reason}${shownPlace(p)}`,
+    hint: (p: LackingBase) =>
+      orNearby(p, 'check its name and tag, log in when it is private, or import it first'),
   },
   baseUnavailable: {
     kind: 'unavailable',
-    message: (
-      p: Place & {
-        readonly reference: string;
-        readonly reason: string;
-        readonly nearby?: string | undefined;
-      },
-    ) => `cannot fetch the base image ${p.reference}: ${p.reason}${at(p)}`,
-    hint: (p: { readonly nearby?: string | undefined }) =>
-      p.nearby === undefined
-        ? 'it is not on this machine: check the network and the name, or import it first'
-        : `did you mean the stage ${p.nearby}?`,
+    message: (p: LackingBase) => `cannot fetch the base image ${p.reference}: ${p.reason}${shownPlace(p)}`,
+    hint: (p: LackingBase) =>
+      orNearby(p, 'it is not on this machine: check the network and the name, or import it first'),
   },
   unknownPlatform: {
     kind: 'invalid-argument',

@@ -1,8 +1,8 @@
-import { doInSlices, nearest, type Pieces, type SourceRange } from '#dockerfile';
+import { doInSlices, nearest, placeOf, type Pieces, type SourceRange } from '#dockerfile';
 import { toLadeError, type LadeError } from '#errors';
 import type { Emit } from '#events';
 import { formatPlatform } from '#oci';
-import { outlineOf, placeOf, stagePlatform, numberStages, stageNames, type OutlinedStage } from '#plan';
+import { outlineOf, stagePlatform, numberStages, stageNames, type OutlinedStage } from '#plan';
 import { findBaseImage, type BaseImage } from './base-images.ts';
 import type { Draft } from './draft.ts';
 import { builderErrors } from './errors.ts';

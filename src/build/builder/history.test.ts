@@ -1,5 +1,4 @@
 import { appendFileSync, readFileSync, readdirSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createHistory } from '#history';
@@ -12,12 +11,10 @@ beforeAll(async () => {
 });
 afterAll(() => shop[Symbol.asyncDispose]());
 
-const project = async (name: string, dockerfile: string): Promise<BuildRequest> => {
-  const path = join(shop.path, name);
-  await mkdir(path);
-  await writeFile(join(path, 'Dockerfile'), dockerfile);
-  return { context: { kind: 'directory', path }, tags: [`${name}:1`] };
-};
+const project = (name: string, dockerfile: string): BuildRequest => ({
+  context: { kind: 'directory', path: shop.newContext({ Dockerfile: dockerfile }) },
+  tags: [`${name}:1`],
+});
 
 const collect = async (entries: AsyncIterable<LogEntry>): Promise<readonly LogEntry[]> => {
   const all: LogEntry[] = [];
@@ -37,7 +34,7 @@ const outputOf = (entries: readonly LogEntry[]): string =>
 describe('history', () => {
   test('records what was built, each step, and every byte of its output', async () => {
     const lines = 3000;
-    const request = await project(
+    const request = project(
       'said',
       `FROM busybox AS one\nARG A=1\nRUN i=0; while [ $i -lt ${lines} ]; do echo "line $i of a long output"; i=$((i+1)); done; echo x > /x\n`,
     );
@@ -72,7 +69,7 @@ describe('history', () => {
   });
 
   test('a log is followed while the build runs, and failures and aborts are told apart', async () => {
-    const request = await project('slow', 'FROM busybox\nRUN echo begun; sleep 60\nRUN echo never\n');
+    const request = project('slow', 'FROM busybox\nRUN echo begun; sleep 60\nRUN echo never\n');
     const controller = new AbortController();
     let id = '';
     const building = shop.builder.build({ ...request, signal: controller.signal }, (event) => {
@@ -88,7 +85,7 @@ describe('history', () => {
     expect(entries.at(-1)?.kind).toBe('error');
     expect((await shop.builder.history.inspect(id)).status).toBe('cancelled');
 
-    const broken = await project('broken', 'FROM busybox\nRUN echo why; exit 3\n');
+    const broken = project('broken', 'FROM busybox\nRUN echo why; exit 3\n');
     await expect(shop.builder.build(broken, () => undefined)).rejects.toThrow();
     const failed = await shop.builder.history.inspect('^0');
     expect(failed).toMatchObject({ status: 'failed', failure: { code: 'STEPS_RUN_FAILED' } });

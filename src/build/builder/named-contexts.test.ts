@@ -1,13 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { NamedContext } from '#sources';
 import { answerGit, makeRepository, startTestServer, testGit } from '../sources/testing.ts';
 import { openTestShop, type TestShop } from './testing.ts';
 
 let shop: TestShop;
-let number = 0;
 
 beforeAll(async () => {
   shop = await openTestShop();
@@ -16,16 +15,7 @@ afterAll(async () => {
   await shop[Symbol.asyncDispose]();
 });
 
-const directory = (files: Readonly<Record<string, string>> = {}): string => {
-  number += 1;
-  const path = join(shop.path, `named-${number}`);
-  mkdirSync(path);
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(path, name)), { recursive: true });
-    writeFileSync(join(path, name), content);
-  }
-  return path;
-};
+const directory = (files?: Readonly<Record<string, string>>): string => shop.newContext(files);
 
 const build = (text: string, contexts: Readonly<Record<string, NamedContext>>) =>
   shop.builder.build(

@@ -1,11 +1,8 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BuildEvent, BuildRequest } from './index.ts';
 import { openTestShop, type TestShop } from './testing.ts';
 
 let shop: TestShop;
-let count = 0;
 
 beforeAll(async () => {
   shop = await openTestShop();
@@ -18,10 +15,7 @@ const times = (number: number, line: (index: number) => string): string =>
   Array.from({ length: number }, (_, index) => `${line(index)}\n`).join('');
 
 const build = async (dockerfile: string, more: Partial<BuildRequest> = {}) => {
-  const path = join(shop.path, `huge-${(count += 1)}`);
-  mkdirSync(path);
-  writeFileSync(join(path, 'Dockerfile'), dockerfile);
-  writeFileSync(join(path, 'f'), '');
+  const path = shop.newContext({ Dockerfile: dockerfile, f: '' });
   const events: BuildEvent[] = [];
   const request = { context: { kind: 'directory', path } as const, ...more };
   const result = await shop.builder.build(request, (event) => void events.push(event));

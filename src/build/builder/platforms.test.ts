@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openTestShop, type TestShop } from './testing.ts';
@@ -9,9 +9,7 @@ let shop: TestShop;
 let context: string;
 beforeAll(async () => {
   shop = await openTestShop();
-  context = join(shop.path, 'context');
-  mkdirSync(context);
-  writeFileSync(join(context, 'a.txt'), 'a');
+  context = shop.newContext({ 'a.txt': 'a' });
 });
 afterAll(() => shop[Symbol.asyncDispose]());
 

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync, existsSync, readdirSync, statSync } from 'node:fs';
+import { readFileSync, writeFileSync, existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BuildContext } from '#sources';
@@ -16,7 +16,6 @@ import { openTestShop, type TestShop } from './testing.ts';
 import type { BuildEvent, BuildRequest, BuildResult } from './types.ts';
 
 let shop: TestShop;
-let number = 0;
 
 beforeAll(async () => {
   shop = await openTestShop();
@@ -25,12 +24,7 @@ afterAll(async () => {
   await shop[Symbol.asyncDispose]();
 });
 
-const directory = (): string => {
-  number += 1;
-  const path = join(shop.path, `context-${number}`);
-  mkdirSync(path);
-  return path;
-};
+const directory = (): string => shop.newContext();
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 

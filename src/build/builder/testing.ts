@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createRegistryClient } from '#distribution';
 import { layersMigrations, openLayerStore, type LayerStore, type LayerWriter } from '#layers';
 import { createLibrary, type Library } from '#library';
@@ -45,6 +46,15 @@ const writeBusybox = async (writer: LayerWriter): Promise<void> => {
   }
 };
 
+/** Writes files below a directory, which is made. */
+export const putFiles = (directory: string, files: Readonly<Record<string, string>>): void => {
+  mkdirSync(directory, { recursive: true });
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(directory, name)), { recursive: true });
+    writeFileSync(join(directory, name), content);
+  }
+};
+
 /** A builder on a private root, with a busybox image named `busybox`. */
 export interface TestShop extends AsyncDisposable {
   readonly path: string;
@@ -54,6 +64,8 @@ export interface TestShop extends AsyncDisposable {
   readonly layers: LayerStore;
   readonly runtime: Runtime;
   readonly busybox: DiffId;
+  /** A new directory with these files, for a build. */
+  newContext(files?: Readonly<Record<string, string>>): string;
   /** Another builder on the same root, as after a restart. */
   reopen(): Builder;
 }
@@ -82,6 +94,12 @@ export const openTestShop = async (): Promise<TestShop> => {
     tags: ['busybox'],
   });
   const open = (): Builder => createBuilder({ root, database: root.database, library, layers, runtime });
+  let contexts = 0;
+  const newContext: TestShop['newContext'] = (files = {}) => {
+    const directory = join(path, `context-${(contexts += 1)}`);
+    putFiles(directory, files);
+    return directory;
+  };
   const kept = stack.move();
   return {
     path,
@@ -91,6 +109,7 @@ export const openTestShop = async (): Promise<TestShop> => {
     layers,
     runtime,
     busybox: diffId,
+    newContext,
     reopen: open,
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };

@@ -1,3 +1,5 @@
+import type { DeliveryEvent } from '#outputs';
+
 /** What differs in a file that a step reads. */
 export type FileChange =
   | 'added'
@@ -55,14 +57,4 @@ export type CacheSpec =
 export type CacheMode = 'min' | 'max';
 
 /** What reading and writing caches elsewhere tells. */
-export type CacheEvent =
-  | { readonly kind: 'status' | 'warning'; readonly message: string }
-  /** Progress of fetching a layer. */
-  | {
-      readonly kind: 'pull';
-      readonly step: undefined;
-      readonly id: string;
-      readonly status: string;
-      readonly current?: number | undefined;
-      readonly total?: number | undefined;
-    };
+export type CacheEvent = DeliveryEvent | { readonly kind: 'warning'; readonly message: string };

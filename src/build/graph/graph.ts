@@ -1,6 +1,6 @@
-import type { Pieces } from '#dockerfile';
+import { placeOf, type Pieces } from '#dockerfile';
 import { formatPlatform } from '#oci';
-import { placeOf, type PlannedStage } from '#plan';
+import type { PlannedStage } from '#plan';
 import type { KeyPart } from '#solver';
 import { runWorkdir, keyPartsOf, type PlannedStep } from '#steps';
 import { copyVertex } from './copy.ts';

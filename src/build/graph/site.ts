@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { StepResult } from '#cache';
-import type { Dockerfile } from '#dockerfile';
+import type { Dockerfile, Place } from '#dockerfile';
 import type { LayerInfo } from '#layers';
 import type { DiffId, ImageId } from '#oci';
 import type { Epochs, StageEpoch, PlannedStage, BuildStep } from '#plan';
@@ -10,7 +10,6 @@ import {
   stepsErrors,
   type CopyOperation,
   type FileOrigin,
-  type StepPlace,
   type RunSurroundings,
   type RunTools,
 } from '#steps';
@@ -125,7 +124,7 @@ export interface Site {
   readonly epoch: readonly KeyPart[];
   /** That of a layer which stands by itself. */
   readonly linked: StageEpoch;
-  readonly place: StepPlace;
+  readonly place: Place;
   readonly step: BuildStep;
   readonly platform: string;
   readonly planned: PlannedStage;

@@ -1,12 +1,5 @@
+import { shownPlace, type Place } from '#dockerfile';
 import { defineErrors } from '#errors';
-
-interface Place {
-  readonly file: string;
-  readonly line: number;
-  readonly excerpt: string;
-}
-
-const at = (p: Place): string => `\n${p.file}:${p.line}\n${p.excerpt}`;
 
 /** Users know the errors of a build by one name: codes begin with `BUILDER_`. */
 export const planErrors = defineErrors('builder', {
@@ -24,7 +17,8 @@ export const planErrors = defineErrors('builder', {
   },
   blankBase: {
     kind: 'invalid-argument',
-    message: (p: Place & { readonly word: string }) => `base name (${p.word}) should not be blank${at(p)}`,
+    message: (p: Place & { readonly word: string }) =>
+      `base name (${p.word}) should not be blank${shownPlace(p)}`,
     hint: 'give the ARG a default before the first FROM, or pass it with --build-arg',
   },
   badEpoch: {
@@ -46,7 +40,7 @@ export const planErrors = defineErrors('builder', {
   tooManyLayers: {
     kind: 'invalid-argument',
     message: (p: Place & { readonly stage: string; readonly limit: number }) =>
-      `stage ${p.stage} would have more than ${p.limit} layers, which is as many as the kernel can stack${at(p)}`,
+      `stage ${p.stage} would have more than ${p.limit} layers, which is as many as the kernel can stack${shownPlace(p)}`,
     hint: 'copy several files by one instruction, or gather them in another stage and copy them from there',
   },
   configTooLarge: {

@@ -4,7 +4,7 @@ export { createdOf, epochsOf, type Epochs, type StageEpoch } from './epoch.ts';
 export { proxyArgs } from './files.ts';
 export { scratchConfig } from './image-draft.ts';
 export { withinLimits } from './limits.ts';
-export { originOf, outlineOf, placeOf, type OutlinedStage } from './outline.ts';
+export { originOf, outlineOf, type OutlinedStage } from './outline.ts';
 export { contextNamed } from './override-stages.ts';
 export { makePlan, type Plan } from './plan.ts';
 export type { PlanRequest } from './request.ts';

@@ -1,8 +1,7 @@
-import type { Pieces } from '#dockerfile';
+import { placeOf, type Pieces } from '#dockerfile';
 import { MAX_STACK } from '#layers';
 import { encodeImageConfig, type ImageConfig } from '#oci';
 import { planErrors } from './errors.ts';
-import { placeOf } from './outline.ts';
 import type { PlanRequest } from './request.ts';
 import type { Sketch } from './sketch.ts';
 import type { PlannedStage } from './stages.ts';

@@ -1,11 +1,11 @@
 import {
   closest,
   doAll,
-  excerpt,
   expandWord,
   mountFrom,
   nearest,
   parseTrigger,
+  placeOf,
   type Dockerfile,
   type Pieces,
   type SourceRange,
@@ -62,13 +62,6 @@ export interface OutlineInput {
   /** Every stage counts as needed. */
   readonly all?: boolean | undefined;
 }
-
-/** File, line and excerpt of a place, as errors want them. */
-export const placeOf = (file: Dockerfile, range: SourceRange) => ({
-  file: file.name,
-  line: range.start.line,
-  excerpt: excerpt(file.source, range),
-});
 
 const bad = (file: Dockerfile, range: SourceRange, problem: string, advice?: string) =>
   stepsErrors.badInstruction({ problem, advice, ...placeOf(file, range) });

@@ -2,6 +2,7 @@ import {
   expandWord,
   findingOf,
   nearest,
+  placeOf,
   type CheckRule,
   type Dockerfile,
   type Expansion,
@@ -17,7 +18,7 @@ import type { ContainerConfig, JsonSet } from '#oci';
 import { stepsErrors, type PlannedStep } from '#steps';
 import type { CheckReport } from './check-report.ts';
 import { envOf } from './image-draft.ts';
-import { placeOf, type FromNames } from './outline.ts';
+import type { FromNames } from './outline.ts';
 import type { BuildArgs, GlobalScope } from './variables.ts';
 
 /** What the planning of every stage needs. */

@@ -1,12 +1,5 @@
+import { shownPlace, type Place } from '#dockerfile';
 import { defineErrors } from '#errors';
-
-interface Place {
-  readonly file: string;
-  readonly line: number;
-  readonly excerpt: string;
-}
-
-const at = (p: Place): string => `\n${p.file}:${p.line}\n${p.excerpt}`;
 
 export const sourcesErrors = defineErrors('sources', {
   noDockerfile: {
@@ -41,14 +34,14 @@ export const sourcesErrors = defineErrors('sources', {
         readonly where: string;
         readonly advice?: string | undefined;
       },
-    ) => `"${p.source}" is not in ${p.where}${at(p)}`,
+    ) => `"${p.source}" is not in ${p.where}${shownPlace(p)}`,
     hint: (p: { readonly advice?: string | undefined }) =>
       p.advice ?? 'check the path: it counts from the root of the context, not from the Dockerfile',
   },
   sourceIgnored: {
     kind: 'not-found',
     message: (p: Place & { readonly source: string; readonly ignoreFile: string }) =>
-      `"${p.source}" is excluded from the build context by ${p.ignoreFile}${at(p)}`,
+      `"${p.source}" is excluded from the build context by ${p.ignoreFile}${shownPlace(p)}`,
     hint: (p: { readonly source: string; readonly ignoreFile: string }) =>
       `add the line !${p.source} to ${p.ignoreFile}, or take the pattern out that excludes it`,
   },

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { createPatternMatcher, didYouMean } from '#dockerfile';
+import { createPatternMatcher, didYouMean, type Place } from '#dockerfile';
 import type { KeyPart } from '#solver';
 import { sourcesErrors } from './errors.ts';
 import type { ModeChange } from './file-mode.ts';
@@ -57,7 +57,7 @@ interface SelectRequest {
   readonly parents: boolean;
   readonly chmod: ModeChange | undefined;
   /** For errors: file, line and excerpt. */
-  readonly place: { readonly file: string; readonly line: number; readonly excerpt: string };
+  readonly place: Place;
   readonly signal: AbortSignal;
 }
 

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { FileTree } from './file-tree.ts';
+import { createPlainDigests } from './index.ts';
 
 /** A web server of a test's own, on a free port of the loopback interface. */
 export interface TestServer extends AsyncDisposable {
@@ -118,4 +120,20 @@ export const commitFiles = (directory: string, files: Readonly<Record<string, st
   testGit(directory, 'add', '--all');
   testGit(directory, 'commit', '--quiet', '--allow-empty', '-m', 'files');
   return testGit(directory, 'rev-parse', 'HEAD').trim();
+};
+
+/** Files in a new directory, as the tree of a context. */
+export const testTree = (root: string, files: Readonly<Record<string, string>>): FileTree => {
+  mkdirSync(root);
+  for (const [file, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, file)), { recursive: true });
+    writeFileSync(join(root, file), text);
+  }
+  return {
+    root,
+    label: 'the context',
+    digests: createPlainDigests(root),
+    ignore: undefined,
+    keepsOwners: false,
+  };
 };

@@ -1,8 +1,8 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Place } from '#dockerfile';
 import { hostPlatform, parsePlatform } from '#oci';
 import { stepsErrors } from './errors.ts';
-import type { StepPlace } from './run-copy.ts';
 
 /** Where the kernel shows who runs programs that it cannot. */
 const BINFMT = '/proc/sys/fs/binfmt_misc';
@@ -102,7 +102,7 @@ export const canRun = (platform: string, directory: string = BINFMT): Runnable =
 };
 
 /** Refuses a step for another kind of machine before it starts. @throws `STEPS_FOREIGN_PLATFORM` */
-export const refuseForeign = (platform: string, place: StepPlace): void => {
+export const refuseForeign = (platform: string, place: Place): void => {
   const runnable = canRun(platform);
   if (runnable.kind === 'no')
     throw stepsErrors.foreignPlatform({ platform, reason: runnable.reason, ...place });

@@ -1,11 +1,9 @@
 export type * from './types.ts';
 export { HOST_CA_TARGET, HOST_CA_VARIABLES } from './host-trust.ts';
 export { stepsErrors } from './errors.ts';
-export { layOut } from './layout.ts';
 export type { CopyOperation, FileOrigin, RunOperation, PlannedStep } from './operations.ts';
-export { createOutputTail } from './output-tail.ts';
 export { isNumericOwner } from './owner.ts';
-export { runCopy, type StepPlace, runWorkdir } from './run-copy.ts';
+export { runCopy, runWorkdir } from './run-copy.ts';
 export { checkResources } from './check-resources.ts';
 export { createCacheMounts, type CacheMountInfo, type CacheMounts } from './cache-mounts.ts';
 export { copyTree } from './copy-tree.ts';
@@ -17,4 +15,3 @@ export { keyPartsOf } from './step-parts.ts';
 export { checkRights } from './step-rights.ts';
 export { debugSpec } from './step-spec.ts';
 export { canRun } from './can-run.ts';
-export { writeEntries } from './write-entries.ts';

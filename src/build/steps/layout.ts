@@ -1,6 +1,6 @@
-import { stepsErrors } from './errors.ts';
 import { lstatSync, type BigIntStats } from 'node:fs';
 import { posix } from 'node:path';
+import type { Place } from '#dockerfile';
 import { compareNames, fsPath, type TarKind } from '#tar';
 import {
   parseModeChange,
@@ -11,6 +11,7 @@ import {
   type SelectedEntry,
   type SelectedSource,
 } from '#sources';
+import { stepsErrors } from './errors.ts';
 
 /** Something that a new layer will hold. */
 export type PlacedEntry =
@@ -40,8 +41,6 @@ export interface Ground {
   /** Merged root on the host; undefined where nothing is below. */
   readonly root: string | undefined;
 }
-
-type Place = { readonly file: string; readonly line: number; readonly excerpt: string };
 
 const NEW_DIRECTORY_MODE = 0o755;
 

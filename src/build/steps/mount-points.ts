@@ -1,10 +1,10 @@
 import { chmodSync, lstatSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import type { Place } from '#dockerfile';
 import type { MountInput } from '#runtime';
 import { locate, partsOf } from '#sources';
 import { lutimesNs } from '#sys';
 import { fsPath } from '#tar';
 import { stepsErrors } from './errors.ts';
-import type { StepPlace } from './run-copy.ts';
 
 /** Places that something is mounted at while a step runs. */
 export interface MountPoints {
@@ -55,7 +55,7 @@ const wantedBy = (mounts: readonly MountInput[]): readonly Wanted[] => [
 ];
 
 /** Refuses a target where the kernel would refuse it too, in words that name the Dockerfile. */
-const checkPoint = (root: string, { target, kind }: Wanted, place: StepPlace): void => {
+const checkPoint = (root: string, { target, kind }: Wanted, place: Place): void => {
   const refuse = (reason: string): never => {
     throw stepsErrors.badInstruction({ problem: `nothing can be mounted at ${target}: ${reason}`, ...place });
   };
@@ -90,11 +90,7 @@ const make = (root: string, { path, existing, kind }: Point): void => {
  *
  * @throws `STEPS_BAD_INSTRUCTION` for a target where nothing can be mounted
  */
-export const createMountPoints = (
-  root: string,
-  mounts: readonly MountInput[],
-  place: StepPlace,
-): MountPoints => {
+export const createMountPoints = (root: string, mounts: readonly MountInput[], place: Place): MountPoints => {
   const wanted = wantedBy(mounts);
   const outer = wanted.filter(({ target }) => !wanted.some((other) => isBelow(target, other.target)));
   for (const each of wanted) if (outer.includes(each) || isInKernel(each)) checkPoint(root, each, place);

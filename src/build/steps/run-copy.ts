@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import type { Place } from '#dockerfile';
 import { layerErrors, type LayerInfo, type LayerStore, type LayerLease } from '#layers';
 import type { DiffId } from '#oci';
 import { hostPath, type FileTree, type RemoteSources, type SelectedEntry, type Selection } from '#sources';
@@ -21,12 +22,6 @@ export interface StepTools {
   readonly clampToNs: bigint | undefined;
 }
 
-export interface StepPlace {
-  readonly file: string;
-  readonly line: number;
-  readonly excerpt: string;
-}
-
 /** A read-only view of what a step builds on. */
 const openGround = async (tools: StepTools, below: readonly DiffId[]): Promise<Ground & AsyncDisposable> => {
   if (below.length === 0) return { root: undefined, [Symbol.asyncDispose]: () => Promise.resolve() };
@@ -34,7 +29,7 @@ const openGround = async (tools: StepTools, below: readonly DiffId[]): Promise<G
   return { root: view.path, [Symbol.asyncDispose]: () => view[Symbol.asyncDispose]() };
 };
 
-const ownerOf = (ground: Ground, text: string | undefined, place: StepPlace): Owner | undefined => {
+const ownerOf = (ground: Ground, text: string | undefined, place: Place): Owner | undefined => {
   if (text === undefined || text === '') return undefined;
   try {
     return resolveOwner(ground.root, text);
@@ -53,7 +48,7 @@ interface CopyRequest {
   readonly tree: FileTree;
   /** Layers of the stage so far. */
   readonly below: readonly DiffId[];
-  readonly place: StepPlace;
+  readonly place: Place;
   readonly signal: AbortSignal;
 }
 
@@ -156,7 +151,7 @@ export const runCopy = async (tools: StepTools, request: CopyRequest): Promise<L
 interface WorkdirRequest {
   readonly operation: WorkdirOperation;
   readonly below: readonly DiffId[];
-  readonly place: StepPlace;
+  readonly place: Place;
   readonly signal: AbortSignal;
 }
 

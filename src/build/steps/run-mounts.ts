@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, constants, mkdirSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RunMount } from '#dockerfile';
+import type { Place, RunMount } from '#dockerfile';
 import type { LayerStore } from '#layers';
 import type { DiffId } from '#oci';
 import type { MountInput } from '#runtime';
@@ -12,7 +12,6 @@ import type { CacheAsk, CacheMounts } from './cache-mounts.ts';
 import { copyTree } from './copy-tree.ts';
 import { stepsErrors } from './errors.ts';
 import type { RunOperation } from './operations.ts';
-import type { StepPlace } from './run-copy.ts';
 import { openSecretFiles, type SecretFiles } from './secret-files.ts';
 
 type Of<K extends RunMount['kind']> = RunMount & { readonly kind: K };
@@ -31,7 +30,7 @@ export interface MountRequest {
   readonly layersOf: (mount: LayeredMount) => readonly DiffId[];
   readonly secrets: Readonly<Record<string, Uint8Array>>;
   readonly ssh: Readonly<Record<string, { readonly socket: string }>>;
-  readonly place: StepPlace;
+  readonly place: Place;
   readonly signal: AbortSignal;
 }
 

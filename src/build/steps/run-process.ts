@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Place } from '#dockerfile';
 import { isLadeError } from '#errors';
 import type { LayerInfo, Snapshot } from '#layers';
 import type { DiffId } from '#oci';
@@ -10,7 +11,7 @@ import { stepsErrors } from './errors.ts';
 import { hostTrust } from './host-trust.ts';
 import { createMountPoints } from './mount-points.ts';
 import type { RunOperation } from './operations.ts';
-import type { StepPlace, StepTools } from './run-copy.ts';
+import type { StepTools } from './run-copy.ts';
 import { openMounts, type MountRequest } from './run-mounts.ts';
 import { boundFile, type ConnectStep } from './run-network.ts';
 import { createStepOutput, type StepOutput } from './step-output.ts';
@@ -53,7 +54,7 @@ export interface RunSurroundings {
 export interface FailedStep extends AsyncDisposable {
   readonly operation: RunOperation;
   readonly prepared: PreparedStep;
-  readonly place: StepPlace;
+  readonly place: Place;
   /** Layers that it ran on. */
   readonly below: readonly DiffId[];
   /** As the command left it. */
@@ -67,7 +68,7 @@ interface RunRequest {
   readonly below: readonly DiffId[];
   readonly layersOf: MountRequest['layersOf'];
   readonly surroundings: RunSurroundings;
-  readonly place: StepPlace;
+  readonly place: Place;
   readonly onOutput: (stream: 'stdout' | 'stderr', data: Buffer) => void;
   readonly signal: AbortSignal;
 }

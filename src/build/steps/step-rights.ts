@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Place } from '#dockerfile';
 import { stepsErrors } from './errors.ts';
 import type { RunOperation } from './operations.ts';
-import type { StepPlace } from './run-copy.ts';
 
 /** Where vendors describe devices (Container Device Interface). */
 const CDI_FOLDERS: readonly string[] = ['/etc/cdi', '/var/run/cdi'];
@@ -21,7 +21,7 @@ const isDescribed = (kind: string): boolean =>
     filesIn(folder).some((name) => readFileSync(join(folder, name)).toString().includes(kind)),
   );
 
-const refuseDevice = (text: string, place: StepPlace): never => {
+const refuseDevice = (text: string, place: Place): never => {
   const device = text.split(',')[0]?.replace(/^name=/u, '') ?? text;
   if (isDescribed(device.split('=')[0] ?? device))
     throw stepsErrors.notSupported({ what: `RUN --device=${text}`, instead: NO_DEVICES, ...place });
@@ -31,7 +31,7 @@ const refuseDevice = (text: string, place: StepPlace): never => {
 const NO_DEVICES = 'use the device in a container that is run from the image';
 
 /** Refuses what a Dockerfile asks for beyond the ordinary, unless whoever builds allowed it. */
-export const checkRights = (operation: RunOperation, allow: ReadonlySet<string>, place: StepPlace): void => {
+export const checkRights = (operation: RunOperation, allow: ReadonlySet<string>, place: Place): void => {
   const need = (what: string, entitlement: string): void => {
     if (!allow.has(entitlement)) throw stepsErrors.notAllowed({ what, entitlement, ...place });
   };

@@ -1,27 +1,25 @@
 import { defineErrors } from '#errors';
+import { shownPlace, type Place } from './place.ts';
 
-interface Place {
+interface Fault extends Place {
   /** What is wrong, in one sentence without a full stop. */
   readonly problem: string;
-  readonly file: string;
-  readonly line: number;
-  readonly excerpt: string;
   readonly advice?: string | undefined;
 }
 
-const located = (p: Place): string =>
-  `dockerfile parse error on line ${p.line}: ${p.problem}\n${p.file}:${p.line}\n${p.excerpt}`;
+const located = (p: Fault): string =>
+  `dockerfile parse error on line ${p.line}: ${p.problem}${shownPlace(p)}`;
 
 export const dockerfileErrors = defineErrors('dockerfile', {
   syntax: {
     kind: 'invalid-argument',
     message: located,
-    hint: (p: Place) => p.advice ?? 'correct the line and build again',
+    hint: (p: Fault) => p.advice ?? 'correct the line and build again',
   },
   unknownInstruction: {
     kind: 'invalid-argument',
     message: located,
-    hint: (p: Place) => p.advice ?? 'use one of the 18 instructions of the Dockerfile reference',
+    hint: (p: Fault) => p.advice ?? 'use one of the 18 instructions of the Dockerfile reference',
   },
   lineTooLong: {
     kind: 'invalid-argument',

@@ -9,6 +9,7 @@ export { mountFrom, parseRunMount } from './run-mount.ts';
 export { detectSyntax } from './directives.ts';
 export { heredocText, parseHeredocWord } from './heredocs.ts';
 export { excerpt } from './source-text.ts';
+export { placeOf, shownPlace, type Place } from './place.ts';
 export { closest, didYouMean, nearest } from './suggest.ts';
 export { expandWord, type ExpandOptions, type Expansion, type Variables } from './shell-words.ts';
 export {

@@ -1,55 +1,20 @@
 import { hash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync, lstatSync } from 'node:fs';
+import { lstatSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { openDatabase } from '#database';
-import type { LayerEntry, LayerWriter } from '#layers';
-import {
-  sourcesErrors,
-  createDigestStore,
-  createPlainDigests,
-  parseModeChange,
-  locate,
-  selectFiles,
-} from '#sources';
-import { layOut, createOutputTail, writeEntries } from '#steps';
 import { lsetXattr } from '#sys';
 import { decodeName, fsPath } from '#tar';
-import { builderMigrations } from './index.ts';
+import { builderMigrations } from '../builder/migrations.ts';
+import { createDigestStore, createPlainDigests, locate, parseModeChange, selectFiles } from './index.ts';
+import { testTree } from './testing.ts';
 
-const home = mkdtempSync(join(tmpdir(), 'lade-builder-units-'));
+const home = mkdtempSync(join(tmpdir(), 'lade-selection-'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 const signal = new AbortController().signal;
 const place = { file: 'Dockerfile', line: 1, excerpt: '' };
-
-/** A tree of files as a context. */
-const treeOf = (name: string, files: Readonly<Record<string, string>>) => {
-  const root = join(home, name);
-  mkdirSync(root);
-  for (const [file, text] of Object.entries(files)) {
-    mkdirSync(join(root, file, '..'), { recursive: true });
-    writeFileSync(join(root, file), text);
-  }
-  return {
-    root,
-    label: 'the context',
-    digests: createPlainDigests(root),
-    ignore: undefined,
-    keepsOwners: false,
-  };
-};
-
-const writerTo = (entries: LayerEntry[]): LayerWriter => ({
-  add: async (entry) => {
-    if (entry.source?.kind === 'stream') for await (const chunk of entry.source.stream) void chunk;
-    entries.push(entry);
-  },
-  reuse: () => Promise.resolve(false),
-  whiteout: () => Promise.resolve(),
-  opaque: () => Promise.resolve(),
-});
 
 describe('parseModeChange', () => {
   test.each<[string, number, boolean, number]>([
@@ -142,7 +107,7 @@ test('a large file whose name is no text is hashed', async () => {
 });
 
 test('extended attributes of an image count and are copied; those of a context are not', async () => {
-  const tree = treeOf('xattrs', { f: 'x' });
+  const tree = testTree(join(home, 'xattrs'), { f: 'x' });
   const select = async (keepsOwners: boolean) => {
     const selection = await selectFiles({
       tree: { ...tree, keepsOwners },
@@ -165,67 +130,4 @@ test('extended attributes of an image count and are copied; those of a context a
   expect(new Set([before.value, one.value, two.value]).size).toBe(3);
   expect(two.xattrs).toEqual(new Map([['user.a', Buffer.from('2')]]));
   expect(await select(false)).toEqual(outside);
-});
-
-describe('a file that changes while it is copied', () => {
-  const select = (tree: ReturnType<typeof treeOf>) =>
-    selectFiles({ tree, sources: ['.'], excludes: [], parents: false, chmod: undefined, place, signal });
-
-  test.each([
-    ['a small one', 'x', 'y'],
-    ['a small one that grows', 'x', 'xx'],
-    ['a large one', 'x'.repeat(3 << 20), 'y'.repeat(3 << 20)],
-    ['a large one that shrinks', 'x'.repeat(3 << 20), 'x'.repeat(2 << 20)],
-    ['one that becomes a link', 'x', undefined],
-  ])('%s is refused', async (name, before, after) => {
-    const tree = treeOf(`changing ${name}`, { 'd/f': before, other: 'o' });
-    const { sources } = await select(tree);
-    const entries = layOut({
-      sources,
-      inline: [],
-      destination: '/to/',
-
-      ground: { root: undefined },
-      link: false,
-      place,
-    });
-    const request = { tree, entries, owner: undefined, clampToNs: undefined, signal };
-    const written: LayerEntry[] = [];
-    await writeEntries(request, writerTo(written));
-    expect(written.map((entry) => entry.path)).toEqual(['to', 'to/d', 'to/d/f', 'to/other']);
-    if (after === undefined) {
-      rmSync(join(tree.root, 'd/f'));
-      symlinkSync('../other', join(tree.root, 'd/f'));
-    } else writeFileSync(join(tree.root, 'd/f'), after);
-    const error: unknown = await writeEntries(request, writerTo([])).catch((reason: unknown) => reason);
-    expect(sourcesErrors.contextChanged.is(error)).toBe(true);
-  });
-
-  test('also when a directory above it becomes a link', async () => {
-    const tree = treeOf('swapped', { 'd/f': 'x', 'e/f': 'x' });
-    const { sources } = await select(tree);
-    const entries = layOut({
-      sources,
-      inline: [],
-      destination: '/to/',
-
-      ground: { root: undefined },
-      link: false,
-      place,
-    });
-    rmSync(join(tree.root, 'd'), { recursive: true });
-    symlinkSync('e', join(tree.root, 'd'));
-    const writing = writeEntries(
-      { tree, entries, owner: undefined, clampToNs: undefined, signal },
-      writerTo([]),
-    );
-    await expect(writing).rejects.toMatchObject({ code: sourcesErrors.contextChanged.code });
-  });
-});
-
-test('the tail of an output is its last lines', () => {
-  const tail = createOutputTail();
-  for (let line = 1; line <= 100; line += 1) tail.add(Buffer.from(`line ${line}\n`));
-  expect(tail.text().split('\n')).toHaveLength(20);
-  expect(tail.text().endsWith('line 100')).toBe(true);
 });
