@@ -34,6 +34,7 @@ const sourcesHash = (): string => {
     'tsconfig.build.json',
     'tools/build.ts',
     'tools/bundle-cli.ts',
+    'tools/cli-bytecode.ts',
   ])
     hash
       .update(file)
