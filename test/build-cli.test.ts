@@ -175,6 +175,32 @@ describe('the live view', () => {
       /^ => CANCELED \[2\/2\] RUN echo begun; sleep 500 +Ts$/,
     );
     expect(terminal.cursorVisible()).toBe(true);
+    // It has waited until the daemon was done with it.
+    expect((await machine.lade('builder', 'history', 'ls')).stdout.split('\n')[1]).toContain('cancelled');
+  });
+
+  test('a second ^C leaves at once, also a daemon that does not answer', async () => {
+    context('stuck', { Dockerfile: 'FROM test/busybox\nRUN echo begun; sleep 501\n' });
+    let typed = 0;
+    const again = async (type: (text: string) => void): Promise<void> => {
+      // The first one is waited for: without a second the build would be shown for ever.
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      typed = 2;
+      type('\u0003');
+    };
+    try {
+      const { terminal, code } = await watch(80, `build ${scratch.join('stuck')}`, (lines, type) => {
+        if (typed > 0 || !lines.includes(' => => # begun')) return;
+        typed = 1;
+        machine.daemon.child.kill('SIGSTOP');
+        type('\u0003');
+        void again(type);
+      });
+      expect([code, typed]).toEqual([130, 2]);
+      expect(terminal.cursorVisible()).toBe(true);
+    } finally {
+      machine.daemon.child.kill('SIGCONT');
+    }
     await expect
       .poll(async () => (await machine.lade('builder', 'history', 'ls')).stdout.split('\n')[1])
       .toContain('cancelled');

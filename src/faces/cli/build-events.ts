@@ -1,5 +1,5 @@
 import type { BuildEvent, BuildFault, BuildLine, BuildResult } from '#api';
-import type { ClientRequest } from '#client';
+import type { ClientRequest, DockerClient } from '#client';
 import { buildPaint, createBuildProgress, humanSize, type BuildProgress } from '#console';
 import { LadeError } from '#errors';
 import type { BuildView } from './build-options.ts';
@@ -65,6 +65,36 @@ const errorOf = (fault: BuildFault, shown: boolean): LadeError => {
   return new LadeError({ ...fault, message: fault.message.replace(`\n${output}`, '') });
 };
 
+/** Ends a build on ^C: the daemon is asked, and cleans up while its answer goes on; the second one ends the connection. */
+interface Cancelling extends Disposable {
+  /** Of the connection. */
+  readonly signal: AbortSignal;
+  /** The build that can be asked to end; before it is known, ^C ends the connection. */
+  began(build: string): void;
+}
+
+const cancelling = (cli: Cli, client: DockerClient): Cancelling => {
+  const connection = new AbortController();
+  const end = (): void => connection.abort();
+  let build: string | undefined;
+  const cancel = (): void => {
+    if (build === undefined) return end();
+    const path = `/lade/v1/builds/${encodeURIComponent(build)}/cancel`;
+    client.json({ method: 'POST', path, signal: connection.signal }).catch(end);
+  };
+  cli.signal.addEventListener('abort', cancel, { once: true });
+  cli.leave.addEventListener('abort', end, { once: true });
+  if (cli.signal.aborted) end();
+  return {
+    signal: connection.signal,
+    began: (id) => (build = id),
+    [Symbol.dispose]: () => {
+      cli.signal.removeEventListener('abort', cancel);
+      cli.leave.removeEventListener('abort', end);
+    },
+  };
+};
+
 /**
  * Sends a build to a Lade daemon, shows what it tells, and returns its result.
  *
@@ -77,14 +107,16 @@ export const followBuild = async (
   progress: BuildProgress,
 ): Promise<BuildResult> => {
   const client = await cli.client();
+  using stop = cancelling(cli, client);
   let result: BuildResult | undefined;
   try {
-    for await (const line of client.lines<BuildLine>({ ...request, signal: cli.signal })) {
+    for await (const line of client.lines<BuildLine>({ ...request, signal: stop.signal })) {
       if (line.kind === 'output') {
         await view.onOutput?.(line.index, Buffer.from(line.data, 'base64'));
         continue;
       }
       if (view.progress === 'rawjson') cli.stderr.write(`${JSON.stringify(line)}\n`);
+      if (line.kind === 'event' && line.event.kind === 'build-started') stop.began(line.event.id);
       if (line.kind === 'event') showEvent(progress, decodeEvent(line.event), view.explain);
       if (line.kind === 'event' && line.event.kind === 'step-kept') view.onKept?.(line.event.build);
       if (line.kind === 'error') throw errorOf(line.error, progress !== silent);

@@ -16,6 +16,8 @@ export interface Cli {
   note(line: string): void;
   /** Aborted by the first ^C or SIGTERM; a verb that never asks for it ends at once, as processes do. */
   readonly signal: AbortSignal;
+  /** Aborted by the second one; a verb that asks for it waits after the first, and half a second after the second. */
+  readonly leave: AbortSignal;
 }
 
 export interface CliOptions {
@@ -46,9 +48,31 @@ const interruptSignal = (): AbortSignal => {
   return controller.signal;
 };
 
+/** How long a verb that is to leave at once may take for the screen. */
+const LEAVE_MS = 500;
+
+/** Counts from the first signal on. */
+const leaveSignal = (first: AbortSignal): AbortSignal => {
+  const controller = new AbortController();
+  const leave = (code: number): void => {
+    process.exitCode = code;
+    controller.abort();
+    setTimeout(() => process.exit(code), LEAVE_MS).unref();
+  };
+  first.addEventListener(
+    'abort',
+    () => {
+      for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => leave(SIGNAL_CODES[name]));
+    },
+    { once: true },
+  );
+  return controller.signal;
+};
+
 /** The context of this process. */
 export const createCli = (options: CliOptions): Cli => {
-  let [client, signal]: [Promise<DockerClient> | undefined, AbortSignal | undefined] = [undefined, undefined];
+  let client: Promise<DockerClient> | undefined;
+  let [signal, leave]: [AbortSignal | undefined, AbortSignal | undefined] = [undefined, undefined];
   const note = (line: string): void => void process.stderr.write(`${line}\n`);
   return {
     env: process.env,
@@ -67,6 +91,9 @@ export const createCli = (options: CliOptions): Cli => {
     note,
     get signal() {
       return (signal ??= interruptSignal());
+    },
+    get leave() {
+      return (leave ??= leaveSignal(this.signal));
     },
   };
 };
