@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
 import { basename, dirname } from 'node:path';
 import { checked, libcFunction } from './libc.ts';
@@ -56,15 +56,68 @@ const connectAnyLength = (path: string): number => {
   }
 };
 
+type Written = (error?: Error | null) => void;
+type Packets = { chunk: unknown; encoding: BufferEncoding }[];
+
+/** Node's class has them, its types do not. */
+interface SocketWrites {
+  readonly _write: (this: Socket, chunk: unknown, encoding: BufferEncoding, done: Written) => void;
+  readonly _writev: (this: Socket, packets: Packets, done: Written) => void;
+}
+const { _write, _writev } = Socket.prototype as unknown as SocketWrites;
+
+const MAX_PACKET_BYTES = 256 * 1024;
+
+/** Packets that the kernel holds; its answer to a reset comes before them, once. */
+function* packetsLeft(fd: number): Generator<Buffer> {
+  const block = Buffer.allocUnsafe(MAX_PACKET_BYTES);
+  for (;;) {
+    let size = 0;
+    try {
+      size = readSync(fd, block);
+    } catch {
+      return;
+    }
+    if (size === 0) return;
+    yield Buffer.from(block.subarray(0, size));
+  }
+}
+
+/**
+ * A peer that goes while packets of ours are unread resets the connection, and the kernel tells that before what the
+ * peer had sent; Node would close the socket then. So what arrived is delivered first, and a failed write, which says
+ * only that the peer reads no more, closes nothing.
+ *
+ * Without a buffer of its own (`readableHighWaterMark`) everything that waits does so in the kernel.
+ */
+class PacketSocket extends Socket {
+  override _write(chunk: unknown, encoding: BufferEncoding, done: Written): void {
+    _write.call(this, chunk, encoding, () => done());
+  }
+
+  override _writev(packets: Packets, done: Written): void {
+    _writev.call(this, packets, () => done());
+  }
+
+  override _destroy(error: Error | null, done: Written): void {
+    const fd = (this as unknown as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd ?? -1;
+    if (error !== null && fd >= 0) for (const packet of packetsLeft(fd)) this.emit('data', packet);
+    super._destroy(error, done);
+  }
+}
+
 /**
  * Connects to a listening SOCK_SEQPACKET socket, as conmon's attach socket is; paths of any length.
  *
  * Each 'data' event is one packet (read it by 'data' or pipe, never by async iteration, which joins packets), each
- * write is one packet, and `end()` shuts the sending side down while packets still arrive.
+ * write is one packet, and `end()` shuts the sending side down while packets still arrive. What the peer sent before it
+ * went is delivered also when it left packets of ours unread: then 'error' and 'close' follow it. Writes after that
+ * succeed and go nowhere.
  */
 export const connectSeqpacket = (path: string): Socket => {
   const fd = connectAnyLength(path);
   const handle = new (pipeConstructor())(0);
   handle.open(fd);
-  return new Socket({ handle, allowHalfOpen: true } as unknown as { allowHalfOpen: boolean });
+  const options = { handle, allowHalfOpen: true, readableHighWaterMark: 0 };
+  return new PacketSocket(options as unknown as { allowHalfOpen: boolean });
 };

@@ -266,6 +266,42 @@ c.send(b'got ' + got + b' then ' + str(len(end)).encode()); c.close()`,
     if (server.exitCode === null) await once(server, 'exit');
   });
 
+  const held = (socket: Socket): Buffer[] => {
+    const packets: Buffer[] = [];
+    socket.on('data', (packet: Buffer) => packets.push(packet)).on('error', () => undefined);
+    return packets;
+  };
+
+  test.each([false, true])(
+    'a peer that goes without reading has been heard to its end (told to wait: %s)',
+    async (paused) => {
+      const path = join(root, 'rude');
+      const server = await python(
+        `
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.bind(sys.argv[1]); s.listen()
+print('ready', flush=True)
+c, _ = s.accept()
+sys.stdin.readline()
+for number in range(10): c.send(bytes([number]) * 5000)
+c.close()`,
+        path,
+      );
+      const socket = connectSeqpacket(path);
+      const packets = held(socket);
+      const closed = new Promise((resolve) => socket.once('close', resolve));
+      if (paused) socket.once('data', () => setTimeout(() => socket.resume(), 50) && socket.pause());
+      await new Promise((resolve) => socket.write('never read', resolve));
+      server.stdin?.end('go\n');
+      await once(server, 'exit');
+      socket.write('to nobody');
+      await closed;
+      expect(packets.map((packet) => [packet.length, packet[0]])).toEqual(
+        Array.from({ length: 10 }, (_, number) => [5000, number]),
+      );
+    },
+  );
+
   test('a descriptor arrives over a unix socket', async () => {
     const path = join(root, 's');
     writeFileSync(join(root, 'passed'), 'content');

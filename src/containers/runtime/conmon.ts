@@ -12,8 +12,11 @@ export interface ConmonReport {
 export interface ConmonOptions {
   readonly conmon: string;
   readonly args: readonly string[];
-  /** Exec with attached streams: called when its socket is there; the process starts when it resolves. */
-  readonly beforeStart?: (() => Promise<void>) | undefined;
+  /**
+   * Exec with attached streams: called when its socket is there; the process starts when it resolves. `named` resolves
+   * when the file with conmon's process ID is there too.
+   */
+  readonly beforeStart?: ((named: Promise<unknown>) => Promise<void>) | undefined;
 }
 
 const SYNC_FD = 3;
@@ -118,6 +121,8 @@ export const startConmon = async (options: ConmonOptions): Promise<ConmonRun> =>
   const { sync, start, attach } = channels;
   const open = [sync, start, ...(attach === undefined ? [] : [attach])];
   for (const socket of open) socket.on('error', () => undefined);
+  // The process that was started forks, writes down the ID of the one that goes on, and ends.
+  const named = reapProcess(pid).catch(() => undefined);
   const release = (): void => {
     for (const socket of open) socket.destroy();
   };
@@ -126,15 +131,14 @@ export const startConmon = async (options: ConmonOptions): Promise<ConmonRun> =>
     start.write('\0');
     if (attach !== undefined) {
       const ready = await createReportReader(attach).next();
-      if (ready !== undefined) await options.beforeStart?.();
+      if (ready !== undefined) await options.beforeStart?.(named);
       start.write('\0');
     }
-    return { started: (await reports.next()) ?? SILENT, next: () => reports.next(), release };
+    const started = (await reports.next()) ?? SILENT;
+    await named;
+    return { started, next: () => reports.next(), release };
   } catch (error) {
     release();
     throw error;
-  } finally {
-    // The process that was started has forked and gone by now.
-    reapProcess(pid).catch(() => undefined);
   }
 };

@@ -50,6 +50,11 @@ export const runtimeErrors = defineErrors('runtime', {
     kind: 'internal',
     message: (p: Failed) => `the container could not be started: ${p.text}`,
   },
+  attachFailed: {
+    kind: 'internal',
+    message: (p: Named) => `cannot attach to container ${p.id}: its monitor does not answer`,
+    hint: 'start the container again; if conmon stands still, look for what stopped it',
+  },
   controlFailed: {
     kind: 'internal',
     message: (p: Failed & { verb: string }) => `cannot ${p.verb} container ${p.id}: ${p.text}`,

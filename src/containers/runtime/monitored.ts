@@ -2,11 +2,13 @@ import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { span } from '#events';
+import { expectAcceptance, type Acceptance } from './acceptance.ts';
 import { startConmon } from './conmon.ts';
 import { pathsOf, type RuntimeContext } from './context.ts';
 import { runtimeErrors } from './errors.ts';
 import { creationFailure, processFailure, runProgram } from './oci-program.ts';
 import type { ContainerPaths } from './paths.ts';
+import { readPidFile } from './processes.ts';
 import { openSession } from './session.ts';
 import { encodeSpec } from './to-runtime-spec.ts';
 import type { CreateOptions, ExecOptions, ExecSession, ExitStatus } from './types.ts';
@@ -126,6 +128,16 @@ const execArguments = (
   ...(options.openStdin === true && options.process.terminal ? ['--leave-stdin-open'] : []),
 ];
 
+/**
+ * With a terminal conmon is in its loop before the process starts, and may wait for its end between two looks at the
+ * socket; without one it first looks at the socket after that, and takes what is there.
+ */
+const acceptanceOf = async (directory: string, named: Promise<unknown>): Promise<Acceptance | undefined> => {
+  await named;
+  const monitor = readPidFile(`${directory}/conmon.pid`);
+  return monitor === undefined ? undefined : expectAcceptance(monitor);
+};
+
 /** Runs a further process in a running container; its directory is removed when it has ended. */
 export const execMonitored = async (
   context: RuntimeContext,
@@ -142,13 +154,14 @@ export const execMonitored = async (
     const run = await startConmon({
       conmon: context.conmon,
       args: execArguments(context, { ...target, directory }, options),
-      beforeStart: () => {
+      beforeStart: async (named) => {
+        const acceptance = options.process.terminal ? await acceptanceOf(directory, named) : undefined;
         session = openSession({
           attachSocket: `${directory}/attach`,
           control: `${directory}/ctl`,
           openStdin: options.openStdin ?? false,
         });
-        return Promise.resolve();
+        await acceptance?.taken();
       },
     });
     if (run.started.data <= 0 || session === undefined) {

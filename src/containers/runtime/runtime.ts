@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { rm, rmdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { expectAcceptance } from './acceptance.ts';
 import { cgroupsByController, isFrozen, oomKills, processesIn, statsOf } from './cgroup.ts';
 import { pathsOf, type RuntimeContext } from './context.ts';
 import { runtimeErrors } from './errors.ts';
@@ -18,7 +19,7 @@ import { openSession, resizeTerminal } from './session.ts';
 import { openExecFifo } from './start-fifo.ts';
 import { updateArguments } from './spec-resources.ts';
 import { readStateFile, type StateFile } from './state-file.ts';
-import type { ExitStatus, ResourcesInput, Runtime, RuntimeState } from './types.ts';
+import type { ExitStatus, ResourcesInput, Runtime, RuntimeState, Session } from './types.ts';
 
 export interface RuntimeOptions {
   /** Directory that survives a restart of the machine; exit codes are kept in it. */
@@ -123,6 +124,22 @@ const start = async (context: RuntimeContext, id: string): Promise<void> => {
   if (!started) throw runtimeErrors.startFailed({ id, text: 'its process ended before it was started' });
 };
 
+/**
+ * Conmon waits for its container's end between two looks at its socket: of a process that runs and ends meanwhile,
+ * a connection that was not taken before would get nothing.
+ */
+const attach = async (context: RuntimeContext, id: string): Promise<Session> => {
+  liveState(context, id);
+  const { attachSocket, control, execFifo, conmonPidFile } = pathsOf(context, id);
+  const openStdin = monitorOf(context, id)?.includes('--stdin') ?? false;
+  const monitor = existsSync(execFifo) ? readPidFile(conmonPidFile) : undefined;
+  const acceptance = monitor === undefined ? undefined : expectAcceptance(monitor);
+  const session = openSession({ attachSocket, control, openStdin });
+  if ((await acceptance?.taken()) !== false) return session;
+  session.close();
+  throw runtimeErrors.attachFailed({ id });
+};
+
 const waitExit = (
   context: RuntimeContext,
   id: string,
@@ -202,12 +219,7 @@ export const createRuntime = (options: RuntimeOptions): Runtime => {
     create: (create) => createMonitored(context, create),
     start: (id) => start(context, id),
     waitExit: (id, wait) => waitExit(context, id, wait?.signal),
-    attach: async (id) => {
-      liveState(context, id);
-      const paths = pathsOf(context, id);
-      const openStdin = monitorOf(context, id)?.includes('--stdin') ?? false;
-      return openSession({ attachSocket: paths.attachSocket, control: paths.control, openStdin });
-    },
+    attach: (id) => attach(context, id),
     resize: (id, size) => resizeTerminal(pathsOf(context, id).control, size),
     exec: async (id, exec) => {
       liveState(context, id);

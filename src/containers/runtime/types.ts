@@ -286,7 +286,10 @@ export interface Runtime {
   start(id: string): Promise<void>;
   /** Resolves at once for an exited one. Rejects with `cancelled` when `signal` aborts. */
   waitExit(id: string, options?: { readonly signal?: AbortSignal | undefined }): Promise<ExitStatus>;
-  /** Connects to the streams of a created or running container. */
+  /**
+   * Connects to the streams of a created or running container. Of a created one nothing is missed: resolves when
+   * conmon has taken the connection.
+   */
   attach(id: string): Promise<Session>;
   /** Resizes the container's own terminal. */
   resize(id: string, size: TerminalSize): Promise<void>;
