@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { OutputChunk } from '#runtime';
 import { pumpOutput, runRawSession } from './raw-session.ts';
 
@@ -24,6 +25,7 @@ beforeEach(async () => {
   server.close();
 });
 afterEach(() => {
+  vi.useRealTimers();
   near.destroy();
   far.destroy();
   rmSync(directory, { recursive: true });
@@ -86,4 +88,65 @@ test('a client that leaves amid bulk output ends the pump', async () => {
   far.destroy();
   await pumped;
   expect(near.destroyed).toBe(true);
+});
+
+const HOUR_MS = 3_600_000;
+
+/** Output that the kernel does not take while nobody reads: its end waits in this process. */
+const untilHeld = async function* (sink: Socket, given: { bytes: number }): AsyncGenerator<OutputChunk> {
+  while (sink.writableLength === 0) {
+    given.bytes += 8 + 10_000;
+    yield { stream: 'stdout', data: Buffer.alloc(10_000) };
+  }
+};
+
+test('a client that does not read for an hour still gets the end', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const given = { bytes: 0 };
+  const output = untilHeld(near, given);
+  await runRawSession(near, { output, tty: false, stdin: undefined, close: () => undefined });
+  expect(near.writableLength).toBeGreaterThan(0);
+  await vi.advanceTimersByTimeAsync(HOUR_MS);
+  expect(await received(far)).toBe(given.bytes);
+});
+
+test('a client that keeps the connection is let go a while after it got everything', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  far.allowHalfOpen = true;
+  const given = { bytes: 0 };
+  await runRawSession(near, {
+    output: untilHeld(near, given),
+    tty: false,
+    stdin: undefined,
+    close: () => undefined,
+  });
+  const finished = once(near, 'finish');
+  const ended = once(far, 'end');
+  far.resume();
+  await finished;
+  await ended;
+  expect(near.destroyed).toBe(false);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(near.destroyed).toBe(true);
+});
+
+test('input that nobody takes is thrown away after the output, and keeps the connection', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  far.allowHalfOpen = true;
+  const stdin = new PassThrough();
+  const output = untilHeld(near, { bytes: 0 });
+  const session = runRawSession(near, { output, tty: false, stdin, close: () => undefined });
+  const sent = new Promise((resolve) => far.write(Buffer.alloc(4 * MIB), resolve));
+  await session;
+  const finished = once(near, 'finish');
+  far.resume();
+  await finished;
+  expect(await sent).toBeFalsy();
+  for (let round = 0; round < 4; round += 1) {
+    await vi.advanceTimersByTimeAsync(1500);
+    const arrived = once(near, 'data');
+    far.write('more');
+    await arrived;
+  }
+  expect(near.destroyed).toBe(false);
 });

@@ -23,14 +23,20 @@ export const pumpOutput = async (
 
 const LINGER_MS = 2000;
 
-/** Ends our side; the connection closes when the client ends its own, or after a while. */
-const endGently = async (socket: Duplex): Promise<void> => {
+/**
+ * Ends our side; the connection closes when the client ends its own, or a while after all is sent, however slowly the
+ * client reads, and the client sends nothing more: to close on what it still sends would cut what it still reads.
+ */
+const endGently = (socket: Duplex): void => {
   if (socket.destroyed) return;
-  socket.end();
+  socket.unpipe();
   socket.resume();
-  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-  timer.unref();
-  socket.once('close', () => clearTimeout(timer));
+  socket.end(() => {
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+    timer.unref();
+    socket.on('data', () => timer.refresh());
+    socket.once('close', () => clearTimeout(timer));
+  });
 };
 
 const LOOK_MS = 1000;
@@ -68,6 +74,6 @@ export const runRawSession = async (socket: Duplex, attachment: Attachment): Pro
     await pumpOutput(attachment.output, attachment.tty, socket);
   } finally {
     attachment.close();
-    await endGently(socket);
+    endGently(socket);
   }
 };
