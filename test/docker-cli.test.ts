@@ -57,6 +57,17 @@ const waitFor = async (what: () => Promise<boolean>): Promise<void> => {
   }
 };
 
+test('build --squash, which docker offers only where the daemon calls itself experimental', async () => {
+  mkdirSync(scratch.join('squash'));
+  const lines = ['FROM test/busybox', 'RUN echo 1 > /one', 'RUN echo 2 > /two', ''];
+  writeFileSync(scratch.join('squash', 'Dockerfile'), lines.join('\n'));
+  const layers = async (...flags: string[]): Promise<number> => {
+    const id = (await out('build', '-q', ...flags, scratch.join('squash'))).split('\n').at(-1) ?? '';
+    return Number(await out('inspect', '-f', '{{len .RootFS.Layers}}', id));
+  };
+  expect([await layers(), await layers('--squash')]).toEqual([3, 2]);
+});
+
 describe('the engine', () => {
   test('version, info and ping answer', async () => {
     expect(await out('version', '--format', '{{.Server.APIVersion}}')).toBe('1.51');

@@ -27,7 +27,7 @@ describe('versions', () => {
     expect(ping.headers).toMatchObject({
       'api-version': '1.51',
       'builder-version': '1',
-      'docker-experimental': 'false',
+      'docker-experimental': 'true',
       ostype: 'linux',
       swarm: 'inactive',
     });

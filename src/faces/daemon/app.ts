@@ -34,7 +34,8 @@ const checkVersion = (url: string): void => {
 const standardHeaders = (version: string | undefined): Readonly<Record<string, string>> => ({
   'Api-Version':
     version !== undefined && compareApiVersions(version, API_VERSION) < 0 ? version : API_VERSION,
-  'Docker-Experimental': 'false',
+  // Without it, docker's command line refuses `build --squash`; what else it then offers, checkpoints, is refused here.
+  'Docker-Experimental': 'true',
   Ostype: 'linux',
   Server: `Lade/${LADE_VERSION} (linux)`,
 });

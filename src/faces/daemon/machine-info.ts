@@ -31,12 +31,13 @@ export const versionAnswer = async (parts: DaemonParts): Promise<VersionAnswer> 
     Arch: architecture,
     KernelVersion: release(),
     BuildTime: '',
+    Experimental: true,
   };
-  const { Version: _version, ...details } = facts;
+  const { Version: _version, Experimental: _experimental, ...details } = facts;
   return {
     Platform: { Name: 'Lade' },
     Components: [
-      { Name: 'Engine', Version: LADE_VERSION, Details: { ...details, Experimental: 'false' } },
+      { Name: 'Engine', Version: LADE_VERSION, Details: { ...details, Experimental: 'true' } },
       { Name: parts.runtime.name, Version: runtimeLine.split(' ').at(-1) ?? '', Details: { GitCommit: '' } },
     ],
     ...facts,
@@ -94,7 +95,7 @@ const productFields = (parts: DaemonParts): object => ({
   GenericResources: null,
   ...proxyFields(parts.registryHosts(), process.env),
   Labels: [],
-  ExperimentalBuild: false,
+  ExperimentalBuild: true,
   ServerVersion: LADE_VERSION,
   Runtimes: { [parts.runtime.name]: { path: parts.runtime.name } },
   DefaultRuntime: parts.runtime.name,
