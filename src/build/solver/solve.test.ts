@@ -48,6 +48,21 @@ const differences = (events: readonly SolveEvent<Made>[], id: string) =>
 
 const file = (name: string, value: string): KeyPart => ({ kind: 'file', name, value });
 
+/** Work that counts how much of it goes on at once. */
+const createGauge = () => {
+  const gauge = {
+    most: 0,
+    working: 0,
+    body: async (): Promise<void> => {
+      gauge.working += 1;
+      gauge.most = Math.max(gauge.most, gauge.working);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      gauge.working -= 1;
+    },
+  };
+  return gauge;
+};
+
 describe('solve', () => {
   test('executes each vertex once, and nothing that is not needed', async () => {
     const { calls, vertex } = createWorld();
@@ -156,35 +171,21 @@ describe('solve', () => {
 
   test('independent vertices work at once, at most `parallelism` of them', async () => {
     const { vertex } = createWorld();
-    let working = 0;
-    let most = 0;
-    const body = async () => {
-      working += 1;
-      most = Math.max(most, working);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      working -= 1;
-    };
-    const leaves = ['a', 'b', 'c', 'd', 'e'].map((id) => vertex(id, { run: body }));
+    const gauge = createGauge();
+    const leaves = ['a', 'b', 'c', 'd', 'e'].map((id) => vertex(id, { run: gauge.body }));
     await run(vertex('target', { inputs: leaves }), createMemoryCache(), { parallelism: 3 });
-    expect(most).toBe(3);
+    expect(gauge.most).toBe(3);
   });
 
   test('stages made anew work at once, whatever the cache had of them', async () => {
     const { vertex } = createWorld();
-    let working = 0;
-    let most = 0;
-    const body = async () => {
-      working += 1;
-      most = Math.max(most, working);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      working -= 1;
-    };
+    const gauge = createGauge();
     const make = (): Vertex<Made> => {
       const extra = { ignoreCache: true };
       const contentOf = () => Promise.resolve([file('out', 'x')]);
       let below = vertex('base');
       for (const id of ['a', 'b', 'c']) {
-        const stage = vertex(id, { run: body, extra });
+        const stage = vertex(id, { run: gauge.body, extra });
         const inputs = [
           { vertex: below, by: 'key' as const },
           { vertex: stage, by: 'content' as const },
@@ -195,7 +196,7 @@ describe('solve', () => {
     };
     const cache: SolverCache<Made> = { ...createMemoryCache<Made>(), wasEvicted: () => true, sparse: true };
     await run(make(), cache);
-    expect(most).toBe(3);
+    expect(gauge.most).toBe(3);
   });
 
   test('one failure cancels the others, and the error is that failure', async () => {
