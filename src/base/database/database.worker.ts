@@ -57,8 +57,5 @@ parentPort?.on('message', (message: WriteRequest | 'close') => {
     parentPort?.close();
     return;
   }
-  parentPort?.postMessage(
-    { id: message.id, outcomes: write(message) } satisfies WriteAnswer,
-    [],
-  );
+  parentPort?.postMessage({ id: message.id, outcomes: write(message) } satisfies WriteAnswer, []);
 });
