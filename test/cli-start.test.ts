@@ -111,6 +111,7 @@ const COSTLY = new Set([
   'fs/promises',
   'child_process',
   'http',
+  'perf_hooks',
   'readline',
   'tls',
   'worker_threads',

@@ -1,3 +1,4 @@
+import { monotonicMs } from './clock.ts';
 import type { BuildTone, Paint } from './build-colors.ts';
 import type { BuildProgress, BuildScreen } from './build-progress.ts';
 import { applyEvent, cancelRest, type LiveStep, type LiveSteps } from './build-steps.ts';
@@ -28,7 +29,7 @@ interface Line {
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)}s`;
 
 const elapsed = (step: LiveStep): number =>
-  step.state === 'running' ? performance.now() - step.startedAt : step.durationMs;
+  step.state === 'running' ? monotonicMs() - step.startedAt : step.durationMs;
 
 /** The last column stays free: terminals go to the next line when it is written. */
 const withTime = (left: string, ms: number, columns: number): string => {
@@ -62,7 +63,7 @@ const detailsOf = (step: LiveStep, columns: number, logLines: number): readonly 
   return [
     ...why.map(clip),
     ...transfers.map(({ text, startedAt }) => ({
-      text: withTime(` => => ${text}`, performance.now() - startedAt, columns),
+      text: withTime(` => => ${text}`, monotonicMs() - startedAt, columns),
     })),
     ...(logLines === 0 ? [] : step.log.slice(-logLines)).map((line) => clip(` => => # ${line}`)),
   ];
@@ -91,7 +92,7 @@ const totalOf = (live: Live): number =>
 const frameOf = (live: Live, columns: number, finished: boolean): readonly Line[] => {
   const steps = [...live.steps.values()];
   const done = steps.filter((step) => step.state !== 'running').length;
-  const time = seconds(performance.now() - live.startedAt);
+  const time = seconds(monotonicMs() - live.startedAt);
   const head = `[+] Building ${time} (${done}/${totalOf(live)})${finished ? ' FINISHED' : ''}`;
   const room = finished ? Number.POSITIVE_INFINITY : Math.max(2, live.screen.rows() - 2);
   const tone = steps.some((step) => step.state === 'failed') ? 'failed' : 'done';
@@ -138,7 +139,7 @@ export const createLiveBuild = (screen: BuildScreen): BuildProgress => {
     paint: screen.paint ?? ((_tone, text) => text),
     steps: new Map(),
     expected: new Map(),
-    startedAt: performance.now(),
+    startedAt: monotonicMs(),
     drawn: [],
     last: '',
     messages: [],

@@ -1,4 +1,5 @@
 import { StringDecoder } from 'node:string_decoder';
+import { monotonicMs } from './clock.ts';
 import type { BuildProgress, BuildProgressEvent, BuildScreen, BuildStepView } from './build-progress.ts';
 import { humanSize } from './sizes.ts';
 import { isShown, keptMessage, stepTitle, warningLines } from './step-title.ts';
@@ -175,7 +176,7 @@ export const createPlainBuild = (screen: BuildScreen): BuildProgress => {
     warnings: [],
     current: undefined,
     write: screen.write,
-    now: screen.now ?? (() => performance.now()),
+    now: screen.now ?? monotonicMs,
   };
   return {
     show: (event, why) => show(plain, event, why),

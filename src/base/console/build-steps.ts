@@ -1,4 +1,5 @@
 import { StringDecoder } from 'node:string_decoder';
+import { monotonicMs } from './clock.ts';
 import type { BuildProgressEvent, BuildStepView } from './build-progress.ts';
 import { humanSize } from './sizes.ts';
 import { isShown, keptMessage, stepTitle } from './step-title.ts';
@@ -44,7 +45,7 @@ const add = (live: LiveSteps, id: string, title: string): LiveStep => {
   if (known !== undefined) return known;
   const made: LiveStep = {
     title: visible(title),
-    startedAt: performance.now(),
+    startedAt: monotonicMs(),
     state: 'running',
     durationMs: 0,
     why: [],
@@ -81,7 +82,7 @@ const addLog = (step: LiveStep, text: string): void => {
 const finish = (
   step: LiveStep,
   state: LiveStep['state'],
-  durationMs = performance.now() - step.startedAt,
+  durationMs = monotonicMs() - step.startedAt,
 ): void => {
   if (step.held !== '') addLog(step, '\n');
   step.state = state;
@@ -96,7 +97,7 @@ const sizeText = (current: number | undefined, total: number | undefined): strin
 };
 
 const addTransfer = (step: LiveStep, id: string, text: string): void => {
-  const startedAt = step.transfers.get(id)?.startedAt ?? performance.now();
+  const startedAt = step.transfers.get(id)?.startedAt ?? monotonicMs();
   if (step.transfers.size < MAX_TRANSFERS || step.transfers.has(id))
     step.transfers.set(id, { text, startedAt });
 };

@@ -25,13 +25,22 @@ export interface DefinedEntry {
   readonly entry: ErrorEntry<never>;
 }
 
-const catalogues = new Map<string, readonly DefinedEntry[]>();
+type Entries = Readonly<Record<string, ErrorEntry<never>>>;
 
-/** Every catalogue defined so far, by room; the documentation check reads it. */
-export const definedEntries = (): ReadonlyMap<string, readonly DefinedEntry[]> => catalogues;
+const catalogues: { readonly room: string; readonly entries: Entries }[] = [];
 
 const codeOf = (room: string, name: string): string =>
   `${room}_${name.replaceAll(/[A-Z]/g, (letter) => `_${letter}`)}`.toUpperCase().replaceAll('-', '_');
+
+/** Every catalogue defined so far, by room; the documentation check reads it. */
+export const definedEntries = (): ReadonlyMap<string, readonly DefinedEntry[]> => {
+  const byRoom = new Map<string, readonly DefinedEntry[]>();
+  for (const { room, entries } of catalogues) {
+    const defined = Object.entries(entries).map(([name, entry]) => ({ code: codeOf(room, name), entry }));
+    byRoom.set(room, [...(byRoom.get(room) ?? []), ...defined]);
+  }
+  return byRoom;
+};
 
 const factoryOf = <P extends object>(code: string, entry: ErrorEntry<P>): ErrorFactory<P> => {
   const make = (params: P, cause?: unknown): LadeError =>
@@ -51,18 +60,22 @@ const factoryOf = <P extends object>(code: string, entry: ErrorEntry<P>): ErrorF
  * Defines a room's error catalogue.
  *
  * `{ blobNotFound: … }` in the room `store` gets the stable code `STORE_BLOB_NOT_FOUND`; docs/errors.md must
- * describe it (tools/check-docs.ts).
+ * describe it (tools/check-docs.ts). A row becomes a factory when it is asked for: every program loads hundreds of rows
+ * and uses few.
  */
 export const defineErrors = <T extends Record<string, ErrorEntry<never>>>(
   room: string,
   entries: T,
 ): Factories<T> => {
-  const named = Object.entries(entries).map(([name, entry]) => [name, codeOf(room, name), entry] as const);
-  catalogues.set(room, [
-    ...(catalogues.get(room) ?? []),
-    ...named.map(([, code, entry]) => ({ code, entry })),
-  ]);
-  return Object.fromEntries(
-    named.map(([name, code, entry]) => [name, factoryOf<never>(code, entry)]),
-  ) as Factories<T>;
+  catalogues.push({ room, entries });
+  const made = new Map<string | symbol, ErrorFactory<never>>();
+  return new Proxy({} as Factories<T>, {
+    get(_factories, name) {
+      const known = made.get(name);
+      if (known !== undefined || typeof name === 'symbol' || !Object.hasOwn(entries, name)) return known;
+      const factory = factoryOf<never>(codeOf(room, name), entries[name] as T[string]);
+      made.set(name, factory);
+      return factory;
+    },
+  });
 };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { defineErrors, isLadeError, systemErrors, toLadeError } from './index.ts';
+import { definedEntries } from './catalogue.ts';
 
 const errors = defineErrors('sample-room', {
   thingNotFound: {
@@ -21,6 +22,17 @@ describe('catalogues', () => {
     });
     expect(errors.thingNotFound.is(error)).toBe(true);
     expect(isLadeError(error, 'conflict')).toBe(false);
+  });
+
+  test('make one factory of each row, and nothing of other names', () => {
+    expect(errors.thingNotFound).toBe(errors.thingNotFound);
+    expect(Reflect.get(errors, 'toString')).toBeUndefined();
+    expect(Reflect.get(errors, Symbol.toStringTag)).toBeUndefined();
+  });
+
+  test('are listed for the documentation', () => {
+    const entry: unknown = expect.objectContaining({ kind: 'not-found' });
+    expect(definedEntries().get('sample-room')).toEqual([{ code: 'SAMPLE_ROOM_THING_NOT_FOUND', entry }]);
   });
 });
 

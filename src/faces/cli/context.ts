@@ -1,4 +1,5 @@
 import { createDockerClient, chooseHost, configFolder, parseHost, type DockerClient } from '#client';
+import { openStream } from './standard-streams.ts';
 
 /** What a verb may use of the process it runs in. */
 export interface Cli {
@@ -73,21 +74,21 @@ const leaveSignal = (first: AbortSignal): AbortSignal => {
 export const createCli = (options: CliOptions): Cli => {
   let client: Promise<DockerClient> | undefined;
   let [signal, leave]: [AbortSignal | undefined, AbortSignal | undefined] = [undefined, undefined];
-  const note = (line: string): void => void process.stderr.write(`${line}\n`);
+  const note = (line: string): void => void openStream('stderr').write(`${line}\n`);
   return {
     env: process.env,
     get stdin() {
       return process.stdin;
     },
     get stdout() {
-      return process.stdout;
+      return openStream('stdout');
     },
     get stderr() {
-      return process.stderr;
+      return openStream('stderr');
     },
     configFolder: options.configFolder ?? configFolder(process.env),
     client: () => (client ??= openClient(options, note)),
-    out: (text) => void process.stdout.write(text),
+    out: (text) => void openStream('stdout').write(text),
     note,
     get signal() {
       return (signal ??= interruptSignal());

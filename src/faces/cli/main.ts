@@ -1,19 +1,8 @@
 import { dispatch } from './dispatch.ts';
-
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // Whoever read our output has gone: there is nobody left to tell.
-  process.exit(error.code === 'EPIPE' ? 0 : 1);
-});
+import { allWritten } from './standard-streams.ts';
 
 /** How long something that a verb left open may keep the process. */
 const LINGER_MS = 500;
-
-/** Resolves when what was written has gone out, however slowly its reader reads. */
-const written = (stream: NodeJS.WriteStream): Promise<void> =>
-  new Promise((resolve) => {
-    if (stream.writableLength === 0) resolve();
-    else stream.write('', () => resolve());
-  });
 
 /**
  * Ends by itself when nothing is left to do. An early `process.exit` can wait for ever: it joins V8's compiler threads,
@@ -21,7 +10,7 @@ const written = (stream: NodeJS.WriteStream): Promise<void> =>
  */
 const endWith = async (code: number): Promise<void> => {
   process.exitCode = code;
-  await Promise.all([written(process.stdout), written(process.stderr)]);
+  await allWritten();
   setTimeout(() => process.exit(code), LINGER_MS).unref();
 };
 
