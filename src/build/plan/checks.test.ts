@@ -22,7 +22,7 @@ const contextOf = (text: string, ignore: string | undefined): OpenContext => ({
     ignore:
       ignore === undefined
         ? undefined
-        : { matcher: createPatternMatcher(parseIgnoreFile(ignore)), file: '.dockerignore' },
+        : { matcher: createPatternMatcher(parseIgnoreFile(ignore)), file: '.dockerignore', text: ignore },
     keepsOwners: false,
   },
   dockerfile: { name: 'Dockerfile', text },

@@ -81,7 +81,7 @@ const readDockerfile = async (request: ContextRequest, root: string, label: stri
 const readIgnore = (root: string, dockerfile: string | undefined): FileTree['ignore'] => {
   for (const file of ignoreNames(dockerfile)) {
     const text = readInside(root, file);
-    if (text !== undefined) return { file, matcher: createPatternMatcher(parseIgnoreFile(text)) };
+    if (text !== undefined) return { file, text, matcher: createPatternMatcher(parseIgnoreFile(text)) };
   }
   return undefined;
 };

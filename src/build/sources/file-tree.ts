@@ -12,8 +12,10 @@ export interface FileTree {
   /** How errors call it, such as `the build context`. */
   readonly label: string;
   readonly digests: FileDigests;
-  /** What `.dockerignore` leaves out, and the name of that file. */
-  readonly ignore: { readonly matcher: PatternMatcher; readonly file: string } | undefined;
+  /** What `.dockerignore` leaves out, and the name and the text of that file. */
+  readonly ignore:
+    | { readonly matcher: PatternMatcher; readonly file: string; readonly text: string }
+    | undefined;
   /** Whether owners mean something (images) or everything belongs to root (contexts). */
   readonly keepsOwners: boolean;
 }
@@ -44,7 +46,8 @@ export const createTurns = (): (() => Promise<void>) => {
 export const hostPath = (tree: FileTree, name: string): string =>
   name === '' ? tree.root : `${tree.root}/${name}`;
 
-const looksOf = ({ digests, root }: FileTree): TreeLooks => digests.looks ?? lookAt(root);
+/** How the files of a tree are looked at. */
+export const looksOf = ({ digests, root }: FileTree): TreeLooks => digests.looks ?? lookAt(root);
 
 export const entryAt = (tree: FileTree, name: string): TreeEntry | undefined => {
   const stats = looksOf(tree).stats(name);
@@ -54,7 +57,8 @@ export const entryAt = (tree: FileTree, name: string): TreeEntry | undefined => 
 export const linkTarget = (tree: FileTree, name: string): string =>
   decodeName(readlinkSync(fsPath(hostPath(tree, name)), { encoding: 'buffer' }));
 
-export const childrenOf = (tree: FileTree, name: string): readonly string[] => looksOf(tree).children(name);
+export const childrenOf = (tree: FileTree, name: string, own?: BigIntStats): readonly string[] =>
+  looksOf(tree).children(name, own);
 
 interface Walk {
   readonly tree: FileTree;
@@ -92,13 +96,17 @@ const visitDirectory = async (
   if (states.wanted) walk.found.push(entry);
   const level = entry.name.slice(walk.base === '' ? 0 : walk.base.length + 1).split('/').length;
   if (states.wanted && level >= walk.depth) return;
-  await walkChildren(walk, entry.name, states);
+  await walkChildren(walk, entry, states);
   if (!states.wanted && walk.found.length > at) walk.found.splice(at, 0, entry);
 };
 
-const walkChildren = async (walk: Walk, directory: string, states: States): Promise<void> => {
+const walkChildren = async (
+  walk: Walk,
+  directory: { readonly name: string; readonly stats?: BigIntStats },
+  states: States,
+): Promise<void> => {
   const { tree, excludes, base } = walk;
-  for (const name of childrenOf(tree, directory)) {
+  for (const name of childrenOf(tree, directory.name, directory.stats)) {
     await walk.turn();
     const inside = base === '' ? name : name.slice(base.length + 1);
     const ignored = tree.ignore?.matcher.judge(name, states.ignored);
@@ -129,13 +137,17 @@ export const walkTree = async (
 ): Promise<readonly TreeEntry[]> => {
   const { excludes = NOTHING, depth = Number.POSITIVE_INFINITY, base = directory } = options;
   const walk: Walk = { tree, excludes, base, depth, turn: createTurns(), found: [] };
-  await walkChildren(walk, directory, {
-    ignored: stateOf(tree.ignore?.matcher, directory),
-    excluded: stateOf(
-      excludes,
-      directory.slice(base === '' || base === directory ? base.length : base.length + 1),
-    ),
-  });
+  await walkChildren(
+    walk,
+    { name: directory },
+    {
+      ignored: stateOf(tree.ignore?.matcher, directory),
+      excluded: stateOf(
+        excludes,
+        directory.slice(base === '' || base === directory ? base.length : base.length + 1),
+      ),
+    },
+  );
   return walk.found;
 };
 

@@ -16,6 +16,7 @@ import {
   type TreeEntry,
 } from './file-tree.ts';
 import { locate } from './resolve-in-root.ts';
+import { selectRemembered } from './selection-memory.ts';
 
 /** One thing to be copied, with all that counts for the cache. */
 export interface SelectedEntry extends TreeEntry {
@@ -217,6 +218,18 @@ const selectOne = async (
   return { kind, baseName, entries: findShared(entries) };
 };
 
+/** The same; of a directory that is as it was the last time, what was found then. */
+const selectMatch = (request: SelectRequest, word: string, match: Match): Promise<SelectedSource> => {
+  const { entry, baseName } = match;
+  const { tree, excludes, parents, chmod } = request;
+  if (chmod !== undefined || !entry.stats.isDirectory()) return selectOne(request, word, match);
+  const key = JSON.stringify([word, entry.name, baseName, parents, excludes, tree.ignore?.text]);
+  return selectRemembered(tree, key, (watched) => {
+    const own = entryAt(watched, entry.name) ?? entry;
+    return selectOne({ ...request, tree: watched }, word, { entry: own, baseName });
+  });
+};
+
 const kindLetter = (entry: SelectedEntry): string => {
   const { stats, shared } = entry;
   if (shared !== undefined) return `h${shared}`;
@@ -238,13 +251,22 @@ const partOf = (tree: FileTree, entry: SelectedEntry): KeyPart => {
   return { kind: 'file', name: entry.name === '' ? '.' : entry.name, value };
 };
 
-const partsOf = (tree: FileTree, { kind, baseName, entries }: SelectedSource): readonly KeyPart[] =>
-  entries.map((entry, index) => {
+/** Of sources that are remembered. */
+const knownParts = new WeakMap<SelectedSource, readonly KeyPart[]>();
+
+const partsOf = (tree: FileTree, source: SelectedSource): readonly KeyPart[] => {
+  const known = knownParts.get(source);
+  if (known !== undefined) return known;
+  const { kind, baseName, entries } = source;
+  const parts = entries.map((entry, index) => {
     const part = partOf(tree, entry);
     // A link that a wildcard found gives its own name to what it leads to.
     const renamed = index === 0 && kind === 'file' && baseName !== posix.basename(entry.name);
     return renamed ? { ...part, value: `${part.value} as ${baseName}` } : part;
   });
+  knownParts.set(source, parts);
+  return parts;
+};
 
 /**
  * Finds what the source words of COPY and ADD stand for. No link leads out of the tree.
@@ -273,7 +295,7 @@ const select = async (request: SelectRequest): Promise<Selection> => {
     for (const match of await resolveWord(request, word)) {
       const own = request.parents ? parentPath(word, match.entry) : match.baseName;
       if (!match.entry.stats.isDirectory() && excludes.matches(own)) continue;
-      sources.push(await selectOne(request, word, match));
+      sources.push(await selectMatch(request, word, match));
     }
   }
   return { sources, parts: sources.flatMap((source) => partsOf(request.tree, source)) };

@@ -6,8 +6,11 @@ import { compareNames, decodeName, fsPath } from '#tar';
 export interface TreeLooks {
   /** The lstat of `name` below the root, always the same object while it does not change; undefined where nothing is. */
   stats(name: string): BigIntStats | undefined;
-  /** What a directory holds, with the names from the root on, in byte order. */
-  children(name: string): readonly string[];
+  /**
+   * What a directory holds, with the names from the root on, in byte order; always the same list while it does not
+   * change. `own` is what `stats` tells of it, for those who have just asked.
+   */
+  children(name: string, own?: BigIntStats): readonly string[];
 }
 
 /** Files of one tree that are remembered; others are looked at anew each time. */
@@ -75,8 +78,7 @@ export const createTreeMemory = (root: string): TreeLooks => {
   };
   return {
     stats,
-    children(name) {
-      const own = stats(name);
+    children(name, own = stats(name)) {
       const remembered = read.get(name);
       if (own !== undefined && remembered?.stats === own) return remembered.names;
       const names = namesIn(root, name);
