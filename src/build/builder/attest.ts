@@ -1,9 +1,10 @@
+import type { Emit } from '#events';
 import type { ImageStatement } from '#library';
 import { sbomStatement, type Subject } from '#outputs';
 import type { BuildTools } from './draft.ts';
 import type { Lane } from './lanes.ts';
 import { provenanceOf, provenanceStatement } from './provenance.ts';
-import type { BuildRequest } from './types.ts';
+import type { BuildEvent, BuildRequest } from './types.ts';
 
 interface AttestInput {
   readonly tools: BuildTools;
@@ -11,6 +12,7 @@ interface AttestInput {
   readonly lanes: readonly Lane[];
   readonly buildId: string;
   readonly startedAt: Date;
+  readonly emit: Emit<BuildEvent>;
 }
 
 /** Makes the statements about the images of a build. */
@@ -33,11 +35,16 @@ export const createAttester = ({ lanes, ...input }: AttestInput): Attester => {
     provenance.set(lane.platform, made);
     return made;
   };
+  const told = new Set<string>();
+  const tellLeftOut = (what: string): void => {
+    if (!told.has(what)) input.emit({ kind: 'warning', message: `not in the SBOM: ${what}` });
+    told.add(what);
+  };
   const statements = async (subject: Subject): Promise<readonly ImageStatement[]> => {
     const made: ImageStatement[] = [];
     const lane = lanes.find(({ platform }) => platform === subject.image.platform);
     if (attestations.sbom === true)
-      made.push(await sbomStatement(input.tools.layers, subject, input.request.signal));
+      made.push(await sbomStatement(input.tools.layers, subject, input.request.signal, tellLeftOut));
     if (attestations.provenance !== undefined && lane !== undefined)
       made.push(provenanceStatement(subject, await provenanceFor(lane, attestations.provenance)));
     return made;

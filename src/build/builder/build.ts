@@ -3,6 +3,7 @@ import { canonicalString, parseReference, type ImageConfig } from '#oci';
 import { checkDelivery, deliver, type BuiltImage, type OutputSpec } from '#outputs';
 import { createdOf, withinLimits } from '#plan';
 import type { OpenContext } from '#sources';
+import { checkResources } from '#steps';
 import { createAttester, type Attester } from './attest.ts';
 import { credentialsFor } from './base-images.ts';
 import type { BuildTools } from './draft.ts';
@@ -10,6 +11,7 @@ import { finishImage, type StageResult } from './finish-image.ts';
 import { planLanes, platformsOf } from './lanes.ts';
 import { metadataOf } from './metadata.ts';
 import { solveLanes, type SolvedLane } from './run-graph.ts';
+import { isOn } from './settings.ts';
 import { squashImage } from './squash.ts';
 import type { BuildEvent, BuildRequest, BuildResult } from './types.ts';
 
@@ -65,8 +67,10 @@ const stepsOf = (solved: readonly SolvedLane[]): BuildResult['steps'] => {
 /** What cannot be delivered is refused before anything is built. */
 const checkRequest = (request: BuildRequest): void => {
   for (const name of request.tags ?? []) parseReference(name);
-  const { annotations = {} } = request;
-  checkDelivery({ outputs: outputsOf(request), annotations }, platformsOf(request));
+  const { annotations = {}, limits, shmSizeBytes } = request;
+  const multiPlatform = isOn(request, 'BUILDKIT_MULTI_PLATFORM');
+  checkDelivery({ outputs: outputsOf(request), annotations, multiPlatform }, platformsOf(request));
+  checkResources({ ...limits, shmSizeBytes });
 };
 
 /** Statements are about manifests: files alone have none. */
@@ -89,6 +93,7 @@ const deliverImages = (
 ) =>
   deliver(tools, {
     images,
+    multiPlatform: isOn(request, 'BUILDKIT_MULTI_PLATFORM'),
     outputs: outputsOf(request),
     names: (request.tags ?? []).map((tag) => canonicalString(parseReference(tag))),
     annotations: request.annotations ?? {},
@@ -116,7 +121,7 @@ export const runBuild = async (
     images.push({ ...image, config: withinLimits(request, image.config) });
   }
   request.signal?.throwIfAborted();
-  const attester = createAttester({ tools, request, lanes, buildId: tools.buildId, startedAt });
+  const attester = createAttester({ tools, request, lanes, buildId: tools.buildId, startedAt, emit });
   if (attester.statements !== undefined) warnUnattested(request, emit);
   const delivered = await deliverImages(tools, request, { images, attester }, emit);
   await tools.exchange.write(targetsOf(solved));

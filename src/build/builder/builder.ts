@@ -34,6 +34,7 @@ import { runBuild } from './build.ts';
 import type { BuildTools } from './draft.ts';
 import { createFailedSteps, type FailedSteps } from './failed-steps.ts';
 import { removeLeftovers, scratchOf } from './leftovers.ts';
+import { isOn } from './settings.ts';
 import { logRecords } from './log-records.ts';
 import { createNamedContexts } from './named-contexts.ts';
 import { subjectOf } from './subject.ts';
@@ -92,6 +93,12 @@ const createLazyLease = (
 const holdLayer = (library: Library, key: string, diffId: DiffId): Promise<void> =>
   library.holds.holdContent([{ kind: 'layer', key: diffId }], { kind: HOLDER_KIND, id: key });
 
+/** `BUILDKIT_INLINE_CACHE=1` is an older way to ask for `--cache-to type=inline`. */
+const withInlineCache = (request: BuildRequest): BuildRequest =>
+  isOn(request, 'BUILDKIT_INLINE_CACHE')
+    ? { ...request, cacheTo: [...(request.cacheTo ?? []), { kind: 'inline' }] }
+    : request;
+
 /** Remote sources with what a request brings for them. */
 const remoteFor = (shop: Shop, request: BuildRequest) =>
   openRemoteSources({
@@ -149,7 +156,7 @@ const build = async (
   const exchange = openExchange({
     library,
     layers,
-    request,
+    request: withInlineCache(request),
     credentials: (repository) => credentialsFor(request.auth?.(repository)),
     emit,
     stack,

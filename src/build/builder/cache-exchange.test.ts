@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -185,6 +186,33 @@ describe('a cache that lies', () => {
     expect(built.warnings).toEqual([expect.stringContaining('cannot be used')]);
     expect(built.executed.length).toBe(6);
   }, 60_000);
+
+  test.each(['index.json', 'manifest'])(
+    'has a broken %s: the build says so in words',
+    async (what) => {
+      const built = await tampered(`broken-${what}`, (blobs, files) => {
+        const isManifest = (name: string): boolean =>
+          readFileSync(join(blobs, name)).includes('"schemaVersion"');
+        const broken = what === 'manifest' ? files.filter(isManifest) : [];
+        const text = '{"manifests": oops';
+        // Its digest is right: only what it says makes no sense.
+        for (const name of broken) {
+          const index = readFileSync(join(blobs, '../../index.json'), 'utf8');
+          const digest = createHash('sha256').update(text).digest('hex');
+          writeFileSync(join(blobs, digest), text);
+          writeFileSync(join(blobs, '../../index.json'), index.replace(name, digest));
+        }
+        if (what === 'index.json') writeFileSync(join(blobs, '../../index.json'), text);
+      });
+      const [warning, ...others] = built.warnings;
+      expect(others).toEqual([]);
+      expect(warning).toMatch(
+        /^the cache \S+ cannot be used, the build goes on without it: it is no usable build cache: its (index\.json is not JSON|manifest cannot be understood) \(write it again/u,
+      );
+      expect(built.executed.length).toBe(6);
+    },
+    60_000,
+  );
 
   test.each([
     ['no JSON', 'x'],

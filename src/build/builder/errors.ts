@@ -36,6 +36,12 @@ export const builderErrors = defineErrors('builder', {
       `the build context ${p.name} cannot be used: ${p.problem}`,
     hint: 'write --build-context NAME=DIRECTORY, =URL, =docker-image://IMAGE, =oci-layout://PATH[:TAG] or =target:STAGE',
   },
+  badSetting: {
+    kind: 'invalid-argument',
+    message: (p: { readonly name: string; readonly value: string }) =>
+      `invalid boolean value for the build argument ${p.name}: ${JSON.stringify(p.value)}`,
+    hint: 'give it 1 or 0, or leave it out',
+  },
   nothingKept: {
     kind: 'not-found',
     message: (p: { readonly build: string }) => `nothing is kept of a failed step of build ${p.build}`,

@@ -36,11 +36,20 @@ export interface CacheImport {
   readonly stack: AsyncDisposableStack;
 }
 
+/** Reads what came from elsewhere; what cannot be read is told as a cache that is none, and never in a parser's words. */
+const understood = <T>(what: string, read: () => T): T => {
+  try {
+    return read();
+  } catch (error) {
+    throw cacheErrors.badCache({ reason: `${what} cannot be understood` }, error);
+  }
+};
+
 const EMPTY: CacheDocument = { results: [], layers: new Map() };
 
 /** What an image says of itself when it was built with an inline cache. */
 const inlineDocument = (manifest: ImageManifest, config: Buffer): CacheDocument => {
-  const { buildCache, rootfs } = parseImageConfig(config);
+  const { buildCache, rootfs } = understood('its image configuration', () => parseImageConfig(config));
   if (buildCache === undefined) return EMPTY;
   const { results } = parseCacheDocument(Buffer.from(buildCache, 'base64'));
   const layers = rootfs.diffIds.flatMap((diffId, index) => {
@@ -80,13 +89,16 @@ const readBlob = async (
   return bytes;
 };
 
+const manifestOf = (bytes: Buffer, mediaType: string) =>
+  understood('its manifest', () => parseManifest(bytes, mediaType));
+
 /** The manifest of a cache, or of an image for this machine. */
 const resolveManifest = async (
   repository: RemoteRepository,
   signal: AbortSignal | undefined,
 ): Promise<ImageManifest> => {
   const top = await repository.resolve(undefined, { signal });
-  const manifest = parseManifest(top.bytes, top.descriptor.mediaType);
+  const manifest = manifestOf(top.bytes, top.descriptor.mediaType);
   if (manifest.kind === 'image') return manifest;
   const offered = manifest.manifests.flatMap((entry) =>
     entry.platform === undefined ? [] : [{ entry, platform: entry.platform }],
@@ -94,7 +106,7 @@ const resolveManifest = async (
   const chosen = selectPlatform(offered, hostPlatform())?.entry ?? manifest.manifests[0];
   if (chosen === undefined) throw cacheErrors.badCache({ reason: 'its index is empty' });
   const found = await repository.manifest(chosen, { signal });
-  const inner = parseManifest(found.bytes, found.descriptor.mediaType);
+  const inner = manifestOf(found.bytes, found.descriptor.mediaType);
   if (inner.kind === 'image') return inner;
   throw cacheErrors.badCache({ reason: 'its index names an index' });
 };
@@ -130,7 +142,7 @@ const openLocal = async ({ layers }: CacheImport, path: string): Promise<CacheSo
   const layout = openCacheLayout(path);
   const entry = await layout.entry();
   if (entry === undefined) throw cacheErrors.badCache({ reason: `${path} has no index.json` });
-  const manifest = parseManifest(await layout.read(entry.digest, MAX_MANIFEST_BYTES), entry.mediaType);
+  const manifest = manifestOf(await layout.read(entry.digest, MAX_MANIFEST_BYTES), entry.mediaType);
   if (manifest.kind !== 'image') throw cacheErrors.badCache({ reason: `${path} names an index` });
   return {
     document: await documentOf(manifest, ({ digest }, most) => layout.read(digest, most)),
@@ -164,8 +176,10 @@ const openSource = async (dependencies: CacheImport, spec: CacheSpec): Promise<r
     return [source];
   } catch (error) {
     request.signal?.throwIfAborted();
-    const { message } = toLadeError(error);
-    emit({ kind: 'warning', message: `the cache ${nameOf(spec)} cannot be used: ${message}` });
+    const { message, hint } = toLadeError(error);
+    const advice = hint === undefined || hint === '' ? '' : ` (${hint})`;
+    const told = `the cache ${nameOf(spec)} cannot be used, the build goes on without it: ${message}${advice}`;
+    emit({ kind: 'warning', message: told });
     return [];
   }
 };

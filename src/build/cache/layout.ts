@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { algorithmOf, hexOf, isDigest, MEDIA_TYPES, sha256Of, type Descriptor, type Digest } from '#oci';
 import { cacheErrors } from './errors.ts';
 
@@ -37,12 +37,26 @@ const isDescriptor = (value: unknown): value is Descriptor =>
   isDigest(value.digest) &&
   typeof value.mediaType === 'string';
 
-/** Writes a file wholly or not at all. */
-const replace = async (path: string, write: (temporary: string) => Promise<void>): Promise<void> => {
+const parseIndex = (bytes: Buffer): unknown => {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    throw cacheErrors.badCache({ reason: 'its index.json is not JSON' }, error);
+  }
+};
+
+/** Writes a file wholly or not at all, and durably. */
+const replace = async (path: string, write: (file: FileHandle) => Promise<void>): Promise<void> => {
   const temporary = `${path}.${randomUUID()}`;
   try {
-    await write(temporary);
+    {
+      await using file = await open(temporary, 'wx', 0o644);
+      await write(file);
+      await file.sync();
+    }
     await rename(temporary, path);
+    await using directory = await open(dirname(path));
+    await directory.sync();
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
@@ -81,10 +95,8 @@ export const openCacheLayout = (root: string): CacheLayout => {
     async put(descriptor, bytes) {
       const path = pathOf(descriptor.digest);
       await mkdir(join(root, 'blobs', algorithmOf(descriptor.digest)), { recursive: true });
-      await replace(path, async (temporary) => {
-        await using file = await open(temporary, 'wx', 0o644);
+      await replace(path, async (file) => {
         for await (const chunk of verified(descriptor, bytes)) await file.writeFile(chunk);
-        await file.sync();
       });
     },
     async read(digest, most) {
@@ -96,15 +108,15 @@ export const openCacheLayout = (root: string): CacheLayout => {
     async entry() {
       const text = await readBounded(join(root, 'index.json'), MAX_INDEX_BYTES).catch(() => undefined);
       if (text === undefined) return undefined;
-      const parsed: unknown = JSON.parse(text.toString('utf8'));
+      const parsed = parseIndex(text);
       const list: unknown =
         typeof parsed === 'object' && parsed !== null && 'manifests' in parsed ? parsed.manifests : [];
       return Array.isArray(list) ? list.find(isDescriptor) : undefined;
     },
     async setEntry(descriptor) {
-      await writeFile(join(root, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+      await replace(join(root, 'oci-layout'), (file) => file.writeFile('{"imageLayoutVersion":"1.0.0"}'));
       const index = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests: [descriptor] };
-      await replace(join(root, 'index.json'), (temporary) => writeFile(temporary, JSON.stringify(index)));
+      await replace(join(root, 'index.json'), (file) => file.writeFile(JSON.stringify(index)));
     },
   };
 };

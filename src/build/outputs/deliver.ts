@@ -58,6 +58,9 @@ const allNames = ({ outputs, names }: DeliveryRequest): readonly string[] => [
   ]),
 ];
 
+const hasIndex = ({ images, multiPlatform }: DeliveryRequest): boolean =>
+  images.length > 1 || multiPlatform === true;
+
 const compressionOf = ({ compression = 'gzip' }: ImageForm) =>
   compression === 'uncompressed' ? 'none' : compression;
 
@@ -74,8 +77,8 @@ const assemble = async (
       descriptorAnnotations: annotations.of('manifest-descriptor', image.platform),
       statements: statements === undefined ? undefined : (manifest) => statements({ image, manifest, names }),
     })),
-    index: images.length > 1 ? { annotations: annotations.of('index') } : undefined,
-    topAnnotations: annotations.of(images.length > 1 ? 'index-descriptor' : 'manifest-descriptor'),
+    index: hasIndex(request) ? { annotations: annotations.of('index') } : undefined,
+    topAnnotations: annotations.of(hasIndex(request) ? 'index-descriptor' : 'manifest-descriptor'),
     compression: compressionOf(form),
     forceCompression: form.forceCompression,
     mediaTypes: form.ociMediaTypes === false ? 'docker' : 'oci',
@@ -96,7 +99,7 @@ const assemblyFor = async (delivery: Delivery, form: ImageForm): Promise<Assembl
 
 /** Whether the image is recorded as it is, and gets a manifest when it is first pushed. */
 const isPlain = ({ request, annotations }: Delivery, form: ImageForm): boolean =>
-  request.images.length === 1 &&
+  !hasIndex(request) &&
   annotations.isEmpty &&
   request.statements === undefined &&
   compressionOf(form) === 'gzip' &&
@@ -135,7 +138,8 @@ const record = async (delivery: Delivery, output: ImageSpec): Promise<void> => {
 
 const write = async (delivery: Delivery, output: OutputSpec): Promise<void> => {
   const { tools, request } = delivery;
-  const files = { layers: tools.layers, images: request.images, signal: request.signal };
+  const { images, signal } = request;
+  const files = { layers: tools.layers, images, split: hasIndex(request), signal };
   switch (output.kind) {
     case 'image':
       return record(delivery, output);
@@ -161,6 +165,14 @@ const push = async (delivery: Delivery, output: OutputSpec): Promise<void> => {
   }
 };
 
+const archiveNamesOf = ({ outputs, names }: DeliveryRequest): readonly string[] => [
+  ...new Set(
+    outputs.flatMap((output) =>
+      output.kind === 'oci' || output.kind === 'docker' ? canonical(output.names ?? names) : [],
+    ),
+  ),
+];
+
 const deliveredOf = async (delivery: Delivery): Promise<Delivered> => {
   const { request, named, descriptor } = delivery;
   const [assembly] = await Promise.all(delivery.assemblies.values());
@@ -168,6 +180,7 @@ const deliveredOf = async (delivery: Delivery): Promise<Delivered> => {
     imageId: imageIdOf(mainOf(request.images)),
     descriptor,
     names: [...named],
+    archiveNames: archiveNamesOf(request),
     images: request.images.map((image, index) => ({
       platform: image.platform,
       imageId: imageIdOf(image),
@@ -184,10 +197,10 @@ const clean = async ({ tools, request, assemblies }: Delivery): Promise<void> =>
 
 /** Refuses what cannot be delivered before anything is built. */
 export const checkDelivery = (
-  request: Pick<DeliveryRequest, 'outputs' | 'annotations'>,
+  request: Pick<DeliveryRequest, 'outputs' | 'annotations' | 'multiPlatform'>,
   platforms: readonly string[],
 ): void => {
-  readAnnotations(request.annotations, platforms.length > 1);
+  readAnnotations(request.annotations, platforms.length > 1 || request.multiPlatform === true);
   for (const output of request.outputs) {
     if ('names' in output) canonical(output.names ?? []);
     if (output.kind === 'image' && output.push && output.names.length === 0)
@@ -199,7 +212,7 @@ export const checkDelivery = (
 
 /** Brings a result everywhere it is wanted: into the store and files first, to registries last. */
 export const deliver = async (tools: DeliveryTools, request: DeliveryRequest): Promise<Delivered> => {
-  const annotations = readAnnotations(request.annotations, request.images.length > 1);
+  const annotations = readAnnotations(request.annotations, hasIndex(request));
   await using stack = new AsyncDisposableStack();
   let lease: Promise<Lease> | undefined;
   const delivery: Delivery = {

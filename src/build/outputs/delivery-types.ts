@@ -39,6 +39,8 @@ export interface DeliveryTools {
 
 export interface DeliveryRequest {
   readonly images: readonly BuiltImage[];
+  /** One image, too, is put into an index, and its files into a directory of its platform. */
+  readonly multiPlatform?: boolean | undefined;
   readonly outputs: readonly OutputSpec[];
   /** Canonical names of the build, for archives that are given none of their own. */
   readonly names: readonly string[];
@@ -65,4 +67,6 @@ export interface Delivered {
   }[];
   /** Canonical names that images were given. */
   readonly names: readonly string[];
+  /** Canonical names of images in archives. */
+  readonly archiveNames: readonly string[];
 }

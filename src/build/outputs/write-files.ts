@@ -18,6 +18,8 @@ import type { OutputSpec } from './types.ts';
 interface FilesRequest {
   readonly layers: Pick<LayerStore, 'mountReadOnly'>;
   readonly images: readonly BuiltImage[];
+  /** A directory for each platform, unless the output says otherwise. */
+  readonly split: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -64,7 +66,7 @@ const removeOthers = async (directory: OpenDirectory, path: string, deletion: De
 };
 
 const isSplit = (output: { readonly platformSplit?: boolean | undefined }, request: FilesRequest): boolean =>
-  output.platformSplit ?? request.images.length > 1;
+  output.platformSplit ?? request.split;
 
 /**
  * Writes the files of the result below a directory: never through a link that leads out of it, each file as a whole, and
