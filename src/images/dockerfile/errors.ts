@@ -67,6 +67,12 @@ export const dockerfileErrors = defineErrors('dockerfile', {
       `bad pattern "${p.pattern}": ${p.reason}`,
     hint: 'correct the pattern in .dockerignore or --exclude',
   },
+  tooManyPatterns: {
+    kind: 'invalid-argument',
+    message: (p: { readonly patterns: number; readonly bytes: number }) =>
+      `there are more than ${p.patterns} patterns or ${p.bytes} bytes of them`,
+    hint: 'leave out directories instead of their files in .dockerignore or --exclude',
+  },
   mount: {
     kind: 'invalid-argument',
     message: (p: { readonly mount: string; readonly reason: string }) =>

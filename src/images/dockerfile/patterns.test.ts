@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ANY, DEEP, STAR, TAIL, testPieces } from './glob-pieces.ts';
+import { expressionOf, testPieces, type Piece } from './glob-pieces.ts';
 import { cleanPath, createPatternMatcher, parseIgnoreFile } from './patterns.ts';
 
 describe('createPatternMatcher', () => {
@@ -152,16 +152,25 @@ test.each([
 ])('cleanPath(%j) is %s', (path, want) => expect(cleanPath(path)).toBe(want));
 
 describe('many wildcards', () => {
+  const literal = (value: string): Piece => ({ kind: 'character', value });
+  const pair: Piece = { kind: 'class', source: '[a😀]', has: (character) => 'a😀'.includes(character) };
+
   test('mean what the expression of their pieces means', () => {
-    const piece = fc.constantFrom(STAR, DEEP, ANY, 'a', 'b', '/', '[ab]');
-    const path = fc.array(fc.constantFrom('a', 'b', '/'), { maxLength: 8 });
+    const piece = fc.constantFrom<Piece>(
+      { kind: 'star' },
+      { kind: 'deep' },
+      { kind: 'any' },
+      ...['a', 'b', '/', '.', '😀'].map(literal),
+      pair,
+    );
+    const path = fc.array(fc.constantFrom('a', 'b', '/', '.', '\n', '\r', '😀', '\udc80'), { maxLength: 8 });
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 6 }), fc.boolean(), path, (pieces, tail, characters) => {
-        const all = tail ? [...pieces, TAIL] : pieces;
+        const all: readonly Piece[] = tail ? [...pieces, { kind: 'tail' }] : pieces;
         const text = characters.join('');
-        expect(testPieces(all)(text)).toBe(new RegExp(`^${all.join('')}$`).test(text));
+        expect(testPieces(all)(Array.from(text), { left: 1e9 })).toBe(expressionOf(all).test(text));
       }),
-      { numRuns: 2000 },
+      { numRuns: 4000 },
     );
   });
 
@@ -169,5 +178,66 @@ describe('many wildcards', () => {
     const matcher = createPatternMatcher([`${'**/'.repeat(50)}${'a*'.repeat(30)}b`]);
     expect(matcher.matches('a'.repeat(250))).toBe(false);
     expect(matcher.matches(`x/y/${'a'.repeat(240)}b`)).toBe(true);
+  });
+
+  test.each(['*a*a*b', '**a**a**b', '**/*a*a*a*b', 'x**/*?*?*?c'])(
+    '%s cost a long path little',
+    (pattern) => {
+      const folders = Array.from({ length: 16 }, () => 'a'.repeat(200)).join('/');
+      const matcher = createPatternMatcher([pattern]);
+      expect(matcher.matches(`${folders}/f`)).toBe(false);
+    },
+  );
+});
+
+describe('a character is what a reader takes for one', () => {
+  const lone = '\udc80';
+  test.each<[string, string, boolean]>([
+    ['?', '😀', true],
+    ['??', '😀', false],
+    ['a?b', 'a😀b', true],
+    ['*?b', '😀b', true],
+    ['[😀]', '😀', true],
+    ['[^a]', '😀', true],
+    ['[😀-😂]x', '😁x', true],
+    ['[😀-😂]x', '😃x', false],
+    ['\\😀', '😀', true],
+    ['[\\😀]', '😀', true],
+    ['[\\"\\ \\é]', 'é', true],
+    ['\\"\\-\\é', '"-é', true],
+    ['?', lone, true],
+    ['?', `😀${lone}`, false],
+    ['??', `😀${lone}`, true],
+    ['*?*?*?*', '😀', false],
+    ['*?*?*?*', '😀😀😀', true],
+    ['**/x', 'a\r/x', true],
+    ['a**/b*', 'a\r\u2028/b', true],
+    ['a**/b*', 'a\n/b', false],
+  ])('%s and %j: %s', (pattern, path, want) =>
+    expect(createPatternMatcher([pattern]).matches(path)).toBe(want),
+  );
+});
+
+describe('patterns are bounded', () => {
+  const many = Array.from({ length: 10_001 }, (_, index) => `p${index}`);
+  test('in number and length', () => {
+    expect(createPatternMatcher(many.slice(1)).matches('p10000')).toBe(true);
+    expect(() => createPatternMatcher(many)).toThrow(/more than 10000 patterns/u);
+    expect(() => parseIgnoreFile('a\n'.repeat(1 << 18))).not.toThrow();
+    expect(() => parseIgnoreFile('a\n'.repeat((1 << 18) + 1))).toThrow(/524288 bytes/u);
+    expect(() => createPatternMatcher(['*a'.repeat(2049)])).toThrow(/^bad pattern ".{100}…": it is longer/u);
+  });
+
+  test('in the time that one path takes', () => {
+    const path = Array.from({ length: 16 }, () => 'a'.repeat(200)).join('/');
+    const costly = createPatternMatcher(many.slice(1).map((name) => `**a**a**a${name}`));
+    expect(() => costly.matches(path)).toThrow(/takes too long/u);
+    const taken = createPatternMatcher(['*', ...many.slice(2).map((name) => `!*a*a*a*a${name}/*/x`)]);
+    expect(() => taken.mayTakeBackInside(path)).toThrow(/takes too long/u);
+  });
+
+  test('a class with a slash in it may take back what is below', () => {
+    const matcher = createPatternMatcher(['*', '!a[b/]c']);
+    expect(matcher.mayTakeBackInside('a')).toBe(true);
   });
 });

@@ -1,5 +1,6 @@
 import { dockerfileErrors } from './errors.ts';
-import { ANY, DEEP, STAR, TAIL, testPieces } from './glob-pieces.ts';
+import type { Work } from './glob-pieces.ts';
+import { testOf, type PathTest } from './path-test.ts';
 import { isWellFormed } from './pattern-syntax.ts';
 import { trimSpace } from './source-text.ts';
 
@@ -30,8 +31,19 @@ export interface PatternMatcher {
 interface Pattern {
   readonly text: string;
   readonly negated: boolean;
-  readonly test: (path: string) => boolean;
+  readonly test: PathTest;
+  /** Whether something below a directory could match, by the directory's path. */
+  readonly mayMatchInside: (directory: string, work: Work) => boolean;
 }
+
+/** Of an ignore file, and of what is in it; no path is longer than a pattern may be. */
+const MAX_BYTES = 1 << 19;
+const MAX_PATTERNS = 10_000;
+const MAX_PATTERN = 4096;
+/** So many comparisons one path may take: about a tenth of a second. */
+const MAX_WORK = 2_500_000;
+/** So much of a pattern an error repeats. */
+const MAX_SHOWN = 100;
 
 /** A slash-separated path in its shortest form, as Go's `path.Clean` gives it. */
 export const cleanPath = (path: string): string => {
@@ -50,9 +62,12 @@ export const cleanPath = (path: string): string => {
 
 /**
  * The patterns of an ignore file: comments, blank lines, surrounding blanks and leading slashes are taken away.
+ *
+ * @throws `DOCKERFILE_TOO_MANY_PATTERNS`
  */
-export const parseIgnoreFile = (text: string): readonly string[] =>
-  text
+export const parseIgnoreFile = (text: string): readonly string[] => {
+  if (text.length > MAX_BYTES) throw tooMany();
+  return text
     .replace(/^\uFEFF/u, '')
     .split('\n')
     .filter((line) => !line.startsWith('#'))
@@ -65,84 +80,47 @@ export const parseIgnoreFile = (text: string): readonly string[] =>
       const relative = cleaned.length > 1 && cleaned.startsWith('/') ? cleaned.slice(1) : cleaned;
       return [`${negated ? '!' : ''}${relative}`];
     });
-
-const ESCAPED = new Set('.+()|{}$');
-
-/** What a backslash and the character after it stand for; letters and digits mean themselves. */
-const escapedOf = (escaped: string | undefined): string => {
-  if (escaped === undefined) return '\\\\';
-  return /[a-z0-9]/iu.test(escaped) ? escaped : `\\${escaped}`;
 };
 
-/** One pattern as parts of a regular expression: `*` and `?` stop at slashes, `**` does not. */
-const piecesOf = (pattern: string): readonly string[] => {
-  const characters = Array.from(pattern);
-  const pieces: string[] = [];
-  let open = '';
-  for (let index = 0; index < characters.length; index += 1) {
-    const character = characters[index] ?? '';
-    if (open !== '') {
-      if (character === '\\') index += 1;
-      open += character === '\\' ? escapedOf(characters[index]) : character;
-      if (character !== ']') continue;
-      pieces.push(open);
-      open = '';
-    } else if (character === '*' && characters[index + 1] === '*') {
-      index += 1;
-      if (characters[index + 1] === '/') index += 1;
-      pieces.push(index + 1 >= characters.length ? TAIL : DEEP);
-    } else if (character === '*') pieces.push(STAR);
-    else if (character === '?') pieces.push(ANY);
-    else if (character === '\\') {
-      index += 1;
-      pieces.push(escapedOf(characters[index]));
-    } else if (character === '[') open = character;
-    else pieces.push(ESCAPED.has(character) || character === ']' ? `\\${character}` : character);
-  }
-  return open === '' ? pieces : [...pieces, open];
+const tooMany = (): Error => dockerfileErrors.tooManyPatterns({ patterns: MAX_PATTERNS, bytes: MAX_BYTES });
+
+/** Tests of the parts of a pattern up to its first `**`. */
+const partTestsOf = (pattern: string): readonly PathTest[] => {
+  const parts = pattern.split('/');
+  const deepAt = parts.findIndex((part) => part.includes('**'));
+  const fixed = deepAt < 0 ? parts : parts.slice(0, deepAt);
+  // A class with a slash in it is no class in its parts: anything may be meant.
+  return fixed.map((part): PathTest => (isWellFormed(part) ? testOf(part) : () => true));
 };
 
-/** So many wildcards cost an expression little; with more, the time it may take is without bounds. */
-const MAX_EXPRESSION_WILDCARDS = 3;
-
-const isWildcard = (piece: string): boolean => piece === STAR || piece === TAIL || piece === DEEP;
-
-const testWild = (pattern: string): ((path: string) => boolean) => {
-  const pieces = piecesOf(pattern);
-  const expression = new RegExp(`^${pieces.join('')}$`);
-  return pieces.filter(isWildcard).length > MAX_EXPRESSION_WILDCARDS
-    ? testPieces(pieces)
-    : (path) => expression.test(path);
+const insideTestOf = (pattern: string): Pattern['mayMatchInside'] => {
+  let known: readonly PathTest[] | undefined;
+  return (directory, work) => {
+    known ??= partTestsOf(pattern);
+    const parts = directory.split('/');
+    return known.slice(0, parts.length).every((test, index) => test({ path: parts[index] ?? '' }, work));
+  };
 };
 
-const WILD = /[*?[\]\\]/u;
-
-/** `**` at one end needs no expression, and means a little more than one would say. */
-const testOf = (pattern: string): ((path: string) => boolean) => {
-  if (!WILD.test(pattern)) return (path) => path === pattern;
-  const body = pattern.slice(0, -2);
-  if (pattern.endsWith('**') && !WILD.test(body)) return (path) => path.startsWith(body);
-  const suffix = pattern.slice(2);
-  if (pattern.startsWith('**') && suffix !== '' && !WILD.test(suffix)) {
-    return (path) => path.endsWith(suffix) || (suffix.startsWith('/') && path === suffix.slice(1));
-  }
-  return testWild(pattern);
-};
+const bad = (pattern: string, reason: string, cause?: unknown): Error =>
+  dockerfileErrors.pattern(
+    { pattern: pattern.length > MAX_SHOWN ? `${pattern.slice(0, MAX_SHOWN)}…` : pattern, reason },
+    cause,
+  );
 
 const compile = (written: string): readonly Pattern[] => {
+  if (written.length > MAX_PATTERN) throw bad(written, 'it is longer than any path');
   const trimmed = trimSpace(written);
   if (trimmed === '') return [];
   const cleaned = cleanPath(trimmed);
   const negated = cleaned.startsWith('!');
   const text = negated ? cleaned.slice(1) : cleaned;
-  if (text === '')
-    throw dockerfileErrors.pattern({ pattern: written, reason: '"!" needs a pattern after it' });
-  if (!isWellFormed(text))
-    throw dockerfileErrors.pattern({ pattern: written, reason: 'syntax error in pattern' });
+  if (text === '') throw bad(written, '"!" needs a pattern after it');
+  if (!isWellFormed(text)) throw bad(written, 'syntax error in pattern');
   try {
-    return [{ text, negated, test: testOf(text) }];
+    return [{ text, negated, test: testOf(text), mayMatchInside: insideTestOf(text) }];
   } catch (error) {
-    throw dockerfileErrors.pattern({ pattern: written, reason: 'syntax error in pattern' }, error);
+    throw bad(written, 'syntax error in pattern', error);
   }
 };
 
@@ -155,47 +133,51 @@ const prefixesOf = (path: string): readonly string[] => {
   return [...prefixes, path];
 };
 
-/** Whether something below `directory` could match `pattern`. */
-const mayMatchInside = (pattern: string, directory: string): boolean => {
-  const wanted = pattern.split('/');
-  return directory.split('/').every((part, index) => {
-    const before = wanted.slice(0, index + 1);
-    if (before.some((piece) => piece.includes('**'))) return true;
-    const piece = wanted[index];
-    return piece === undefined || testOf(piece)(part);
-  });
+/** What a pattern said, unless that took too long. */
+const within = (pattern: Pattern, work: Work, hit: boolean): boolean => {
+  work.left -= 1;
+  if (work.left < 0) throw bad(pattern.text, 'it takes too long to match it, and those before it');
+  return hit;
 };
 
 /**
  * Compiles patterns with the rules of moby's pattern matcher.
  *
- * @throws `DOCKERFILE_PATTERN`
+ * @throws `DOCKERFILE_PATTERN`, `DOCKERFILE_TOO_MANY_PATTERNS`; so do its methods for what takes too long
  */
 export const createPatternMatcher = (written: readonly string[]): PatternMatcher => {
+  const bytes = written.reduce((sum, { length }) => sum + length, 0);
+  if (written.length > MAX_PATTERNS || bytes > MAX_BYTES) throw tooMany();
   const patterns = written.flatMap(compile);
-  const judge = (path: string, parent?: DirectoryState): Judgement => {
+  const judgeWithin = (work: Work, path: string, parent?: DirectoryState): Judgement => {
+    const judged = { path };
     let matches = false;
     const matched = patterns.map((pattern, index) => {
       let hit = parent?.matched[index] ?? false;
       // A pattern that could not change the verdict is not tried.
       if (!hit && pattern.negated !== matches) return false;
-      hit ||= pattern.test(path);
+      hit ||= within(pattern, work, pattern.test(judged, work));
       if (hit) matches = !pattern.negated;
       return hit;
     });
     return { matches, state: { matched } };
   };
   const matches = (path: string): boolean => {
+    const work = { left: MAX_WORK };
     let judgement: Judgement = { matches: false, state: { matched: [] } };
-    for (const prefix of prefixesOf(path)) judgement = judge(prefix, judgement.state);
+    for (const prefix of prefixesOf(path)) judgement = judgeWithin(work, prefix, judgement.state);
     return judgement.matches;
   };
   return {
     empty: patterns.length === 0,
     patterns,
     matches,
-    judge,
-    mayTakeBackInside: (directory) =>
-      patterns.some((pattern) => pattern.negated && mayMatchInside(pattern.text, directory)),
+    judge: (path, parent) => judgeWithin({ left: MAX_WORK }, path, parent),
+    mayTakeBackInside(directory) {
+      const work = { left: MAX_WORK };
+      return patterns.some(
+        (pattern) => pattern.negated && within(pattern, work, pattern.mayMatchInside(directory, work)),
+      );
+    },
   };
 };
