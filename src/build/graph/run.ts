@@ -1,5 +1,5 @@
 import type { RunMount } from '#dockerfile';
-import type { DiffId } from '#oci';
+import { sha256Of, type DiffId } from '#oci';
 import { originOf } from '#plan';
 import type { KeyPart } from '#solver';
 import {
@@ -49,6 +49,19 @@ const networkParts = (
   ...(extraHosts.length === 0 ? [] : [{ kind: 'setting', name: 'hosts', value: extraHosts.join(' ') }]),
 ];
 
+/** Names the secrets and agents that a step sees. They are in no key: what was made with others is not waited for. */
+const unkeyedOf = ({ secrets, ssh }: RunSurroundings, { mounts }: RunOperation): string | undefined => {
+  const own = <T>(record: Readonly<Record<string, T>>, id: string): T | undefined =>
+    Object.hasOwn(record, id) ? record[id] : undefined;
+  const seen = mounts.flatMap((mount) => {
+    if (mount.kind === 'ssh') return [[mount.kind, mount.id, own(ssh, mount.id)?.socket]];
+    if (mount.kind !== 'secret') return [];
+    const bytes = own(secrets, mount.id);
+    return [[mount.kind, mount.id, bytes === undefined ? undefined : sha256Of(bytes)]];
+  });
+  return seen.length === 0 ? undefined : sha256Of(Buffer.from(JSON.stringify(seen)));
+};
+
 /** RUN as a vertex. */
 export const runVertex = (assembly: Assembly, site: Site, operation: RunOperation): BuildVertex => {
   const { input } = assembly;
@@ -74,6 +87,7 @@ export const runVertex = (assembly: Assembly, site: Site, operation: RunOperatio
       ...networkParts(input.surroundings, operation),
     ],
     ignoreCache: input.noCache,
+    unkeyed: unkeyedOf(input.surroundings, operation),
     ...(usesContext ? { sources: countContext } : {}),
     execute: async ({ inputs: results, signal }) => {
       const below = results[0]?.layers ?? NO_LAYERS;

@@ -1,6 +1,6 @@
 /** What is being carried out, by key, by all solves of one process: none of it is carried out twice at once. */
 export interface Flights {
-  /** Settles when the work under `key` has ended, however it did; undefined when there is none. */
+  /** Settles when the work called `key` has ended, however it did; undefined when there is none. */
   underway(key: string): Promise<void> | undefined;
   /** Says that work under `key` begins; disposed at its end. */
   begin(key: string): Disposable;

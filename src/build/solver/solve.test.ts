@@ -418,6 +418,25 @@ describe('solve', () => {
     ]);
   });
 
+  test('two solves carry out apart what depends on something that is in no key', async () => {
+    const { calls, vertex } = createWorld();
+    const cache = createMemoryCache<Made>();
+    const flights = createFlights();
+    const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
+    const make = (unkeyed: string) => {
+      const secret = { ...vertex('secret', { run: () => finished }), unkeyed };
+      const above = vertex('above', { inputs: [secret], run: () => finished });
+      return [above, vertex('plain', { run: () => finished })];
+    };
+    const others = ['one', 'one', 'other'].map((unkeyed) =>
+      solve(make(unkeyed), { cache, flights, emit: () => undefined }),
+    );
+    await expect.poll(() => [calls.get('secret'), calls.get('plain')]).toEqual([2, 1]);
+    finish();
+    await Promise.all(others);
+    expect(Object.fromEntries(calls)).toEqual({ secret: 2, above: 2, plain: 1 });
+  });
+
   test('says that the input is another step', async () => {
     const { vertex } = createWorld();
     const cache = createMemoryCache<Made>();

@@ -6,6 +6,7 @@ import { identifyVertex, type IdentifyDependencies, type Identity } from './iden
 import { differencesOf } from './key.ts';
 import { createSlots, type Slots } from './slots.ts';
 import { createTurns } from './turns.ts';
+import { unkeyedOf } from './unkeyed.ts';
 import type { CacheHit, KeyDifference, SolveEvent, SolverCache, Vertex } from './types.ts';
 
 export interface SolveOptions<R> {
@@ -29,6 +30,8 @@ interface Run<R> {
   /** What is being stored; nobody who uses the results waits for it. */
   readonly storing: Set<Promise<void>>;
   readonly found: Map<Vertex<R>, Identity<R>>;
+  /** What keys do not say, of the vertices where there is such a thing. */
+  readonly unkeyed: ReadonlyMap<Vertex<R>, string>;
   /** Vertices of which something was told. */
   readonly told: Set<Vertex<R>>;
   readonly dependencies: IdentifyDependencies<R>;
@@ -39,12 +42,15 @@ interface Run<R> {
 /** Commands mostly wait for a disk or a network. */
 const LEAST_PARALLELISM = 16;
 
-const refuseCycles = <R>(targets: readonly Vertex<R>[]): void => {
+/** All vertices, inputs before what uses them. */
+const orderOf = <R>(targets: readonly Vertex<R>[]): readonly Vertex<R>[] => {
+  const order: Vertex<R>[] = [];
   const state = new Map<Vertex<R>, 'open' | 'closed'>();
   // A stack of its own: chains may be longer than the call stack is deep.
   const waiting = [...targets];
   for (let vertex = waiting.at(-1); vertex !== undefined; vertex = waiting.at(-1)) {
     if (state.has(vertex)) {
+      if (state.get(vertex) === 'open') order.push(vertex);
       state.set(vertex, 'closed');
       waiting.pop();
       continue;
@@ -56,6 +62,7 @@ const refuseCycles = <R>(targets: readonly Vertex<R>[]): void => {
       if (known === undefined) waiting.push(input.vertex);
     }
   }
+  return order;
 };
 
 const tellHit = <R>(run: Run<R>, vertex: Vertex<R>, { keys, ingredients }: Identity<R>, result: R): void => {
@@ -150,15 +157,17 @@ const execute = async <R>(run: Run<R>, vertex: Vertex<R>, identity: Identity<R>)
   await Promise.all(vertex.inputs.map((input) => materialize(run, input.vertex)));
   run.signal.throwIfAborted();
   const { key } = identity.keys;
+  const unkeyed = run.unkeyed.get(vertex);
+  const name = unkeyed === undefined ? key : `${key} ${unkeyed}`;
   const flights = vertex.transient === true ? undefined : run.options.flights;
   const shared = vertex.ignoreCache === true || identity.fresh ? undefined : flights;
-  for (let other = shared?.underway(key); other !== undefined; other = shared?.underway(key)) {
+  for (let other = shared?.underway(name); other !== undefined; other = shared?.underway(name)) {
     const theirs = await awaitOther(run, key, other);
     if (theirs === undefined) continue;
     tellHit(run, vertex, identity, theirs.result);
     return theirs.result;
   }
-  const flight = flights?.begin(key);
+  const flight = flights?.begin(name);
   try {
     const { result, storing } = await run.slots.run(run.signal, () => carryOut(run, vertex, identity));
     keep(run, storing, flight);
@@ -265,6 +274,7 @@ const tellUnneeded = <R>(run: Run<R>): void => {
 
 const createRun = <R>(
   options: SolveOptions<R>,
+  order: readonly Vertex<R>[],
   signal: AbortSignal,
   fail: (error: unknown) => void,
 ): Run<R> => {
@@ -277,6 +287,7 @@ const createRun = <R>(
     results: new Map(),
     storing: new Set(),
     found: new Map(),
+    unkeyed: unkeyedOf(order),
     told: new Set(),
     fail,
     dependencies: {
@@ -302,11 +313,11 @@ export const solve = async <R>(
   targets: readonly Vertex<R>[],
   options: SolveOptions<R>,
 ): Promise<readonly R[]> => {
-  refuseCycles(targets);
+  const order = orderOf(targets);
   const controller = new AbortController();
   const signal =
     options.signal === undefined ? controller.signal : AbortSignal.any([options.signal, controller.signal]);
-  const run = createRun(options, signal, (error) => controller.abort(error));
+  const run = createRun(options, order, signal, (error) => controller.abort(error));
   const outcome = Promise.all(targets.map((target) => materialize(run, target)));
   await Promise.allSettled([outcome]);
   await settle(run);

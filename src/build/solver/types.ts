@@ -54,6 +54,11 @@ export interface Vertex<R> {
   readonly contentOf?:
     | ((inputs: readonly R[], signal: AbortSignal) => Promise<readonly KeyPart[]>)
     | undefined;
+  /**
+   * Names what the result may depend on and the key does not say, such as contents of secrets: solves wait for each
+   * other's work only where it is the same. What was stored counts for all.
+   */
+  readonly unkeyed?: string | undefined;
   /** Never look the result up; the result is stored all the same. */
   readonly ignoreCache?: boolean | undefined;
   /** Neither looked up nor stored: it is executed in every run, and its key is that of its definition. */
