@@ -5,7 +5,9 @@ const opening = {
   stdout: (stream: NodeJS.WriteStream): void =>
     void stream.on('error', (error: NodeJS.ErrnoException) => {
       // Whoever read our output has gone: there is nobody left to tell.
-      process.exit(error.code === 'EPIPE' ? 0 : 1);
+      if (error.code === 'EPIPE') process.exit(0);
+      const told = `lade: the output cannot be written: ${error.message}\n`;
+      openStream('stderr').write(told, () => process.exit(1));
     }),
   stderr: (): void => undefined,
 };
