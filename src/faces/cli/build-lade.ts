@@ -6,9 +6,7 @@ import type { BuildProgress } from '#console';
 import { followBuild, progressFor } from './build-events.ts';
 import type { CliBuildContext } from './build-context.ts';
 import type { BuildEngine } from './build-engine.ts';
-import { fetchOutputs } from './build-fetch.ts';
 import type { BuildOptions, BuildOrder } from './build-options.ts';
-import { uploadOf } from './build-upload.ts';
 import type { Cli } from './context.ts';
 import { cliErrors } from './errors.ts';
 import { configHeader } from './registry-auth.ts';
@@ -82,6 +80,7 @@ const byArchive = async (
   order: BuildOrder,
   { compress, progress }: { readonly compress: boolean; readonly progress: BuildProgress },
 ): Promise<Partial<ClientRequest>> => {
+  const { uploadOf } = await import('./build-upload.ts');
   const { stream, dockerfile } = await uploadOf(context);
   const archive = compress && context.kind !== 'archive' ? stream.pipe(createGzip()) : stream;
   const body = async function* (): AsyncGenerator<Buffer> {
@@ -128,6 +127,7 @@ export const buildWithLade = async (
     const request = await ladeBuildCall(cli, { engine, context, options, progress });
     return await followBuild(cli, options, request, progress);
   }
+  const { fetchOutputs } = await import('./build-fetch.ts');
   const outputs = fetchOutputs(options.order);
   const sent = { ...options, order: outputs.order };
   const request = await ladeBuildCall(cli, { engine, context, options: sent, progress });

@@ -208,6 +208,34 @@ describe('requests', () => {
     await closed;
   });
 
+  test('an abort ends a call that waits for more', async () => {
+    await using server = await startRawServer((socket) => void socket.write(`${OK}\r\n{"a":1}\n`));
+    const abort = new AbortController();
+    const lines = clientOf(server.path)
+      .lines({ ...get, signal: abort.signal })
+      [Symbol.asyncIterator]();
+    expect(await lines.next()).toEqual({ done: false, value: { a: 1 } });
+    const waiting = failure(lines.next());
+    await sleep(5);
+    abort.abort();
+    expect(await waiting).toHaveProperty('kind', 'cancelled');
+    expect(await lines.next()).toEqual({ done: true, value: undefined });
+  });
+
+  test('a body comes no faster than it is read, and whole', async () => {
+    const sent = Buffer.alloc(8 << 20, 'abcdefg');
+    let sender: Socket | undefined;
+    await using server = await startRawServer((socket) => {
+      sender = socket;
+      socket.write(`${OK}\r\n`);
+      socket.end(sent);
+    });
+    const { body } = await clientOf(server.path).stream(get);
+    await sleep(50);
+    expect(sender?.writableLength).toBeGreaterThan(sent.length / 2);
+    expect(sent.equals(Buffer.concat((await body.toArray()) as Buffer[]))).toBe(true);
+  });
+
   test('nobody listens', async () => {
     const error = await failure(clientOf('/nonexistent/lade.sock').json(get));
     expect(clientErrors.daemonUnreachable.is(error)).toBe(true);

@@ -2,14 +2,13 @@ import { writeFileSync } from 'node:fs';
 import { toLadeError } from '#errors';
 import { defineCommand } from '../command.ts';
 import { chooseBuildContext } from '../build-context.ts';
-import { describeBuild, descriptionOrder } from '../build-describe.ts';
+import { descriptionOrder } from '../build-describe.ts';
 import { buildEngineOf } from '../build-engine.ts';
 import { BUILD_FLAGS, type BuildFlags } from '../build-flags.ts';
 import { buildWithLade } from '../build-lade.ts';
 import { readBuildOptions } from '../build-options.ts';
 import { redirectStdout } from '../build-stdout.ts';
-import { debugBuild, debugChoiceOf } from '../build-debug.ts';
-import { buildByUpload } from '../build-upload.ts';
+import { debugChoiceOf } from '../build-debug.ts';
 import type { Cli } from '../context.ts';
 import { cliErrors } from '../errors.ts';
 import { report } from '../report.ts';
@@ -47,6 +46,7 @@ const build = async (cli: Cli, { place, flags, onKept }: Wanted): Promise<Built>
   const { options } = redirected;
   const engine = await buildEngineOf(await cli.client());
   if (engine === 'docker') {
+    const { buildByUpload } = await import('../build-upload.ts');
     const imageId = await buildByUpload(cli, context, options);
     return { imageId, metadata: { 'containerimage.config.digest': imageId } };
   }
@@ -67,7 +67,10 @@ export const command = defineCommand({
   exitCodeOf,
   async run(cli, { flags, args: [place = '.'] }) {
     const description = descriptionOrder(flags);
-    if (description !== undefined) return await describeBuild(cli, { place, flags }, description);
+    if (description !== undefined) {
+      const { describeBuild } = await import('../build-describe.ts');
+      return await describeBuild(cli, { place, flags }, description);
+    }
     let kept: string | undefined;
     const onKept = (id: string): void => {
       kept = id;
@@ -78,6 +81,7 @@ export const command = defineCommand({
     } catch (error) {
       if (kept === undefined) throw error;
       report(cli, error);
+      const { debugBuild } = await import('../build-debug.ts');
       await debugBuild(cli, kept, { choice: debugChoiceOf(flags.debug) ?? 'after' });
       return exitCodeOf(error);
     }
