@@ -34,6 +34,7 @@ import { runBuild } from './build.ts';
 import type { BuildTools } from './draft.ts';
 import { createFailedSteps, type FailedSteps } from './failed-steps.ts';
 import { removeLeftovers, scratchOf } from './leftovers.ts';
+import { createOccupation } from './occupation.ts';
 import { isOn } from './settings.ts';
 import { logRecords } from './log-records.ts';
 import { createNamedContexts } from './named-contexts.ts';
@@ -229,7 +230,7 @@ export const createBuilder = (dependencies: BuilderDependencies): Builder => {
     limits: dependencies.historyLimits ?? (() => DEFAULT_LIMITS),
   });
   const { caches, failed, uses, remote } = shop;
-  let running = 0;
+  const occupation = createOccupation();
   const space = createCacheSpace({
     root: root.path,
     database,
@@ -237,10 +238,13 @@ export const createBuilder = (dependencies: BuilderDependencies): Builder => {
     layers,
     uses,
     caches,
-    remote,
+    sources: {
+      directory: remote.directory,
+      isBusy: occupation.isBusy,
+      clear: () => occupation.removing(() => remote.clear()),
+    },
     logs: logRecords(history),
     holderKind: HOLDER_KIND,
-    isBusy: () => running > 0,
   });
   const swept = Promise.all([
     removeLeftovers(root.path, layers),
@@ -256,11 +260,10 @@ export const createBuilder = (dependencies: BuilderDependencies): Builder => {
     caches: createCaches({ caches, layers, library, scratch: shop.scratch, ready: swept }),
     async describe(request, call) {
       await swept;
-      return await describe(shop, request, call);
+      return await occupation.during(() => describe(shop, request, call));
     },
     async build(request, emit) {
       await swept;
-      running += 1;
       const recorder = history.begin(subjectOf(request));
       const tell: Emit<BuildEvent> = (event) => {
         recorder.event(event);
@@ -268,15 +271,13 @@ export const createBuilder = (dependencies: BuilderDependencies): Builder => {
       };
       tell({ kind: 'build-started', id: recorder.id });
       try {
-        const built = await build(shop, { id: recorder.id, request }, tell);
+        const built = await occupation.during(() => build(shop, { id: recorder.id, request }, tell));
         const result = { ...built, buildId: recorder.id };
         recorder.done(result);
         return result;
       } catch (error) {
         recorder.failed(error, request.signal?.aborted === true);
         throw toLadeError(error);
-      } finally {
-        running -= 1;
       }
     },
     usage: () => space.usage(),

@@ -388,3 +388,28 @@ describe('contexts at a URL', () => {
     await look(only, (root) => expect(readFileSync(join(root, 'made'), 'utf8')).toBe('made\n'));
   });
 });
+
+it('what a check fetches is in use: pruning leaves it', async () => {
+  const packed = execFileSync('tar', [
+    '-cz',
+    '-C',
+    shop.newContext({ Dockerfile: 'FROM scratch\nCOPY a /\n' }),
+    '.',
+  ]);
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+  const { promise: pruned, resolve: prune } = Promise.withResolvers<void>();
+  await using server = await startTestServer((_request, response) => {
+    response.writeHead(200, { 'content-length': packed.length });
+    response.write(packed.subarray(0, 10));
+    ask();
+    void pruned.then(() => response.end(packed.subarray(10)));
+  });
+  const request = { context: { kind: 'remote', url: `${server.origin}/context.tar.gz` } as const };
+  const described = shop.builder.describe(request, 'check');
+  await asked;
+  const sources = (await shop.builder.records()).filter(({ kind }) => kind === 'source');
+  expect(sources.every(({ inUse }) => inUse)).toBe(true);
+  expect((await shop.builder.prune({ filter: { kinds: ['source'] } })).records).toBe(0);
+  prune();
+  expect(await described).toMatchObject({ kind: 'check' });
+});

@@ -2,7 +2,6 @@ import type { Database } from '#database';
 import type { LayerStore } from '#layers';
 import type { Library } from '#library';
 import type { DiffId } from '#oci';
-import type { RemoteStore } from '#sources';
 import type { CacheMounts } from '#steps';
 import { statfs } from '#sys';
 import { forgetOldTraces } from './build-cache.ts';
@@ -77,11 +76,16 @@ interface SpaceDependencies {
   readonly layers: Pick<LayerStore, 'info'>;
   readonly uses: CacheUses;
   readonly caches: CacheMounts;
-  readonly remote: RemoteStore;
+  /** What was fetched from elsewhere. */
+  readonly sources: {
+    readonly directory: string;
+    /** Whether a build uses it. */
+    readonly isBusy: () => boolean;
+    /** Removes it; false where a build uses it. */
+    readonly clear: () => Promise<boolean>;
+  };
   readonly logs: CacheLogs;
   readonly holderKind: string;
-  /** Whether a build runs. */
-  readonly isBusy: () => boolean;
 }
 
 const matches = (filter: CacheFilter | undefined, record: CacheRecord): boolean => {
@@ -143,12 +147,12 @@ const withoutFoundations = (chosen: ReadonlySet<string>, all: Rows): ReadonlySet
 };
 
 export const createCacheSpace = (dependencies: SpaceDependencies): CacheSpace => {
-  const { root, database, library, uses, caches, remote, logs, isBusy } = dependencies;
+  const { root, database, library, uses, caches, sources, logs } = dependencies;
   const steps = (): Rows =>
     stepRecords(database, { isUsed: (key) => uses.isUsed(key), imageLayers: imageLayers(library) });
   const others = async (): Promise<readonly CacheRecord[]> => [
     ...(await mountRecords(caches)),
-    ...(await sourceRecords(remote.directory, isBusy())),
+    ...(await sourceRecords(sources.directory, sources.isBusy())),
   ];
   const records = async (filter?: CacheFilter): Promise<readonly CacheRecord[]> => {
     const all = [...steps().map(({ record }) => record), ...(await others()), ...logs.records()];
@@ -164,9 +168,7 @@ export const createCacheSpace = (dependencies: SpaceDependencies): CacheSpace =>
     if (record.inUse) return [];
     if (record.kind === 'cache-mount') return (await caches.remove([record.id])).map(({ key }) => key);
     if (record.kind === 'log') return [await logs.remove(record.id)];
-    if (isBusy()) return [];
-    await remote.clear();
-    return [record.id];
+    return (await sources.clear()) ? [record.id] : [];
   };
   const isEnough = (used: number, options: CachePrune): boolean => {
     const { reservedBytes, maxUsedBytes, minFreeBytes } = options;
