@@ -211,9 +211,8 @@ describe('requests', () => {
   test('an abort ends a call that waits for more', async () => {
     await using server = await startRawServer((socket) => void socket.write(`${OK}\r\n{"a":1}\n`));
     const abort = new AbortController();
-    const lines = clientOf(server.path)
-      .lines({ ...get, signal: abort.signal })
-      [Symbol.asyncIterator]();
+    const answer = clientOf(server.path).lines({ ...get, signal: abort.signal });
+    const lines = answer[Symbol.asyncIterator]();
     expect(await lines.next()).toEqual({ done: false, value: { a: 1 } });
     const waiting = failure(lines.next());
     await sleep(5);
