@@ -8,7 +8,13 @@ import { networkErrors } from './errors.ts';
 import { allocateAddress, planOf } from './ipam.ts';
 import { formatIpv4, parseIpv4, type Ipv4 } from './ipv4.ts';
 import { publish } from './publish.ts';
-import { deleteEndpoint, saveEndpoint, type EndpointRecord, type NetworkRecord } from './records.ts';
+import {
+  deleteEndpoint,
+  saveEndpoint,
+  writeEndpoints,
+  type EndpointRecord,
+  type NetworkRecord,
+} from './records.ts';
 import type { AttachRequest, Endpoint } from './types.ts';
 
 const HOST_BINDING = 'com.docker.network.bridge.host_binding_ipv4';
@@ -120,7 +126,7 @@ const undo = async (context: Context, record: EndpointRecord): Promise<void> => 
     record.hostDevice === '' ? undefined : unplug(record.hostDevice),
     published ? context.firewall.apply() : undefined,
     context.resolver.update(),
-    context.database.write([deleteEndpoint(record.id)]),
+    writeEndpoints(context.database, [deleteEndpoint(record.id)]),
   ]);
 };
 
@@ -149,9 +155,9 @@ export const attach = async (context: Context, request: AttachRequest): Promise<
     // The record is written while the kernel is busy; published ports are added to it when they are known.
     const [record] = await Promise.all([
       network.driver === 'bridge' ? connectCable(context, entered) : entered,
-      context.database.write([saveEndpoint(entered)]),
+      writeEndpoints(context.database, [saveEndpoint(entered)]),
     ]);
-    if (record !== entered) await context.database.write([saveEndpoint(record)]);
+    if (record !== entered) await writeEndpoints(context.database, [saveEndpoint(record)]);
     if (network.driver === 'bridge') passLater(context);
     const { containerId } = record;
     context.emit({ kind: 'connected', network: networkView(context, network), containerId });

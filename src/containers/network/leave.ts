@@ -3,7 +3,7 @@ import { replaceDefaultRoute, unplug } from './cable.ts';
 import { endpointsOfContainer, findNetwork, networkView, type Context } from './context.ts';
 import { networkErrors } from './errors.ts';
 import { exactRequests } from './publish.ts';
-import { deleteEndpoint, saveEndpoint, type EndpointRecord } from './records.ts';
+import { deleteEndpoint, saveEndpoint, writeEndpoints, type EndpointRecord } from './records.ts';
 
 /** Rules and names follow what was forgotten, off the caller's path. */
 const followLater = (context: Context, gone: readonly EndpointRecord[]): void => {
@@ -33,7 +33,7 @@ const handOver = async (context: Context, gone: EndpointRecord): Promise<void> =
   const richer = { ...heir, requested: exactRequests([...heir.ports, ...gone.ports]) };
   context.publications.get(heir.id)?.close();
   try {
-    await context.database.write([saveEndpoint(await openPorts(context, richer))]);
+    await writeEndpoints(context.database, [saveEndpoint(await openPorts(context, richer))]);
   } catch (error) {
     const message = `the published ports of ${heir.containerName} were lost: ${String(error)}`;
     context.emit({ kind: 'notice', message });
@@ -49,7 +49,7 @@ export const disconnect = async (context: Context, name: string, containerId: st
   if (network.driver === 'host') throw networkErrors.notConnectable({ network: network.name });
   forget(context, record);
   if (record.hostDevice !== '') await unplug(record.hostDevice);
-  await context.database.write([deleteEndpoint(record.id)]);
+  await writeEndpoints(context.database, [deleteEndpoint(record.id)]);
   followLater(context, [record]);
   await handOver(context, record);
   tell(context, record);
@@ -57,7 +57,10 @@ export const disconnect = async (context: Context, name: string, containerId: st
 
 /** Nobody waits for the records: `sweep` removes those of containers that do not run when networks are opened. */
 const eraseLater = (context: Context, gone: readonly EndpointRecord[]): void => {
-  context.database.write(gone.map((record) => deleteEndpoint(record.id))).catch((error: unknown) => {
+  writeEndpoints(
+    context.database,
+    gone.map((record) => deleteEndpoint(record.id)),
+  ).catch((error: unknown) => {
     context.emit({ kind: 'notice', message: `endpoints could not be erased: ${String(error)}` });
   });
 };

@@ -15,7 +15,7 @@ import { createFirewall } from './firewall.ts';
 import { hostsFile } from './hosts-file.ts';
 import { detach, disconnect } from './leave.ts';
 import { createNamespaces } from './namespaces.ts';
-import { loadRecords, saveEndpoint } from './records.ts';
+import { loadRecords, saveEndpoint, writeEndpoints } from './records.ts';
 import { resolvConf } from './resolv-conf.ts';
 import { createResolver } from './resolver-client.ts';
 import { resolverState } from './resolver-state.ts';
@@ -71,7 +71,7 @@ const rename = async (context: Context, containerId: string, containerName: stri
   const renamed = endpointsOfContainer(context, containerId).map((record) => ({ ...record, containerName }));
   if (renamed.length === 0) return;
   for (const record of renamed) context.endpoints.set(record.id, record);
-  await context.database.write(renamed.map(saveEndpoint));
+  await writeEndpoints(context.database, renamed.map(saveEndpoint));
   await context.resolver.update();
 };
 

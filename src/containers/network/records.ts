@@ -98,3 +98,11 @@ export const deleteEndpoint = (id: string): Statement => ({
   sql: 'DELETE FROM network_endpoints WHERE id = ?',
   params: [id],
 });
+
+/**
+ * Writes records of endpoints. They outlive this process, but need not outlive the machine, which takes along all that
+ * they tell of: `sweep` removes those of containers that do not run.
+ */
+export const writeEndpoints = async (database: Database, statements: readonly Statement[]): Promise<void> => {
+  await database.write(statements, { durable: false });
+};
