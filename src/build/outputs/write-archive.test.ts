@@ -15,6 +15,7 @@ beforeEach(() => {
 afterEach(() => rmSync(path, { recursive: true }));
 
 const NAME = 'org.opencontainers.image.ref.name';
+const FULL_NAME = 'io.containerd.image.name';
 
 const file = (name: string, text: string): TarSource => ({
   path: name,
@@ -26,7 +27,8 @@ const file = (name: string, text: string): TarSource => ({
 /** A layout with one blob, as the library would write it. */
 const layoutOf = (name: string): readonly TarSource[] => {
   const hex = createHash('sha256').update(name).digest('hex');
-  const manifests = [{ digest: `sha256:${hex}`, annotations: { [NAME]: name } }];
+  const annotations = { [NAME]: name.split(':').at(-1), [FULL_NAME]: name };
+  const manifests = [{ digest: `sha256:${hex}`, annotations }];
   return [
     file('oci-layout', '{"imageLayoutVersion":"1.0.0"}'),
     file('index.json', JSON.stringify({ schemaVersion: 2, manifests })),
@@ -57,7 +59,7 @@ const index = (): { readonly annotations?: unknown; readonly manifests: readonly
 const namesIn = (): readonly unknown[] =>
   index()
     .manifests.map((entry) => ('annotations' in entry ? (entry.annotations as object) : {}))
-    .map((annotations) => (NAME in annotations ? annotations[NAME] : undefined));
+    .map((names) => (FULL_NAME in names ? names[FULL_NAME] : NAME in names ? names[NAME] : undefined));
 
 test('builds that write into one layout at once all stay in it, and so does what is not theirs', async () => {
   const foreign = { digest: `sha256:${'0'.repeat(64)}`, annotations: { [NAME]: 'theirs' } };
@@ -73,10 +75,10 @@ test('builds that write into one layout at once all stay in it, and so does what
 });
 
 test('a name means the last image that was given it', async () => {
-  await write('one');
-  await write('two');
-  await write('one');
-  expect(namesIn()).toEqual(['two', 'one']);
+  await write('one:latest');
+  await write('two:latest');
+  await write('one:latest');
+  expect(namesIn()).toEqual(['two:latest', 'one:latest']);
 });
 
 test('an index.json of something else is not replaced', async () => {

@@ -8,6 +8,7 @@ const INDEX = 'index.json';
 /** The file that BuildKit's clients lock too. */
 const LOCK = 'index.json.lock';
 const NAME = 'org.opencontainers.image.ref.name';
+const FULL_NAME = 'io.containerd.image.name';
 
 interface Entry {
   readonly digest?: unknown;
@@ -28,10 +29,13 @@ const parseIndex = (bytes: Buffer): Index | undefined => {
   }
 };
 
-const isSame = (one: Entry, other: Entry): boolean =>
-  one.annotations?.[NAME] === undefined
-    ? one.digest === other.digest
-    : one.annotations[NAME] === other.annotations?.[NAME];
+/** By the name in full where both have one (the other may be a tag alone), else by the name that both or neither has. */
+const isSame = (one: Entry, other: Entry): boolean => {
+  const [names, others] = [one.annotations ?? {}, other.annotations ?? {}];
+  const key = [FULL_NAME, NAME].find((name) => names[name] !== undefined && others[name] !== undefined);
+  if (key !== undefined) return names[key] === others[key];
+  return names[NAME] === undefined && others[NAME] === undefined && one.digest === other.digest;
+};
 
 /** What a layout has stays, except for what has the same name or is the same. */
 const mergeIndex = (before: Index | undefined, added: Index): Index => {
