@@ -9,7 +9,7 @@ export interface Cli {
   readonly stderr: NodeJS.WriteStream;
   /** Folder of config.json. */
   readonly configFolder: string;
-  /** The daemon; starts one where that is allowed (see `start-daemon.ts`). */
+  /** The daemon; its first call starts one where that is allowed (see `start-daemon.ts`). */
   client(): Promise<DockerClient>;
   /** Writes to stdout as it is. */
   out(text: string): void;
@@ -29,11 +29,12 @@ export interface CliOptions {
 const openClient = async (options: CliOptions, note: (line: string) => void): Promise<DockerClient> => {
   const choice = chooseHost(options.host, process.env);
   const host = parseHost(choice.address, process.env);
-  if (choice.isDefault && host.kind === 'unix') {
+  if (!choice.isDefault || host.kind !== 'unix') return createDockerClient({ host });
+  const onAbsent = async (): Promise<void> => {
     const { ensureDaemon } = await import('./start-daemon.ts');
     await ensureDaemon(host.path, note);
-  }
-  return createDockerClient({ host });
+  };
+  return createDockerClient({ host, onAbsent });
 };
 
 /** The exit code that shells give to a process that SIGINT or SIGTERM ended. */

@@ -1,10 +1,13 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { clientErrors, createDockerClient, demultiplex, type DockerClient } from './index.ts';
 import { startRawServer } from './testing.ts';
 
@@ -239,6 +242,42 @@ describe('requests', () => {
     const error = await failure(clientOf('/nonexistent/lade.sock').json(get));
     expect(clientErrors.daemonUnreachable.is(error)).toBe(true);
     expect(error).toHaveProperty('message', expect.stringContaining('unix:///nonexistent/lade.sock'));
+  });
+});
+
+describe('an absent daemon', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lade-absent-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('is brought by whoever can, once, and the calls go on', async () => {
+    const path = join(folder, 's');
+    let brought = 0;
+    const daemon = createHttpServer((_request, response) => void response.end('{"ok":1}'));
+    const onAbsent = async (): Promise<void> => {
+      brought += 1;
+      daemon.listen(path);
+      await once(daemon, 'listening');
+    };
+    const client = createDockerClient({ host: { kind: 'unix', path }, onAbsent });
+    expect(await Promise.all([client.json(get), client.json(get)])).toEqual([{ ok: 1 }, { ok: 1 }]);
+    expect(brought).toBe(1);
+    daemon.close();
+    await once(daemon, 'close');
+    expect(clientErrors.daemonUnreachable.is(await failure(client.json(get)))).toBe(true);
+    expect(brought).toBe(1);
+  });
+
+  test('that cannot be brought is told as the one who tried says', async () => {
+    const host = { kind: 'unix', path: join(folder, 'none') } as const;
+    const client = createDockerClient({ host, onAbsent: () => Promise.reject(new Error('not here')) });
+    expect(await failure(client.json(get))).toHaveProperty('message', 'not here');
+  });
+
+  test('is not looked for where one answers', async () => {
+    await using server = await startRawServer(reply('HTTP/1.1 204 No Content\r\n\r\n'));
+    const onAbsent = (): Promise<void> => Promise.reject(new Error('asked in vain'));
+    const client = createDockerClient({ host: { kind: 'unix', path: server.path }, onAbsent });
+    expect(await client.json(get)).toBeUndefined();
   });
 });
 

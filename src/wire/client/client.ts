@@ -1,4 +1,5 @@
 import { streams } from './builtins.ts';
+import { createConnector, type Connector } from './connect.ts';
 import { answerError, clientErrors } from './errors.ts';
 import { exchange, type Exchange } from './exchange.ts';
 import { jsonLines } from './json-lines.ts';
@@ -40,8 +41,8 @@ const readError = async (status: number, body: AsyncIterable<Buffer>): Promise<E
 const bodyOf = ({ socket, head }: Exchange, request: ClientRequest): AsyncIterable<Buffer> =>
   readBody(socket, head, { empty: request.method === 'HEAD' });
 
-const succeed = async (host: DaemonHost, request: ClientRequest): Promise<Exchange> => {
-  const answer = await exchange(host, request);
+const succeed = async (connect: Connector, request: ClientRequest): Promise<Exchange> => {
+  const answer = await exchange(connect, request);
   if (answer.head.status < 400) return answer;
   throw await readError(answer.head.status, bodyOf(answer, request));
 };
@@ -58,33 +59,39 @@ const toJson = async <T>(body: AsyncIterable<Buffer>): Promise<T> => {
 
 const MULTIPLEXED = 'application/vnd.docker.multiplexed-stream';
 
-const hijack = async (host: DaemonHost, request: ClientRequest): Promise<Hijacked> => {
-  const answer = await exchange(host, request, { Connection: 'Upgrade', Upgrade: 'tcp' });
+const hijack = async (connect: Connector, request: ClientRequest): Promise<Hijacked> => {
+  const answer = await exchange(connect, request, { Connection: 'Upgrade', Upgrade: 'tcp' });
   const { status, headers } = answer.head;
   if (status >= 400) throw await readError(status, bodyOf(answer, request));
   const type = headers['content-type'] ?? '';
   return { socket: answer.socket, multiplexed: type.startsWith(MULTIPLEXED) };
 };
 
+export interface ClientOptions {
+  readonly host: DaemonHost;
+  /** May see to it that a daemon answers at `host`, when the first connection finds none; the call goes on then. */
+  readonly onAbsent?: (() => Promise<void>) | undefined;
+}
+
 /** A client of the daemon at `host`. Nothing is opened before the first call. */
-export const createDockerClient = (options: { readonly host: DaemonHost }): DockerClient => {
-  const { host } = options;
+export const createDockerClient = ({ host, onAbsent }: ClientOptions): DockerClient => {
+  const connect = createConnector(host, onAbsent);
   return {
     host,
     async json<T>(request: ClientRequest): Promise<T> {
-      const answer = await succeed(host, request);
+      const answer = await succeed(connect, request);
       return await toJson<T>(bodyOf(answer, request));
     },
     async stream(request): Promise<ClientAnswer> {
-      const answer = await succeed(host, request);
+      const answer = await succeed(connect, request);
       const body = streams().Readable.from(bodyOf(answer, request), { objectMode: false });
       body.once('close', () => answer.socket.destroy());
       return { ...answer.head, body };
     },
     async *lines<T>(request: ClientRequest): AsyncGenerator<T> {
-      const answer = await succeed(host, request);
+      const answer = await succeed(connect, request);
       yield* jsonLines<T>(bodyOf(answer, request));
     },
-    hijack: (request) => hijack(host, request),
+    hijack: (request) => hijack(connect, request),
   };
 };

@@ -33,12 +33,7 @@ const explain = (error: NodeJS.ErrnoException, host: DaemonHost): Error => {
   return clientErrors.daemonUnreachable(named, error);
 };
 
-/**
- * A connection to the daemon, open and without listeners.
- *
- * @throws CLIENT_DAEMON_UNREACHABLE, CLIENT_DAEMON_FORBIDDEN
- */
-export const connect = async (host: DaemonHost): Promise<Socket> => {
+const connect = async (host: DaemonHost): Promise<Socket> => {
   const socket = await open(host);
   const ready = host.kind === 'tcp' && host.tls !== undefined ? 'secureConnect' : 'connect';
   await new Promise<void>((resolve, reject) => {
@@ -50,4 +45,29 @@ export const connect = async (host: DaemonHost): Promise<Socket> => {
     });
   });
   return socket;
+};
+
+/** Gives connections to one daemon, open and without listeners. */
+export type Connector = () => Promise<Socket>;
+
+/**
+ * Connections to the daemon at `host`. Where none has answered yet, `onAbsent` may see to it that one does: it is called
+ * once, and what it throws is thrown.
+ *
+ * @throws CLIENT_DAEMON_UNREACHABLE, CLIENT_DAEMON_FORBIDDEN
+ */
+export const createConnector = (host: DaemonHost, onAbsent?: () => Promise<void>): Connector => {
+  let reached = false;
+  let remedy: Promise<void> | undefined;
+  return async () => {
+    try {
+      const socket = await connect(host);
+      reached = true;
+      return socket;
+    } catch (error) {
+      if (onAbsent === undefined || reached || !clientErrors.daemonUnreachable.is(error)) throw error;
+      await (remedy ??= onAbsent());
+      return await connect(host);
+    }
+  };
 };

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { toLadeError } from '#errors';
-import { connect } from './connect.ts';
+import type { Connector } from './connect.ts';
 import { readHead, type MessageHead } from './message-head.ts';
-import type { ClientRequest, DaemonHost, QueryValue } from './types.ts';
+import type { ClientRequest, QueryValue } from './types.ts';
 
 const toPairs = ([key, value]: readonly [string, QueryValue]): readonly (readonly [string, string])[] => {
   if (value === undefined || value === false) return [];
@@ -83,12 +83,12 @@ export interface Exchange {
  * An abort destroys the connection.
  */
 export const exchange = async (
-  host: DaemonHost,
+  connect: Connector,
   request: ClientRequest,
   connection: Readonly<Record<string, string>> = { Connection: 'close' },
 ): Promise<Exchange> => {
   request.signal?.throwIfAborted();
-  const socket = await connect(host);
+  const socket = await connect();
   const abort = (): void => {
     socket.destroy(toLadeError(Object.assign(new Error('the request was given up'), { name: 'AbortError' })));
   };
