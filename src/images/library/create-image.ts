@@ -46,7 +46,8 @@ export const recordImage = async (
   const { config, tags = [], parent } = request;
   const { diffIds } = config.rootfs;
   const [{ digest }] = await Promise.all([
-    context.store.blobs.put(encodeImageConfig(config), { lease }),
+    // The image is recorded after it, and durably.
+    context.store.blobs.put(encodeImageConfig(config), { lease, durable: false }),
     ...diffIds.map((diffId) => lease.protect('layer', diffId)),
   ]);
   const layers = storedLayers(context, diffIds);

@@ -10,7 +10,7 @@ import { openIngest } from './ingest.ts';
 import type { KeyedLock } from './keyed-lock.ts';
 import { withRoom } from './with-room.ts';
 import { protectStatement } from './leases.ts';
-import type { BlobInfo, BlobStore, Ingest, IngestOptions, Lease } from './types.ts';
+import type { BlobInfo, BlobStore, Ingest, IngestOptions, Lease, PutOptions } from './types.ts';
 
 const DEFAULT_MAX_READ = 8 * 1024 * 1024;
 
@@ -58,10 +58,15 @@ export const statBlob = (database: Database, digest: Digest): BlobInfo | undefin
 /** Moves a durable, verified file among the blobs; when the content is there already, the file is deleted. */
 const publish = async (
   dependencies: BlobDependencies,
-  file: { readonly path: string; readonly info: BlobInfo; readonly lease: Lease },
+  file: {
+    readonly path: string;
+    readonly info: BlobInfo;
+    readonly lease: Lease;
+    readonly durable?: boolean | undefined;
+  },
 ): Promise<void> => {
   const { database, lock, paths } = dependencies;
-  const { path, info, lease } = file;
+  const { path, info, lease, durable } = file;
   const protection = protectStatement(lease, 'blob', info.digest);
   await lock(info.digest, async () => {
     const target = blobPath(paths, info.digest);
@@ -72,7 +77,7 @@ const publish = async (
     }
     try {
       await moveDurably(path, target);
-      await database.write([insertBlob(info), protection]);
+      await database.write([insertBlob(info), protection], { durable });
     } catch (error) {
       await unlink(target).catch(() => undefined);
       throw error;
@@ -83,7 +88,7 @@ const publish = async (
 const putBytes = async (
   dependencies: BlobDependencies,
   bytes: Uint8Array,
-  { lease, digest = sha256Of(bytes) }: { readonly lease: Lease; readonly digest?: Digest | undefined },
+  { lease, digest = sha256Of(bytes), durable }: PutOptions,
 ): Promise<BlobInfo> => {
   if (!matchesDigest(bytes, digest)) {
     throw storeErrors.digestMismatch({ expected: digest, actual: sha256Of(bytes) });
@@ -95,7 +100,7 @@ const putBytes = async (
   dependencies.active.add(path);
   try {
     await withRoom(dependencies.makeRoom, () => writeDurably(path, bytes));
-    await publish(dependencies, { path, info, lease });
+    await publish(dependencies, { path, info, lease, durable });
     return info;
   } finally {
     dependencies.active.delete(path);

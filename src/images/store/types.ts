@@ -98,6 +98,13 @@ export interface Ingest extends AsyncDisposable {
   abort(): Promise<void>;
 }
 
+export interface PutOptions {
+  readonly lease: Lease;
+  readonly digest?: Digest | undefined;
+  /** False: its record is durable with the next durable write, which the caller makes. The bytes are durable anyhow. */
+  readonly durable?: boolean | undefined;
+}
+
 export interface BlobStore {
   stat(digest: Digest): BlobInfo | undefined;
   /** Where the bytes are; the file exists only while `stat` finds the blob. */
@@ -112,10 +119,7 @@ export interface BlobStore {
     options?: { readonly start?: number | undefined; readonly end?: number | undefined },
   ): Readable;
   /** Stores a small blob, under this digest where one is given (`corrupt` when it is another's). Idempotent. */
-  put(
-    bytes: Uint8Array,
-    options: { readonly lease: Lease; readonly digest?: Digest | undefined },
-  ): Promise<BlobInfo>;
+  put(bytes: Uint8Array, options: PutOptions): Promise<BlobInfo>;
   /** Begins or resumes; `conflict` while the same ref is being written. */
   ingest(options: IngestOptions): Promise<Ingest>;
   list(): readonly BlobInfo[];
