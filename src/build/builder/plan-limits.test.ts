@@ -47,6 +47,15 @@ describe('a huge Dockerfile', () => {
     });
   });
 
+  test('is refused when the target needs too many stages that copy, not when others have them', async () => {
+    const stage = (from: string, index: number): string => `FROM scratch AS s${index}\nCOPY ${from}f /f`;
+    const chain = (length: number): string =>
+      times(length, (index) => stage(index === 0 ? '' : `--from=s${index - 1} `, index));
+    await expect(build(chain(5001))).rejects.toMatchObject({ code: 'BUILDER_TOO_MANY_OPERATIONS' });
+    const { config } = await build(`${chain(5001)}FROM scratch\nCOPY --from=s20 f /`);
+    expect(config.rootfs.diffIds).toHaveLength(1);
+  });
+
   test('is refused when the target needs too many instructions, triggers included', async () => {
     const triggers = times(1000, (index) => `ONBUILD USER u${index}`);
     const stages = times(200, () => 'FROM a');

@@ -37,6 +37,12 @@ export const planErrors = defineErrors('builder', {
     message: (p: { readonly limit: number }) => `the target needs more than ${p.limit} instructions`,
     hint: 'join instructions: LABEL, ENV, ARG and EXPOSE take many words each, RUN many commands',
   },
+  tooManyOperations: {
+    kind: 'invalid-argument',
+    message: (p: { readonly limit: number }) =>
+      `the target needs more than ${p.limit} instructions that work on files`,
+    hint: 'copy several files by one COPY, join commands in one RUN, or build parts as images of their own',
+  },
   tooManyLayers: {
     kind: 'invalid-argument',
     message: (p: Place & { readonly stage: string; readonly limit: number }) =>

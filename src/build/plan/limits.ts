@@ -14,6 +14,19 @@ type Stages = ReadonlyMap<number, PlannedStage>;
 const belowOf = (planned: Stages, { outlined: { base } }: PlannedStage): PlannedStage | undefined =>
   base.kind === 'stage' ? planned.get(base.stage) : undefined;
 
+/** Most instructions of a target that work on files: each holds some memory, and perhaps a mount, until all are done. */
+const MAX_OPERATIONS = 5000;
+
+/** Refuses targets that need more work than a daemon can keep in its memory. */
+function* checkOperations(planned: Stages): Pieces<void> {
+  let operations = 0;
+  for (const { steps } of planned.values()) {
+    for (const { operation } of steps) operations += operation === undefined ? 0 : 1;
+    if (operations > MAX_OPERATIONS) throw planErrors.tooManyOperations({ limit: MAX_OPERATIONS });
+    yield;
+  }
+}
+
 /**
  * Refuses stages of more layers than can be stacked before the first of them is made. COPY and ADD always make one;
  * what else does is known later.
@@ -70,9 +83,10 @@ function* checkConfig(sketch: Sketch, planned: Stages): Pieces<void> {
 /**
  * Refuses plans whose image could not be used.
  *
- * @throws `BUILDER_TOO_MANY_LAYERS`, `BUILDER_CONFIG_TOO_LARGE`
+ * @throws `BUILDER_TOO_MANY_OPERATIONS`, `BUILDER_TOO_MANY_LAYERS`, `BUILDER_CONFIG_TOO_LARGE`
  */
 export function* checkLimits(sketch: Sketch, planned: Stages): Pieces<void> {
+  yield* checkOperations(planned);
   yield* checkLayers(sketch, planned);
   yield* checkConfig(sketch, planned);
 }
