@@ -207,6 +207,18 @@ describe('the live view', () => {
   });
 });
 
+test('a client that sees other files at the same socket sends its own', async () => {
+  const path = context('covered', { Dockerfile: 'FROM test/busybox\nCOPY f /\nRUN cat /f\n', f: 'daemon' });
+  // In a view of its own, another file lies where the daemon sees that one.
+  const script = `echo client > ${scratch.join('other')}; mount --bind ${scratch.join('other')} ${path}/f
+    exec ${LADE} --host unix://${machine.socket} build --progress=plain ${path}`;
+  const view = ['-m', '--propagation', 'private', 'sh', '-ec', script];
+  const { stderr } = await mustRun('unshare', view);
+  expect(stderr).toContain('load build context');
+  expect(stderr).toMatch(/^#\d+ \S+ client$/m);
+  expect((await machine.lade('build', '--progress=plain', path)).stderr).toMatch(/^#\d+ \S+ daemon$/m);
+});
+
 describe('a daemon elsewhere', () => {
   const there = (args: readonly string[], input?: string) =>
     machine.tryLade(

@@ -5,7 +5,7 @@ import type { ClientRequest } from '#client';
 import type { BuildProgress } from '#console';
 import { followBuild, progressFor } from './build-events.ts';
 import type { CliBuildContext } from './build-context.ts';
-import type { BuildEngine } from './build-engine.ts';
+import { onThisMachine, type BuildEngine } from './build-engine.ts';
 import type { BuildOptions, BuildOrder } from './build-options.ts';
 import type { Cli } from './context.ts';
 import { cliErrors } from './errors.ts';
@@ -112,7 +112,8 @@ export const ladeBuildCall = async (
   const inPlace = context.kind === 'remote' || (context.kind === 'directory' && engine === 'here');
   const { compress } = options;
   const call = inPlace ? byPlace(context, order) : await byArchive(context, order, { compress, progress });
-  return { method: 'POST', path: '', ...call, headers: await configHeader(cli) };
+  const condition = engine === 'here' && inPlace ? onThisMachine() : {};
+  return { method: 'POST', path: '', ...call, headers: { ...condition, ...(await configHeader(cli)) } };
 };
 
 /** Builds with a Lade daemon, here or elsewhere. */

@@ -200,7 +200,6 @@ describe('build', () => {
   test('on the same machine the path travels, and misses are explained', async () => {
     const fake = await start({
       routes: {
-        'GET /lade/v1/info': () => ({ machineId: machineId() }),
         'POST /lade/v1/build': answer(lines),
       },
     });
@@ -229,7 +228,9 @@ describe('build', () => {
     );
     expect(ran).toMatchObject({ code: 0, stdout: '' });
     expect(readFileSync(join(fake.folder, 'id'), 'utf8')).toBe('sha256:abc');
-    const call = fake.calls.find((each) => each.path === '/lade/v1/build');
+    expect(fake.calls.map(({ path }) => path)).toEqual(['/lade/v1/build']);
+    const [call] = fake.calls;
+    expect(call?.headers['if-match']).toBe(`"${machineId()}"`);
     expect(JSON.parse(call?.body.toString() ?? '')).toMatchObject({
       contextPath: context,
       tags: ['a'],
@@ -258,6 +259,41 @@ describe('build', () => {
       stdout: '',
       stderr: 'lade: exit code: 9\nlook\n',
     });
+  });
+
+  test('what is not found here is the error of the build', async () => {
+    const fake = await start({
+      routes: {
+        'GET /lade/v1/info': () => ({ machineId: machineId() }),
+        'POST /lade/v1/build': (_call, response) => {
+          response.statusCode = 404;
+          response.end(JSON.stringify({ message: 'no such image', hint: 'pull it' }));
+        },
+      },
+    });
+    makeContext(fake.folder);
+    const ran = await runLade(fake, ['build', 'context']);
+    expect(ran).toEqual({ code: 1, stdout: '', stderr: 'lade: no such image\npull it\n' });
+  });
+
+  test('a Lade that sees other files gets the context as an archive', async () => {
+    const fake = await start({
+      routes: {
+        'GET /lade/v1/info': () => ({ machineId: 'another' }),
+        'POST /lade/v1/build': (_call, response) => {
+          response.statusCode = 412;
+          response.end('{"message":"other files"}');
+        },
+        'POST /lade/v1/build/archive': answer(lines),
+      },
+    });
+    makeContext(fake.folder);
+    expect(await runLade(fake, ['build', '-q', 'context'])).toMatchObject({
+      code: 0,
+      stdout: 'sha256:abc\n',
+    });
+    const paths = ['/lade/v1/build', '/lade/v1/info', '/lade/v1/build/archive'];
+    expect(fake.calls.map(({ path }) => path)).toEqual(paths);
   });
 
   test('elsewhere the context is sent as a tar without what .dockerignore names', async () => {

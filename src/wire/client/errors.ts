@@ -61,6 +61,7 @@ export const clientErrors = defineErrors('client', {
   forbidden: { kind: 'permission-denied', message, hint },
   notFound: { kind: 'not-found', message, hint },
   conflict: { kind: 'conflict', message, hint },
+  preconditionFailed: { kind: 'failed-precondition', message, hint },
   unsupported: { kind: 'unsupported', message, hint },
   unavailable: { kind: 'unavailable', message, hint },
   serverFault: { kind: 'internal', message, hint },
@@ -72,6 +73,7 @@ const BY_STATUS: Readonly<Record<number, ErrorFactory<Answer>>> = {
   403: clientErrors.forbidden,
   404: clientErrors.notFound,
   409: clientErrors.conflict,
+  412: clientErrors.preconditionFailed,
   501: clientErrors.unsupported,
   503: clientErrors.unavailable,
 };

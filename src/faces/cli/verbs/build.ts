@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { toLadeError } from '#errors';
 import { defineCommand } from '../command.ts';
-import { chooseBuildContext } from '../build-context.ts';
+import { chooseBuildContext, type CliBuildContext } from '../build-context.ts';
 import { descriptionOrder } from '../build-describe.ts';
-import { buildEngineOf } from '../build-engine.ts';
+import { buildEngineOf, otherEngineThan, type BuildEngine } from '../build-engine.ts';
 import { BUILD_FLAGS, type BuildFlags } from '../build-flags.ts';
 import { buildWithLade } from '../build-lade.ts';
-import { readBuildOptions } from '../build-options.ts';
+import { readBuildOptions, type BuildOptions } from '../build-options.ts';
 import { redirectStdout } from '../build-stdout.ts';
 import { debugChoiceOf } from '../build-debug.ts';
 import type { Cli } from '../context.ts';
@@ -40,21 +40,46 @@ interface Wanted {
   readonly onKept: (build: string) => void;
 }
 
-const build = async (cli: Cli, { place, flags, onKept }: Wanted): Promise<Built> => {
-  const context = await chooseBuildContext(cli, { place, file: flags.file });
-  await using redirected = await redirectStdout(cli, { ...readBuildOptions(cli, flags), onKept });
-  const { options } = redirected;
-  const engine = await buildEngineOf(await cli.client());
+interface Ordered {
+  readonly context: CliBuildContext;
+  readonly options: BuildOptions;
+}
+
+const buildBy = async (cli: Cli, engine: BuildEngine, { context, options }: Ordered): Promise<Built> => {
   if (engine === 'docker') {
     const { buildByUpload } = await import('../build-upload.ts');
     const imageId = await buildByUpload(cli, context, options);
     return { imageId, metadata: { 'containerimage.config.digest': imageId } };
   }
   const { imageId, images, digest, metadata, buildId } = await buildWithLade(cli, engine, context, options);
-  await redirected.finish();
   // Several platforms have no one image: their index stands for them.
   const id = images.length > 1 ? (digest ?? imageId) : imageId;
   return { imageId: id, metadata: { 'lade.build.id': buildId, ...metadata } };
+};
+
+/**
+ * Most builds are for a Lade that sees our files: it is not asked first who it is, and whoever is somebody else refuses
+ * before anything is done.
+ */
+const buildByWhoAnswers = async (cli: Cli, ordered: Ordered): Promise<Built> => {
+  const client = await cli.client();
+  if (client.host.kind !== 'unix' || ordered.context.kind !== 'directory')
+    return await buildBy(cli, await buildEngineOf(client), ordered);
+  try {
+    return await buildBy(cli, 'here', ordered);
+  } catch (error) {
+    const other = await otherEngineThan(client, error);
+    if (other === undefined) throw error;
+    return await buildBy(cli, other, ordered);
+  }
+};
+
+const build = async (cli: Cli, { place, flags, onKept }: Wanted): Promise<Built> => {
+  const context = await chooseBuildContext(cli, { place, file: flags.file });
+  await using redirected = await redirectStdout(cli, { ...readBuildOptions(cli, flags), onKept });
+  const built = await buildByWhoAnswers(cli, { context, options: redirected.options });
+  await redirected.finish();
+  return built;
 };
 
 export const command = defineCommand({

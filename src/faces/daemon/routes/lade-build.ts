@@ -7,6 +7,7 @@ import { authLookup, contextOfBody, fromLadeOrder, type BuildOrder } from '../bu
 import { hostOutputs } from '../fetched-outputs.ts';
 import { splitFirstLine } from '../first-line.ts';
 import { jsonLines } from '../json-lines.ts';
+import { machineId } from '../machine-id.ts';
 import { body, param } from '../request.ts';
 import { withBody } from '../request-body.ts';
 import { sparing } from '../slow-reader.ts';
@@ -59,8 +60,18 @@ const answerBuild = async (
   lines.end();
 };
 
-/** POST /lade/v1/build: the context is read in place or fetched. */
+/** Whether the client counts on files that the daemon does not see: it named its own machine as the condition. */
+const isElsewhere = (c: Context): boolean => {
+  const wanted = c.req.header('if-match');
+  return wanted !== undefined && wanted !== `"${machineId()}"`;
+};
+
+/**
+ * POST /lade/v1/build: the context is read in place or fetched. With `If-Match: "MACHINE"` (`machineId` of
+ * GET /lade/v1/info) only where the daemon has that one; 412 otherwise.
+ */
 const build = async (c: Context, kitchen: Kitchen): Promise<Response> => {
+  if (isElsewhere(c)) return c.json({ message: 'the daemon does not see the files of that machine' }, 412);
   const checked = await body(c, 'ladeBuild');
   const { contextPath: _path, contextUrl: _url, ...order } = checked;
   await answerBuild(c, kitchen, { order, context: contextOfBody(checked) });

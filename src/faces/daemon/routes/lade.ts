@@ -1,19 +1,15 @@
-import { readFileSync, readlinkSync } from 'node:fs';
 import { Hono, type Context } from 'hono';
 import { LADE_VERSION, type CheckLine, type LadeInfoAnswer } from '#api';
 import { requestSignal } from '#http';
 import { progressLine } from '../image-progress.ts';
 import { streamProgress } from '../json-lines.ts';
+import { machineId } from '../machine-id.ts';
 import { body, flag } from '../request.ts';
 import type { DaemonParts } from '../types.ts';
 import { ladeBuildRoutes } from './lade-build.ts';
 import { ladeCacheRoutes } from './lade-caches.ts';
 import { ladeShellRoutes } from './lade-shells.ts';
 import { spaceRoutes } from './space.ts';
-
-/** This boot and this view of the file system: a client with the same one sees the files that the daemon sees. */
-const machineId = (): string =>
-  `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${readlinkSync('/proc/self/ns/mnt')}`;
 
 const info = (parts: DaemonParts): LadeInfoAnswer => ({
   version: LADE_VERSION,
