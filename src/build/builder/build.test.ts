@@ -371,6 +371,27 @@ describe.skipIf(!isRoot)('builder (needs root and /bin/busybox)', () => {
     expect(JSON.stringify(config)).not.toContain('http_proxy=');
   });
 
+  test('a mount of a stage counts by what it shows', async () => {
+    const dockerfile = (comment: string, shown: string, other: string, from: string): string =>
+      [
+        'FROM busybox AS other',
+        `RUN mkdir /o && echo ${shown} > /o/f && echo ${other} > /beside # ${comment}`,
+        'FROM busybox',
+        `RUN --mount=from=other,${from}target=/o cat /proc/sys/kernel/random/uuid > /made`,
+      ].join('\n');
+    const idOf = async (...file: Parameters<typeof dockerfile>) =>
+      (await build(contextOf({ Dockerfile: dockerfile(...file) }))).config.rootfs.diffIds.at(-1);
+    const source = 'source=/o,';
+    const first = await idOf('1', 'a', 'b', source);
+    expect(await idOf('2', 'a', 'b', source)).toBe(first);
+    expect(await idOf('2', 'a', 'c', source)).toBe(first);
+    expect(await idOf('2', 'd', 'c', source)).not.toBe(first);
+    const whole = await idOf('1', 'a', 'b', '');
+    expect(await idOf('3', 'a', 'b', '')).toBe(whole);
+    expect(await idOf('3', 'a', 'e', '')).not.toBe(whole);
+    await expect(idOf('3', 'a', 'e', 'source=/nothing,')).rejects.toThrow(/nothing/u);
+  });
+
   test('mounts: bind, cache, tmpfs, secret; nothing of them stays', async () => {
     const path = contextOf({
       Dockerfile: [

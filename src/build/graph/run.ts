@@ -12,8 +12,9 @@ import {
   type RunSurroundings,
 } from '#steps';
 import { countMounted, NOTHING_MOUNTED, packMounted, type CountedContext } from './mounted-context.ts';
+import { countStageMounts } from './mounted-layers.ts';
 import {
-  byKey,
+  byContent,
   NO_LAYERS,
   onto,
   originVertex,
@@ -68,9 +69,13 @@ export const runVertex = (assembly: Assembly, site: Site, operation: RunOperatio
   checkRights(operation, input.surroundings.allow, site.place);
   const layered = operation.mounts.filter(isLayered);
   const binds = layered.filter((mount) => mount.kind === 'bind').filter(({ from }) => from === undefined);
-  const origins = layered.map((mount) => originVertex(assembly, mountOrigin(assembly, site, mount)));
-  const sources = origins.filter((vertex) => vertex !== undefined);
-  const usesContext = origins.includes(undefined);
+  const mounts = layered.map((mount) => {
+    const origin = mountOrigin(assembly, site, mount);
+    return { mount, origin, vertex: originVertex(assembly, origin) };
+  });
+  const sources = mounts.flatMap(({ vertex }) => (vertex === undefined ? [] : [vertex]));
+  const fromStages = mounts.filter(({ vertex }) => vertex !== undefined);
+  const usesContext = fromStages.length < mounts.length;
   let counted = NOTHING_MOUNTED;
   const countContext = async (signal: AbortSignal): Promise<readonly KeyPart[]> => {
     counted = await countMounted({ assembly, site }, binds, signal);
@@ -79,7 +84,7 @@ export const runVertex = (assembly: Assembly, site: Site, operation: RunOperatio
   return {
     id: site.id,
     step: site.identity,
-    inputs: [onto(site.below), ...sources.map(byKey)],
+    inputs: [onto(site.below), ...sources.map(byContent)],
     definition: [
       ...site.base,
       ...site.epoch,
@@ -89,6 +94,11 @@ export const runVertex = (assembly: Assembly, site: Site, operation: RunOperatio
     ignoreCache: input.noCache,
     unkeyed: unkeyedOf(input.surroundings, operation),
     ...(usesContext ? { sources: countContext } : {}),
+    ...(fromStages.length === 0
+      ? {}
+      : {
+          contentOf: (results, signal) => countStageMounts({ assembly, site, signal }, fromStages, results),
+        }),
     execute: async ({ inputs: results, signal }) => {
       const below = results[0]?.layers ?? NO_LAYERS;
       const packed = usesContext ? await packMounted({ assembly, site }, counted, signal) : NO_LAYERS;
