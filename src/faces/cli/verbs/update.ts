@@ -19,7 +19,11 @@ export const command = defineCommand({
     'cpuset-mems': { kind: 'string', help: 'MEMs in which to allow execution (0-3, 0,1)' },
     memory: { kind: 'bytes', short: 'm', help: 'Memory limit' },
     'memory-reservation': { kind: 'bytes', help: 'Memory soft limit' },
-    'memory-swap': { kind: 'bytes', orUnlimited: true, help: "Swap limit equal to memory plus swap: '-1' for unlimited swap" },
+    'memory-swap': {
+      kind: 'bytes',
+      orUnlimited: true,
+      help: "Swap limit equal to memory plus swap: '-1' for unlimited swap",
+    },
     'pids-limit': { kind: 'int', help: 'Tune container pids limit (set -1 for unlimited)' },
     restart: { kind: 'string', help: 'Restart policy to apply when a container exits' },
   }),
