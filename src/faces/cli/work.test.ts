@@ -51,14 +51,14 @@ describe('run', () => {
     });
     const ran = await runLade(fake, ['run', '-i', '--name', 'x', 'img', 'cat', '-n'], 'some input');
     expect(ran).toEqual({ code: 42, stdout: 'got some input', stderr: 'WARNING: mind the gap\nto stderr' });
-    expect(names(fake)).toEqual([
-      'POST /containers/create',
-      'POST /containers/abc/attach',
-      'POST /containers/abc/wait',
-      'POST /containers/abc/start',
-    ]);
+    const [first, ...others] = names(fake);
+    expect([first, others.at(-1)]).toEqual(['POST /containers/create', 'POST /containers/abc/start']);
+    // These two go out at once.
+    const before = ['POST /containers/abc/attach', 'POST /containers/abc/wait'];
+    expect(others.slice(0, -1).toSorted()).toEqual(before);
     expect(fake.calls[0]?.query.get('name')).toBe('x');
-    expect(fake.calls[2]?.query.get('condition')).toBe('next-exit');
+    const wait = fake.calls.find(({ path }) => path.endsWith('/wait'));
+    expect(wait?.query.get('condition')).toBe('next-exit');
     const body = JSON.parse(fake.calls[0]?.body.toString() ?? '') as object;
     expect(body).toMatchObject({ Image: 'img', Cmd: ['cat', '-n'], OpenStdin: true, StdinOnce: true });
   });

@@ -55,12 +55,15 @@ const runAttached = async (cli: Cli, client: DockerClient, run: Foreground): Pro
   using stack = new DisposableStack();
   if (run.signals) stack.use(proxySignals(client, run.id));
   const { stdin, stdout, stderr } = run.attached;
-  const connection = await client.hijack({
-    method: 'POST',
-    path: containerPath(run.id, '/attach'),
-    query: { stream: true, stdin, stdout, stderr, detachKeys: run.detachKeys },
-  });
-  const exit = await beginWait(client, run.id, run.autoRemove ? 'removed' : 'next-exit');
+  // Both before the start, at once: the one loses no output, the other no exit code.
+  const [connection, exit] = await Promise.all([
+    client.hijack({
+      method: 'POST',
+      path: containerPath(run.id, '/attach'),
+      query: { stream: true, stdin, stdout, stderr, detachKeys: run.detachKeys },
+    }),
+    beginWait(client, run.id, run.autoRemove ? 'removed' : 'next-exit'),
+  ]);
   const resizePath = containerPath(run.id, '/resize');
   const session = runSession(cli, connection, {
     tty: run.tty,
