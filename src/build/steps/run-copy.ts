@@ -16,6 +16,8 @@ export interface StepTools {
   readonly lease: () => Promise<LayerLease>;
   /** Told of layers that steps build on while they are still being recorded. */
   readonly ahead?: ((recorded: Promise<unknown>) => void) | undefined;
+  /** Takes the removal of what a step was done with, which nobody waits for before the build ends; without it the step waits. */
+  readonly later?: ((removed: Promise<void>) => void) | undefined;
   /** What ADD fetches. */
   readonly remote: RemoteSources;
   /** Later modification times become this one. */
@@ -27,6 +29,18 @@ const openGround = async (tools: StepTools, below: readonly DiffId[]): Promise<G
   if (below.length === 0) return { root: undefined, [Symbol.asyncDispose]: () => Promise.resolve() };
   const view = await tools.layers.mountReadOnly(below);
   return { root: view.path, [Symbol.asyncDispose]: () => view[Symbol.asyncDispose]() };
+};
+
+/** Does a step on what it builds on. */
+const onGround = async <T>(
+  tools: StepTools,
+  below: readonly DiffId[],
+  use: (ground: Ground) => Promise<T>,
+): Promise<T> => {
+  await using stack = new AsyncDisposableStack();
+  const made = await use(stack.use(await openGround(tools, below)));
+  tools.later?.(stack.move().disposeAsync());
+  return made;
 };
 
 const ownerOf = (ground: Ground, text: string | undefined, place: Place): Owner | undefined => {
@@ -120,11 +134,8 @@ const refusedAt =
     throw stepsErrors.layerRefused({ reason, archives: names, ...place }, error);
   };
 
-/** Carries out COPY or ADD without a snapshot: the layer is written directly. Undefined when nothing matched. */
-export const runCopy = async (tools: StepTools, request: CopyRequest): Promise<LayerInfo | undefined> => {
-  const { operation, selection, tree, place, signal } = request;
-  if (selection.sources.length + operation.inline.length === 0) return undefined;
-  await using ground = await openGround(tools, request.below);
+const copyOnto = async (tools: StepTools, request: CopyRequest, ground: Ground): Promise<LayerInfo> => {
+  const { operation, tree, place, signal } = request;
   const layout = await layoutOf(request, ground, operation.link);
   const { entries, archives } = layout;
   const owner = ownerOf(ground, operation.chown, place);
@@ -148,6 +159,13 @@ export const runCopy = async (tools: StepTools, request: CopyRequest): Promise<L
   return layer;
 };
 
+/** Carries out COPY or ADD without a snapshot: the layer is written directly. Undefined when nothing matched. */
+export const runCopy = async (tools: StepTools, request: CopyRequest): Promise<LayerInfo | undefined> => {
+  const { operation, selection, below } = request;
+  if (selection.sources.length + operation.inline.length === 0) return undefined;
+  return await onGround(tools, below, (ground) => copyOnto(tools, request, ground));
+};
+
 interface WorkdirRequest {
   readonly operation: WorkdirOperation;
   readonly below: readonly DiffId[];
@@ -155,13 +173,12 @@ interface WorkdirRequest {
   readonly signal: AbortSignal;
 }
 
-/** Makes the directory of WORKDIR; undefined when it is there already. */
-export const runWorkdir = async (
+const makeDirectory = async (
   tools: StepTools,
   request: WorkdirRequest,
+  ground: Ground,
 ): Promise<LayerInfo | undefined> => {
   const { operation, place, signal } = request;
-  await using ground = await openGround(tools, request.below);
   const found = locateOn(ground, operation.path);
   if (found.stats?.isDirectory() === true) return undefined;
   const entries = directoriesTo(ground, found.path, place);
@@ -179,3 +196,7 @@ export const runWorkdir = async (
     { signal, lease, ahead: tools.ahead },
   );
 };
+
+/** Makes the directory of WORKDIR; undefined when it is there already. */
+export const runWorkdir = (tools: StepTools, request: WorkdirRequest): Promise<LayerInfo | undefined> =>
+  onGround(tools, request.below, (ground) => makeDirectory(tools, request, ground));

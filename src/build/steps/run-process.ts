@@ -25,8 +25,6 @@ export interface RunTools extends StepTools {
   readonly caches: CacheMounts;
   /** Where steps keep what they need while they run. */
   readonly scratch: string;
-  /** Takes the removal of a step's snapshot, which nobody waits for before the build ends; without it the step waits. */
-  readonly later?: ((removed: Promise<void>) => void) | undefined;
 }
 
 /** What comes from the machine and the caller and leaves no trace in the image. */

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { existsSync, renameSync } from 'node:fs';
-import { open, readdir, rename } from 'node:fs/promises';
+import { closeSync, existsSync, fsync, openSync, readdirSync, renameSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { span } from '#events';
@@ -14,6 +14,7 @@ import type { StoredTar } from './unpack-job.ts';
 import type { BackendName, LayerInfo, LayerLease } from './types.ts';
 
 const run = promisify(execFile);
+const writeBack = promisify(fsync);
 
 /** What all operations of an open store share. */
 export interface Core {
@@ -31,10 +32,14 @@ export interface Core {
   readonly makeRoom: { run: () => Promise<boolean> };
 }
 
-/** Writes back a file, or the names in a directory. */
+/** Writes back a file, or the names in a directory. Only that is left to the pool, whose threads are few. */
 export const syncPath = async (path: string): Promise<void> => {
-  await using handle = await open(path);
-  await handle.sync();
+  const fd = openSync(path, 'r');
+  try {
+    await writeBack(fd);
+  } finally {
+    closeSync(fd);
+  }
 };
 
 export const infoOf = (core: Core, diffId: DiffId): LayerInfo | undefined => {
@@ -48,7 +53,7 @@ export const syncStaging = async (core: Core, staging: string): Promise<void> =>
     await run('sync', ['-f', staging]);
     return;
   }
-  await Promise.all((await readdir(staging)).map((name) => syncPath(join(staging, name))));
+  await Promise.all(readdirSync(staging).map((name) => syncPath(join(staging, name))));
   await syncPath(staging);
 };
 

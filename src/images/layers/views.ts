@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DiffId } from '#oci';
-import { umount } from '#sys';
+import { umountAsync } from '#sys';
 import { MAX_LOWERS, mountOverlay } from './overlay.ts';
 import { copyRootAttributes, rootReference } from './root-attributes.ts';
 import type { LayersView } from './types.ts';
@@ -41,7 +41,7 @@ export const openView = (dependencies: ViewDependencies, layers: readonly DiffId
     path,
     async [Symbol.asyncDispose]() {
       // Nothing was written, so nothing is written back.
-      umount(path, { detach: true });
+      await umountAsync(path, { detach: true });
       await rmdir(path);
     },
   };
