@@ -135,7 +135,8 @@ const inlineOf = (state: StageState, heredoc: Heredoc): CopyOperation['inline'][
   const word = { value: text, range: heredoc.range };
   return {
     name: heredoc.name,
-    content: expandIn(state, word, { ignoreQuotes: true, escape: '\\', limit: MAX_HEREDOC }).value,
+    content: expandIn(state, word, { ignoreQuotes: true, valueOnly: true, escape: '\\', limit: MAX_HEREDOC })
+      .value,
   };
 };
 

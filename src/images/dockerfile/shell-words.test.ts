@@ -129,3 +129,9 @@ test.each([
 ])('%s is %s', (word, want) =>
   expect(expandWord(word, { A: 'a', C: 'c', P: 'x/y/z', Ä: 'ä' }).value).toBe(want),
 );
+
+test('words are left out where only the value is wanted', () => {
+  const options = { ignoreQuotes: true, valueOnly: true };
+  const found = expandWord(`a "$x" \\$x \${y:-b c} `, { x: '1 2' }, options);
+  expect(found).toMatchObject({ value: 'a "1 2" $x b c ', words: [] });
+});

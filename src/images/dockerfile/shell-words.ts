@@ -15,6 +15,8 @@ export interface ExpandOptions {
   readonly keepUnset?: boolean | undefined;
   /** Quotes are ordinary characters, as in heredoc bodies. */
   readonly ignoreQuotes?: boolean | undefined;
+  /** No words are wanted: there are none in the answer. A long text has millions. */
+  readonly valueOnly?: boolean | undefined;
   /** Longest result, in characters (default a million). */
   readonly limit?: number | undefined;
 }
@@ -95,6 +97,14 @@ const createWordCollector = () => {
   };
   const finish = (): readonly string[] => (word === '' ? words : [...words, word]);
   return { raw, character, text, finish };
+};
+
+const nothing = (): void => undefined;
+const NO_WORDS: ReturnType<typeof createWordCollector> = {
+  raw: nothing,
+  character: nothing,
+  text: nothing,
+  finish: () => [],
 };
 
 const valueOf = (variables: Variables, name: string): string | undefined => {
@@ -303,7 +313,7 @@ const ORDINARY = /[^$<'"\\`/}]+/y;
 
 /** Reads up to `stop`, or to the end when `stop` is undefined. */
 const until = (scan: Scan, stop: string | undefined): Pick<Expansion, 'value' | 'words'> => {
-  const collector = createWordCollector();
+  const collector = scan.options.valueOnly === true ? NO_WORDS : createWordCollector();
   let value = '';
   for (let character = peek(scan); character !== END; character = peek(scan)) {
     if (character === stop) {
