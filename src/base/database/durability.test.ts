@@ -15,12 +15,14 @@ const syncsOf = (writes: string): readonly number[] => {
     script,
     `import { statSync } from 'node:fs';
      import { openDatabase } from '${import.meta.dirname}/index.ts';
-     const migrations = [{ room: 'shop', version: 1, sql: 'CREATE TABLE things (name TEXT PRIMARY KEY) STRICT' }];
+     const migrations = [{ room: 'shop', version: 1, sql: 'CREATE TABLE things (name TEXT PRIMARY KEY, colour TEXT) STRICT' }];
      const database = await openDatabase({ path: '${root}/db', migrations });
      const mark = () => statSync('${root}/mark', { throwIfNoEntry: false });
      const add = (name, options) =>
-       database.write([{ sql: 'INSERT OR IGNORE INTO things VALUES (?)', params: [name] }], options);
+       database.write([{ sql: 'INSERT OR IGNORE INTO things (name) VALUES (?)', params: [name] }], options);
+     const paint = (colour) => database.write([{ sql: 'UPDATE things SET colour = ?', params: [colour] }]);
      await add('warm');
+     await paint('red');
      mark();
      ${writes}
      mark();`,
@@ -48,6 +50,10 @@ test.skipIf(!canTrace)('only durable writes wait for the disk, and cover those b
       await add('f', ${later}); await add('a');
       mark();
       await add('a');
+      mark();
+      await add('g', ${later}); await paint(null);
+      mark();
+      await add('h', ${later}); await paint(null); await paint(null);
     `),
-  ).toEqual([2, 0, 1, 1, 0]);
+  ).toEqual([2, 0, 1, 1, 0, 1, 1]);
 });
