@@ -33,6 +33,12 @@ export const dockerfileErrors = defineErrors('dockerfile', {
       `${p.file} has ${p.size} characters, more than ${p.limit}`,
     hint: 'copy large content from a file instead of a here-document',
   },
+  tooManyLines: {
+    kind: 'invalid-argument',
+    message: (p: { readonly file: string; readonly limit: number }) =>
+      `${p.file} has more than ${p.limit} lines`,
+    hint: 'is this the right file? Copy large content from a file instead of a here-document',
+  },
   trigger: {
     kind: 'invalid-argument',
     message: (p: { readonly expression: string }) =>

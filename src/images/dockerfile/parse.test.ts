@@ -196,6 +196,7 @@ describe('long and hostile files', () => {
       () => `FROM a\nRUN ${'abcdefgh \\\n'.repeat(150_000)}x`,
       /longer than 1048576/u,
     ],
+    ['millions of empty lines', () => `FROM a\n${'\n'.repeat(16_000_000)}`, /has more than 2500000 lines/u],
     ['a word that is no instruction', () => 'X'.repeat(60_000), /unknown instruction: X{60}$/mu],
     [
       'a heredoc without an end',

@@ -5,7 +5,7 @@ import { detectChecks } from './directives.ts';
 import { dockerfileErrors } from './errors.ts';
 import { InstructionFault } from './faults.ts';
 import { isInstruction, readInstruction } from './instructions.ts';
-import { excerpt, tooLongLine } from './source-text.ts';
+import { excerpt, hasMoreLines, tooLongLine } from './source-text.ts';
 import { doAll, doInSlices, type Pieces } from './slices.ts';
 import { INSTRUCTIONS, parseStatements, statementsOf } from './statements.ts';
 import { didYouMean } from './suggest.ts';
@@ -109,11 +109,14 @@ const toStages = (instructions: readonly Instruction[], file: string, source: st
 
 /** Longest Dockerfile; what does not fit is better copied from a file. */
 const MAX_SOURCE = 16 << 20;
+/** Each takes its time, even when there is nothing in it. */
+const MAX_LINES = 2_500_000;
 
 function* dockerfileOf(source: string, options: ParseOptions): Pieces<Dockerfile> {
   const name = options.name ?? 'Dockerfile';
   if (source.length > MAX_SOURCE)
     throw dockerfileErrors.tooLarge({ file: name, size: source.length, limit: MAX_SOURCE });
+  if (hasMoreLines(source, MAX_LINES)) throw dockerfileErrors.tooManyLines({ file: name, limit: MAX_LINES });
   const line = tooLongLine(source);
   if (line !== undefined) throw dockerfileErrors.lineTooLong({ file: name, line });
   yield;

@@ -70,6 +70,14 @@ const lineStarts = (source: string): Uint32Array => {
   return starts;
 };
 
+/** Whether the source has more lines than `limit`. */
+export const hasMoreLines = (source: string, limit: number): boolean => {
+  let count = 0;
+  for (let at = 0; at < source.length && count <= limit; at += 1)
+    if (source.charCodeAt(at) === NEWLINE) count += 1;
+  return count > limit;
+};
+
 /** As docker's own limit, in bytes. */
 const MAX_LINE_BYTES = 65_535;
 
