@@ -79,19 +79,32 @@ const killRun = (running: Running, bundle: string): void => {
   signalProcess(readPidFile(join(bundle, 'pid')) ?? running.pid, 'SIGKILL');
 };
 
-/** Runs a container to its end as this process's child, for build steps. */
-export const runForeground = async (context: RuntimeContext, options: RunOptions): Promise<ExitStatus> => {
-  const aborted = (): boolean => options.signal?.aborted ?? false;
-  if (aborted()) throw runtimeErrors.cancelled({ id: options.id });
-  const bundle = join(context.paths.foreground, '.bundles', options.id);
-  await mkdir(bundle, { recursive: true, mode: 0o700 });
-  await writeFile(join(bundle, 'config.json'), encodeSpec(options.spec));
-  const running = startRuntime(context, bundle, options);
+const refuseAborted = ({ id, signal }: RunOptions): void => {
+  if (signal?.aborted === true) throw runtimeErrors.cancelled({ id });
+};
+
+/** The exit code of a run, which is killed when the signal comes. */
+const exitCodeOf = async (running: Running, bundle: string, options: RunOptions): Promise<number> => {
   const onAbort = (): void => killRun(running, bundle);
   options.signal?.addEventListener('abort', onAbort, { once: true });
   try {
-    const exitCode = await span('runc and command', options.id, () => running.ended);
-    if (aborted()) throw runtimeErrors.cancelled({ id: options.id });
+    return await span('runc and command', options.id, () => running.ended);
+  } finally {
+    // From here on its process IDs may be those of others.
+    options.signal?.removeEventListener('abort', onAbort);
+  }
+};
+
+/** Runs a bundle, and leaves nothing of it where that fails. */
+const runBundle = async (
+  context: RuntimeContext,
+  bundle: string,
+  options: RunOptions,
+): Promise<ExitStatus> => {
+  const running = startRuntime(context, bundle, options);
+  try {
+    const exitCode = await exitCodeOf(running, bundle, options);
+    refuseAborted(options);
     if (readPidFile(join(bundle, 'pid')) === undefined) {
       throw creationFailure(context, options.id, await failureText(bundle));
     }
@@ -102,8 +115,19 @@ export const runForeground = async (context: RuntimeContext, options: RunOptions
   } catch (error) {
     await forceDelete(context, options.id);
     throw error;
+  }
+};
+
+/** Runs a container to its end as this process's child, for build steps. */
+export const runForeground = async (context: RuntimeContext, options: RunOptions): Promise<ExitStatus> => {
+  refuseAborted(options);
+  const bundle = join(context.paths.foreground, '.bundles', options.id);
+  try {
+    await mkdir(bundle, { recursive: true, mode: 0o700 });
+    await writeFile(join(bundle, 'config.json'), encodeSpec(options.spec));
+    refuseAborted(options);
+    return await runBundle(context, bundle, options);
   } finally {
-    options.signal?.removeEventListener('abort', onAbort);
     await rm(bundle, { recursive: true, force: true });
   }
 };

@@ -268,6 +268,26 @@ describe.skipIf(!isRoot)('a foreground run (needs root)', () => {
     expect(existsSync(`/sys/fs/cgroup/pids/lade/${id}`)).toBe(false);
   });
 
+  test('does not begin where its signal came while it was prepared', async () => {
+    const abort = new AbortController();
+    const id = `f${globalThis.process.pid}-early`;
+    const spec = toRuntimeSpec({ id, rootfs, process: shell('echo up; sleep 100') }, runtime.host);
+    let text = '';
+    const result = runtime.run({
+      id,
+      get spec() {
+        abort.abort();
+        return spec;
+      },
+      signal: abort.signal,
+      onOutput: ({ data }) => {
+        text += data.toString('utf8');
+      },
+    });
+    await expect(result).rejects.toMatchObject({ kind: 'cancelled' });
+    expect(text).toBe('');
+  });
+
   test('names what is missing', async () => {
     await expect(run({ args: ['/nosuch'], env: [] }).result).rejects.toMatchObject({
       code: runtimeErrors.commandNotFound.code,
