@@ -418,6 +418,34 @@ describe('solve', () => {
     ]);
   });
 
+  test('a solve does not take what another one carried out on something else', async () => {
+    const { calls, vertex } = createWorld();
+    const cache = createMemoryCache<Made>();
+    const known = createFlights();
+    let waiting = 0;
+    const underway = (key: string): Promise<void> | undefined => {
+      const other = known.underway(key);
+      if (other !== undefined) waiting += 1;
+      return other;
+    };
+    const flights = { begin: (key: string) => known.begin(key), underway };
+    const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
+    const make = (value: string) => {
+      const below = vertex('below', {
+        extra: { transient: true, execute: () => Promise.resolve({ value }) },
+      });
+      return vertex('top', { inputs: [{ vertex: below, by: 'key', part: true }], run: () => finished });
+    };
+    const contains = (result: Made, part: Made): boolean => result.value.includes(part.value);
+    const solves = ['one', 'other'].map((value) =>
+      solve([make(value)], { cache, flights, contains, emit: () => undefined }),
+    );
+    await expect.poll(() => waiting).toBe(1);
+    finish();
+    expect((await Promise.all(solves)).flat()).toEqual([{ value: 'top(one)' }, { value: 'top(other)' }]);
+    expect(calls.get('top')).toBe(2);
+  });
+
   test('two solves carry out apart what depends on something that is in no key', async () => {
     const { calls, vertex } = createWorld();
     const cache = createMemoryCache<Made>();

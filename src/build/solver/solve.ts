@@ -156,6 +156,10 @@ const execute = async <R>(run: Run<R>, vertex: Vertex<R>, identity: Identity<R>)
   // Inputs first: whoever holds a slot or a flight waits for nobody.
   await Promise.all(vertex.inputs.map((input) => materialize(run, input.vertex)));
   run.signal.throwIfAborted();
+  const parts = await Promise.all(
+    vertex.inputs.filter(({ part }) => part === true).map((input) => materialize(run, input.vertex)),
+  );
+  const { contains } = run.dependencies;
   const { key } = identity.keys;
   const unkeyed = run.unkeyed.get(vertex);
   const name = unkeyed === undefined ? key : `${key} ${unkeyed}`;
@@ -163,7 +167,7 @@ const execute = async <R>(run: Run<R>, vertex: Vertex<R>, identity: Identity<R>)
   const shared = vertex.ignoreCache === true || identity.fresh ? undefined : flights;
   for (let other = shared?.underway(name); other !== undefined; other = shared?.underway(name)) {
     const theirs = await awaitOther(run, key, other);
-    if (theirs === undefined) continue;
+    if (theirs === undefined || !parts.every((part) => contains(theirs.result, part))) continue;
     tellHit(run, vertex, identity, theirs.result);
     return theirs.result;
   }
