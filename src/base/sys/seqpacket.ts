@@ -111,8 +111,8 @@ class PacketSocket extends Socket {
  *
  * Each 'data' event is one packet (read it by 'data' or pipe, never by async iteration, which joins packets), each
  * write is one packet, and `end()` shuts the sending side down while packets still arrive. What the peer sent before it
- * went is delivered also when it left packets of ours unread: then 'error' and 'close' follow it. Writes after that
- * succeed and go nowhere.
+ * went is delivered also when it left packets of ours unread: then 'error' and 'close' follow it, or 'end' when a write
+ * met the reset first. Writes after that succeed and go nowhere.
  */
 export const connectSeqpacket = (path: string): Socket => {
   const fd = connectAnyLength(path);

@@ -290,6 +290,8 @@ c.close()`,
       const socket = connectSeqpacket(path);
       const packets = held(socket);
       const closed = new Promise((resolve) => socket.once('close', resolve));
+      // A write that fails takes the reset with it; then the peer just ends.
+      socket.once('end', () => socket.end());
       if (paused) socket.once('data', () => setTimeout(() => socket.resume(), 50) && socket.pause());
       await new Promise((resolve) => socket.write('never read', resolve));
       server.stdin?.end('go\n');
