@@ -47,7 +47,7 @@ interface HistoryDependencies {
 
 type Extra = { readonly steps: readonly StepTrace[]; readonly warnings: readonly string[] };
 
-/** A build that runs, or whose end is not durable yet. */
+/** A build that runs, or whose end is not recorded yet. */
 interface Live {
   summary: BuildSummary;
   readonly log: BuildLog;
