@@ -83,4 +83,11 @@ export const builderMigrations: readonly Migration[] = [
         parts BLOB NOT NULL
       )`,
   },
+  {
+    room: 'builder',
+    version: 5,
+    sql: `
+      DELETE FROM build_files;
+      ALTER TABLE build_files ADD COLUMN dev TEXT NOT NULL DEFAULT '0'`,
+  },
 ];

@@ -24,7 +24,7 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 const statOf = (name: string) => lstatSync(join(root, name), { bigint: true });
 
 const TABLE = `CREATE TABLE build_files (root TEXT NOT NULL, path TEXT NOT NULL, size INTEGER NOT NULL,
-  mtime_ns TEXT NOT NULL, ctime_ns TEXT NOT NULL, ino TEXT NOT NULL, digest TEXT NOT NULL,
+  mtime_ns TEXT NOT NULL, ctime_ns TEXT NOT NULL, ino TEXT NOT NULL, dev TEXT NOT NULL, digest TEXT NOT NULL,
   PRIMARY KEY (root, path)) WITHOUT ROWID`;
 
 beforeEach(async () => {
@@ -70,4 +70,27 @@ test('a link or a fifo in the place of a file is not read', async () => {
   await expect(Promise.resolve(digests.digest('a/f', stats, signal))).rejects.toMatchObject({
     code: 'ELOOP',
   });
+});
+
+test('a file that has all but the device in common with a known one is read', async () => {
+  const digests = createDigestStore(database).open(root);
+  await digests.digest('a/f', statOf('a/f'), signal);
+  await digests.flush();
+  for (const store of [digests, createDigestStore(database).open(root)]) {
+    expect(store.digest('a/f', statOf('a/f'), signal)).toBe(sha256('real'));
+    const elsewhere = Object.assign(statOf('a/f'), { dev: 0xffffn });
+    expect(store.digest('a/f', elsewhere, signal)).toBeInstanceOf(Promise);
+  }
+});
+
+test('what is forgotten is read again, also after a restart', async () => {
+  const store = createDigestStore(database);
+  const digests = store.open(root);
+  await digests.digest('a/f', statOf('a/f'), signal);
+  digests.forget?.('a/f');
+  await digests.flush();
+  expect(database.all('SELECT * FROM build_files')).toEqual([]);
+  const later = store.open(root);
+  expect(later.looks).not.toBe(digests.looks);
+  expect(later.digest('a/f', statOf('a/f'), signal)).toBeInstanceOf(Promise);
 });

@@ -11,6 +11,8 @@ export interface FileDigests {
   digest(name: string, stats: BigIntStats, signal: AbortSignal): Promise<string> | string;
   /** How the files are looked at; each time anew where it is absent. */
   readonly looks?: TreeLooks | undefined;
+  /** Reads a file again next time: it has other content than was remembered under its stat. */
+  forget?(name: string): void;
   /** Remembers new digests for later builds. */
   flush(): Promise<void>;
 }
@@ -20,6 +22,8 @@ interface Entry {
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint;
   readonly ino: bigint;
+  /** Another file system in the same place may have all the rest in common. */
+  readonly dev: bigint;
   readonly digest: string;
   /** The stat that was found to be this one last. */
   seen?: BigIntStats | undefined;
@@ -31,6 +35,7 @@ interface FileRow extends Row {
   readonly mtime_ns: string;
   readonly ctime_ns: string;
   readonly ino: string;
+  readonly dev: string;
   readonly digest: string;
 }
 
@@ -46,15 +51,18 @@ const MAX_MEMORIES = 2;
 const MEMORY_MS = 10 * 60 * 1000;
 
 const INSERT = `
-  INSERT INTO build_files (root, path, size, mtime_ns, ctime_ns, ino, digest) VALUES (?, ?, ?, ?, ?, ?, ?)
+  INSERT INTO build_files (root, path, size, mtime_ns, ctime_ns, ino, dev, digest)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT (root, path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns,
-    ctime_ns = excluded.ctime_ns, ino = excluded.ino, digest = excluded.digest`;
+    ctime_ns = excluded.ctime_ns, ino = excluded.ino, dev = excluded.dev, digest = excluded.digest`;
+const DELETE = 'DELETE FROM build_files WHERE root = ? AND path = ?';
 
 const sameFile = (entry: Omit<Entry, 'digest' | 'seen'>, stats: BigIntStats): boolean =>
   entry.size === stats.size &&
   entry.mtimeNs === stats.mtimeNs &&
   entry.ctimeNs === stats.ctimeNs &&
-  entry.ino === stats.ino;
+  entry.ino === stats.ino &&
+  entry.dev === stats.dev;
 
 const isSettled = (stats: BigIntStats): boolean => {
   const newest = stats.mtimeNs > stats.ctimeNs ? stats.mtimeNs : stats.ctimeNs;
@@ -62,7 +70,7 @@ const isSettled = (stats: BigIntStats): boolean => {
 };
 
 const load = (database: Database, root: string): Map<string, Entry> => {
-  const sql = 'SELECT path, size, mtime_ns, ctime_ns, ino, digest FROM build_files WHERE root = ?';
+  const sql = 'SELECT path, size, mtime_ns, ctime_ns, ino, dev, digest FROM build_files WHERE root = ?';
   return new Map(
     database.all<FileRow>(sql, root).map((row) => [
       row.path,
@@ -71,6 +79,7 @@ const load = (database: Database, root: string): Map<string, Entry> => {
         mtimeNs: BigInt(row.mtime_ns),
         ctimeNs: BigInt(row.ctime_ns),
         ino: BigInt(row.ino),
+        dev: BigInt(row.dev),
         digest: row.digest,
       },
     ]),
@@ -109,10 +118,13 @@ export interface DigestStore {
 }
 
 /** Remembers how the trees that were built last look; while nobody builds, it forgets. */
-const createTreeMemories = (): ((root: string) => TreeLooks) => {
+const createTreeMemories = (): {
+  readonly open: (root: string) => TreeLooks;
+  readonly forget: (root: string) => void;
+} => {
   const memories = new Map<string, TreeLooks>();
   let timer: NodeJS.Timeout | undefined;
-  return (root) => {
+  const open = (root: string): TreeLooks => {
     const looks = memories.get(root) ?? createTreeMemory(root);
     memories.delete(root);
     memories.set(root, looks);
@@ -122,6 +134,7 @@ const createTreeMemories = (): ((root: string) => TreeLooks) => {
     timer = setTimeout(() => memories.clear(), MEMORY_MS).unref();
     return looks;
   };
+  return { open, forget: (root) => void memories.delete(root) };
 };
 
 export const createDigestStore = (database: Database): DigestStore => {
@@ -134,7 +147,7 @@ export const createDigestStore = (database: Database): DigestStore => {
     if (oldest !== undefined) roots.delete(oldest);
     return entries;
   };
-  const looksAt = createTreeMemories();
+  const memories = createTreeMemories();
   return {
     open(root) {
       const entries = entriesOf(root);
@@ -143,23 +156,29 @@ export const createDigestStore = (database: Database): DigestStore => {
         const settled = isSettled(stats);
         const { digest, stats: after } = await read(`${root}/${name}`, stats.size, signal);
         // What is remembered must be of the very file whose stat it is kept under.
-        if (!settled || after.dev !== stats.dev || !sameFile(after, stats)) return digest;
-        const { size, mtimeNs, ctimeNs, ino } = stats;
-        entries.set(name, { size, mtimeNs, ctimeNs, ino, digest, seen: stats });
+        if (!settled || !sameFile(after, stats)) return digest;
+        const { size, mtimeNs, ctimeNs, ino, dev } = stats;
+        entries.set(name, { size, mtimeNs, ctimeNs, ino, dev, digest, seen: stats });
         pending.push({
           sql: INSERT,
-          params: [root, name, Number(size), `${mtimeNs}`, `${ctimeNs}`, `${ino}`, digest],
+          params: [root, name, Number(size), `${mtimeNs}`, `${ctimeNs}`, `${ino}`, `${dev}`, digest],
         });
         return digest;
       };
       return {
-        looks: looksAt(root),
+        looks: memories.open(root),
         digest(name, stats, signal) {
           const known = entries.get(name);
           if (known === undefined || (known.seen !== stats && !sameFile(known, stats)))
             return readNew(name, stats, signal);
           known.seen = stats;
           return known.digest;
+        },
+        forget(name) {
+          entries.delete(name);
+          pending.push({ sql: DELETE, params: [root, name] });
+          // What was selected of the tree holds the digest, too.
+          memories.forget(root);
         },
         async flush() {
           const statements = pending.splice(0);

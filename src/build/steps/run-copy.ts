@@ -2,7 +2,14 @@ import { closeSync } from 'node:fs';
 import type { Place } from '#dockerfile';
 import { layerErrors, type LayerInfo, type LayerStore, type LayerLease } from '#layers';
 import type { DiffId } from '#oci';
-import { hostPath, type FileTree, type RemoteSources, type SelectedEntry, type Selection } from '#sources';
+import {
+  hostPath,
+  sourcesErrors,
+  type FileTree,
+  type RemoteSources,
+  type SelectedEntry,
+  type Selection,
+} from '#sources';
 import { stepsErrors } from './errors.ts';
 import { directoriesTo, layOut, locateOn, type Ground, type PlacedEntry } from './layout.ts';
 import type { CopyOperation, WorkdirOperation } from './operations.ts';
@@ -134,6 +141,14 @@ const refusedAt =
     throw stepsErrors.layerRefused({ reason, archives: names, ...place }, error);
   };
 
+/** A file that is not what its digest says, though its stat is the same, is read again by the next build. */
+const forgetChanged =
+  ({ tree }: CopyRequest) =>
+  (error: unknown): never => {
+    if (sourcesErrors.contextChanged.is(error)) tree.digests.forget?.(String(error.details?.['path']));
+    throw error;
+  };
+
 const copyOnto = async (tools: StepTools, request: CopyRequest, ground: Ground): Promise<LayerInfo> => {
   const { operation, tree, place, signal } = request;
   const layout = await layoutOf(request, ground, operation.link);
@@ -152,7 +167,7 @@ const copyOnto = async (tools: StepTools, request: CopyRequest, ground: Ground):
     { signal, lease, ahead: tools.ahead },
   );
   const refused = refusedAt(request, layout);
-  const layer = await write.catch(refused);
+  const layer = await write.catch(forgetChanged(request)).catch(refused);
   // What an archive links to may lie below, or nowhere: that shows above the layers it is made for.
   const below = operation.link ? [] : request.below;
   if (archives.length > 0) await tools.layers.prepare([...below, layer.diffId]).catch(refused);
