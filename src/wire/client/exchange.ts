@@ -67,8 +67,9 @@ const send = (socket: Socket, request: ClientRequest, connection: Readonly<Recor
   const length = { 'Content-Length': String(json?.length ?? 0) };
   const about = json === undefined ? {} : { 'Content-Type': 'application/json' };
   const body = request.method === 'GET' || request.method === 'HEAD' ? {} : length;
-  socket.write(headText(request, { ...connection, ...body, ...about }));
-  if (json !== undefined) socket.write(json);
+  const head = headText(request, { ...connection, ...body, ...about });
+  // In one write: who answers on the head alone may have closed the connection before a second.
+  socket.write(json === undefined ? head : Buffer.concat([Buffer.from(head), json]));
 };
 
 export interface Exchange {

@@ -71,8 +71,9 @@ const isElsewhere = (c: Context): boolean => {
  * GET /lade/v1/info) only where the daemon has that one; 412 otherwise.
  */
 const build = async (c: Context, kitchen: Kitchen): Promise<Response> => {
-  if (isElsewhere(c)) return c.json({ message: 'the daemon does not see the files of that machine' }, 412);
+  // Read in any case: a client that is still writing when the connection closes does not see the answer.
   const checked = await body(c, 'ladeBuild');
+  if (isElsewhere(c)) return c.json({ message: 'the daemon does not see the files of that machine' }, 412);
   const { contextPath: _path, contextUrl: _url, ...order } = checked;
   await answerBuild(c, kitchen, { order, context: contextOfBody(checked) });
   return answered();
