@@ -148,7 +148,13 @@ const build = async (
   };
   const removing: Promise<void>[] = [];
   stack.defer(async () => {
-    for (const removed of removing) await removed;
+    // The image is made all the same, and the next start sweeps what is left.
+    const warn = (error: unknown): void =>
+      emit({
+        kind: 'warning',
+        message: `the remains of a step are removed later: ${toLadeError(error).message}`,
+      });
+    for (const removed of removing) await removed.catch(warn);
   });
   const later = (removed: Promise<void>): void => {
     removed.catch(() => undefined);

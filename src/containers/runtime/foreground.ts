@@ -53,8 +53,18 @@ const argumentsOf = (context: RuntimeContext, bundle: string, options: RunOption
   return ['--root', context.paths.foreground, ...log, ...run];
 };
 
+const openOutputs = (): readonly [stdout: readonly [number, number], stderr: readonly [number, number]] => {
+  const stdout = openPipe();
+  try {
+    return [stdout, openPipe()];
+  } catch (error) {
+    for (const fd of stdout) closeSync(fd);
+    throw error;
+  }
+};
+
 const startRuntime = (context: RuntimeContext, bundle: string, options: RunOptions): Running => {
-  const [stdout, stderr] = [openPipe(), openPipe()];
+  const [stdout, stderr] = openOutputs();
   const outputs = [stdout[1], stderr[1]] as const;
   const path = context.program;
   try {
