@@ -178,7 +178,8 @@ const build = async (
   });
   stack.defer(() => cache.flush());
   const remote = stack.use(remoteFor(shop, request));
-  const sources = { scratch, digests, remote };
+  const known = request.noCache === true ? digests.afresh() : digests;
+  const sources = { scratch, digests: known, remote };
   const context = stack.use(await openContext(sources, request));
   // The times of each stage are found when it is planned.
   const clampToNs = undefined;

@@ -211,17 +211,36 @@ test('an archive that is exchanged while ADD unpacks it is never another one', a
   expect([...((await build(path, 'FROM scratch\nADD src/x.tar /src/\n'))?.keys() ?? [])]).toEqual(['inside']);
 });
 
-test('a file that changed without its stat telling fails one build, not those after it', async () => {
-  const path = directory();
-  mkdirSync(join(path, 'src'), { recursive: true });
-  writeFileSync(join(path, 'src/f'), 'before');
-  // Older than a tick of the clock: what is read now is remembered.
-  await setTimeout(2200);
-  expect(await build(path)).toEqual(new Map([['f', 'before']]));
-  const digest = hash('sha256', 'what no layer has');
-  const sql = 'UPDATE build_files SET digest = ? WHERE root = ?';
-  await shop.root.database.write([{ sql, params: [digest, path] }]);
-  const builder = shop.reopen();
-  expect(await build(path, DOCKERFILE, builder)).toBeUndefined();
-  expect(await build(path, DOCKERFILE, builder)).toEqual(new Map([['f', 'before']]));
+describe('a file that changed without its stat telling', () => {
+  /** A builder that remembers another digest of the one file in the context. */
+  const deceived = async (path: string) => {
+    mkdirSync(join(path, 'src'), { recursive: true });
+    writeFileSync(join(path, 'src/f'), 'before');
+    // Older than a tick of the clock: what is read now is remembered.
+    await setTimeout(2200);
+    expect(await build(path)).toEqual(new Map([['f', 'before']]));
+    const digest = hash('sha256', 'what no layer has');
+    const sql = 'UPDATE build_files SET digest = ? WHERE root = ?';
+    await shop.root.database.write([{ sql, params: [digest, path] }]);
+    return shop.reopen();
+  };
+
+  test('fails one build, not those after it', async () => {
+    const path = directory();
+    const builder = await deceived(path);
+    expect(await build(path, DOCKERFILE, builder)).toBeUndefined();
+    expect(await build(path, DOCKERFILE, builder)).toEqual(new Map([['f', 'before']]));
+  });
+
+  test('is read again by --no-cache', async () => {
+    const path = directory();
+    const builder = await deceived(path);
+    const noCache = {
+      context: { kind: 'directory', path },
+      dockerfile: { inline: DOCKERFILE },
+      noCache: true,
+    } as const;
+    await builder.build(noCache, () => undefined);
+    expect(await build(path, DOCKERFILE, builder)).toEqual(new Map([['f', 'before']]));
+  });
 });

@@ -115,6 +115,12 @@ const read = async (path: string, size: bigint, signal: AbortSignal): Promise<Re
 /** Digests of the files of directories that stay where they are, kept from build to build. */
 export interface DigestStore {
   open(root: string): FileDigests;
+  /**
+   * The same store, which forgets what it knows of a root when that is opened: each file is read again, whatever its
+   * stat says, and that is remembered. For whoever does not trust the stat: memory that is mapped can be written without
+   * a new time, and a file system that comes back may have the numbers of another one.
+   */
+  afresh(): DigestStore;
 }
 
 /** Remembers how the trees that were built last look; while nobody builds, it forgets. */
@@ -148,7 +154,15 @@ export const createDigestStore = (database: Database): DigestStore => {
     return entries;
   };
   const memories = createTreeMemories();
-  return {
+  const store: DigestStore = {
+    afresh: () => ({
+      afresh: () => store.afresh(),
+      open(root) {
+        roots.set(root, new Map());
+        memories.forget(root);
+        return store.open(root);
+      },
+    }),
     open(root) {
       const entries = entriesOf(root);
       const pending: Statement[] = [];
@@ -187,6 +201,7 @@ export const createDigestStore = (database: Database): DigestStore => {
       };
     },
   };
+  return store;
 };
 
 /** Digests of a tree that does not change; nothing is kept. */
