@@ -1,5 +1,6 @@
 import { sqliteFailure, type CarriedFailure } from './failures.ts';
 import type { Connection } from './connection.ts';
+import type { Durability } from './durability.ts';
 import type { TransactionOutcome } from './protocol.ts';
 import type { Statement, StatementResult } from './types.ts';
 
@@ -39,13 +40,15 @@ const applyOne = (connection: Connection, statements: readonly Statement[]): Tra
   }
 };
 
-/** Applies all transactions in order and makes them durable with one commit; when that fails, all have failed. */
+/** Applies all transactions in order with one commit, and makes it durable where it has to be; when that fails, all have failed. */
 export const applyGroup = (
   connection: Connection,
+  durability: Durability,
   transactions: readonly (readonly Statement[])[],
 ): readonly TransactionOutcome[] => {
   try {
     connection.prepare('BEGIN IMMEDIATE').run();
+    durability.begun();
     const outcomes = transactions.map((statements) => applyOne(connection, statements));
     connection.prepare('COMMIT').run();
     return outcomes;

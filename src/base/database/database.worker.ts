@@ -2,13 +2,13 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { applyGroup } from './apply-group.ts';
 import { openConnection } from './connection.ts';
 import { createDurability } from './durability.ts';
-import { isFull, sqliteFailure } from './failures.ts';
+import { isFull } from './failures.ts';
 import type { TransactionOutcome, WriteAnswer, WriteRequest, WriterData } from './protocol.ts';
 import { openReserve } from './reserve.ts';
 
 const { path, reserveBytes } = workerData as WriterData;
 const connection = openConnection(path, false);
-const durability = createDurability(connection, path);
+const durability = createDurability(connection);
 const reserve = reserveBytes === undefined ? undefined : openReserve(path, reserveBytes);
 
 /** How often the reserve is looked after. */
@@ -20,18 +20,19 @@ type Transaction = WriteRequest['transactions'][number];
 const removes = (transaction: Transaction | undefined): boolean =>
   transaction?.some(({ sql }) => /^\s*DELETE\b/i.test(sql)) === true;
 
-const changes = (outcome: TransactionOutcome): boolean =>
-  outcome.kind === 'committed' && outcome.results.some((result) => result.changes > 0);
+const changes = (outcomes: readonly TransactionOutcome[]): boolean =>
+  outcomes.some((one) => one.kind === 'committed' && one.results.some((result) => result.changes > 0));
 
 /** Applies a group; removals that fail for want of space are tried once more with the space of the reserve. */
 const apply = (transactions: readonly Transaction[]): readonly TransactionOutcome[] => {
-  const outcomes = applyGroup(connection, transactions);
+  const outcomes = applyGroup(connection, durability, transactions);
   const isRetried = (outcome: TransactionOutcome, index: number): boolean =>
     outcome.kind === 'failed' && isFull(outcome.failure) && removes(transactions[index]);
   const retried = outcomes.map(isRetried);
   if (!retried.includes(true) || reserve?.release() !== true) return outcomes;
   const again = applyGroup(
     connection,
+    durability,
     transactions.filter((_, index) => retried[index]),
   ).values();
   return outcomes.map((outcome, index) =>
@@ -40,15 +41,10 @@ const apply = (transactions: readonly Transaction[]): readonly TransactionOutcom
 };
 
 const write = ({ transactions, durable }: WriteRequest): readonly TransactionOutcome[] => {
-  durability.set(durable);
+  durability.prepare(durable);
   const outcomes = apply(transactions);
-  try {
-    durability.settle(outcomes.some(changes));
-    return outcomes;
-  } catch (error) {
-    const failure = sqliteFailure(error, 'write back');
-    return outcomes.map(() => ({ kind: 'failed', failure }));
-  }
+  if (outcomes.some(({ kind }) => kind === 'committed')) durability.committed(changes(outcomes));
+  return outcomes;
 };
 
 parentPort?.on('message', (message: WriteRequest | 'close') => {

@@ -1,61 +1,40 @@
-import { closeSync, existsSync, fdatasyncSync, fsyncSync, openSync } from 'node:fs';
-import { dirname } from 'node:path';
 import type { Connection } from './connection.ts';
 
 /** Decides whether the commits of a connection in WAL mode are written back. */
 export interface Durability {
-  /** Of the next commits. Not inside a transaction. */
-  set(durable: boolean): void;
-  /** After a commit: writes back what earlier ones left, where this one is durable. `changed`: it was not empty. */
-  settle(changed: boolean): void;
+  /** Before a transaction begins: whether its commit is written back, and all before it. */
+  prepare(durable: boolean): void;
+  /** Inside the transaction. */
+  begun(): void;
+  /** After the transaction was committed. */
+  committed(changed: boolean): void;
 }
 
-const withFile = (path: string, use: (fd: number) => void): void => {
-  const fd = openSync(path, 'r');
-  try {
-    use(fd);
-  } finally {
-    closeSync(fd);
-  }
-};
-
-const logOf = (path: string): string => `${path}-wal`;
-
-/** Writes back the log. Without one everything is in the database, and there by a checkpoint, which writes it back. */
-const syncLog = (path: string): void => {
-  if (existsSync(logOf(path))) withFile(logOf(path), fdatasyncSync);
-};
+const LARGEST = 2 ** 31 - 1;
 
 /**
- * The log is one file that is only appended to, so that its write-back covers all commits before. SQLite does not write
- * it back for a commit that appends nothing, as one whose rows are changed to what they were: a durable commit with
- * others behind it is written back here.
+ * The log is one file that is only appended to, so that its write-back covers all commits before, and SQLite undoes a
+ * commit whose write-back fails. But it writes nothing back for one that appends nothing, as when rows are changed to
+ * what they were. So a durable commit with others behind it counts up the version of the user (`PRAGMA user_version`),
+ * which means nothing here and is a page to append.
  */
-export const createDurability = (connection: Connection, path: string): Durability => {
-  let [durable, full] = [true, true];
-  let behind = false;
-  let named = false;
-  const writeBack = (): void => {
-    syncLog(path);
-    // SQLite does this with its own first write-back of a log that it made.
-    if (!named) withFile(dirname(path), fsyncSync);
-    named = true;
-  };
+export const createDurability = ({ sqlite }: Connection): Durability => {
+  let [durable, full, behind] = [true, true, false];
+  let count = Number(sqlite.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
   return {
-    set(wanted) {
+    prepare(wanted) {
       durable = wanted;
-      const bySqlite = durable && !behind;
-      if (bySqlite === full) return;
-      connection.sqlite.exec(`PRAGMA synchronous = ${bySqlite ? 'FULL' : 'NORMAL'}`);
-      full = bySqlite;
+      if (full === durable) return;
+      sqlite.exec(`PRAGMA synchronous = ${durable ? 'FULL' : 'NORMAL'}`);
+      full = durable;
     },
-    settle(changed) {
-      if (!durable) {
-        behind ||= changed;
-        return;
-      }
-      if (behind) writeBack();
-      behind = false;
+    begun() {
+      if (!durable || !behind) return;
+      count = count === LARGEST ? 1 : count + 1;
+      sqlite.exec(`PRAGMA user_version = ${count}`);
+    },
+    committed(changed) {
+      behind = !durable && (behind || changed);
     },
   };
 };
