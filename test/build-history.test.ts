@@ -81,11 +81,18 @@ describe('history', () => {
   }, 60_000);
 
   test('a killed daemon leaves the build as interrupted, with its log to the last line', async () => {
+    const copies = async (): Promise<number> =>
+      (await lade('builder', 'du', '--no-trunc', '--format', '{{.Description}}'))
+        .split('\n')
+        .filter((description) => description === 'COPY f /f').length;
+    const before = await copies();
     const path = project('killed', 'FROM test/busybox\nCOPY f /f\nRUN echo last words; sleep 600\n');
     const building = run(LADE, ['build', '-q', '-t', 'killed:1', path], {
       env: { ...process.env, LADE_HOST: `unix://${machine.socket}` },
     });
     await expect.poll(() => lade('builder', 'logs'), { timeout: 30_000 }).toContain('last words');
+    // RUN does not wait until the result of COPY is recorded.
+    await expect.poll(copies, { timeout: 30_000 }).toBe(before + 1);
     const followed = machine.tryLade(['builder', 'logs', '-f']);
     await machine.restart('SIGKILL');
     await Promise.all([building, followed]);
