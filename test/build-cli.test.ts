@@ -79,7 +79,7 @@ describe('plain progress', () => {
       '#4 [stage-1 1/1] RUN echo second >&2',
       '#4 T second',
       '#4 DONE Ts',
-      `built ${id} in Ts (0 of 6 steps from the cache)`,
+      `built ${id} in Ts (0 from the cache, 3 executed)`,
       'tagged docker.io/library/cli:1',
       '',
     ]);

@@ -42,7 +42,8 @@ describe('a file', () => {
   });
 
   test('waits for the disk before it has its name, and then for the name', (t) => {
-    if (spawnSync('strace', ['-V']).status !== 0) t.skip('no strace');
+    if (spawnSync('strace', ['-V']).status !== 0)
+      t.skip('strace is not installed; `npm test` installs it where it may');
     const script = `import { writeFileOutput } from ${JSON.stringify(join(import.meta.dirname, 'destinations.ts'))};
       await writeFileOutput(process.argv[1], (async function* () { yield Buffer.from('x'); })(), undefined);`;
     const log = join(path, 'log');

@@ -29,9 +29,11 @@ export const progressFor = (cli: Cli, view: BuildView): BuildProgress => {
 };
 
 const summary = (result: BuildResult): string => {
-  const { total, cached } = result.steps;
+  const { cached, executed } = result.steps;
   const seconds = (result.durationMs / 1000).toFixed(1);
-  const lines = [`built ${result.imageId} in ${seconds}s (${cached} of ${total} steps from the cache)`];
+  // What only sets metadata is neither.
+  const origin = `${cached} from the cache, ${executed} executed`;
+  const lines = [`built ${result.imageId} in ${seconds}s (${origin})`];
   return [...lines, ...result.tags.map((tag) => `tagged ${tag}`)].join('\n');
 };
 

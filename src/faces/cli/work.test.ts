@@ -221,7 +221,7 @@ describe('build', () => {
         '#1 why: src/x has other content',
         '#1 T héllo',
         '#1 DONE 1.0s',
-        'built sha256:abc in 1.2s (0 of 1 steps from the cache)',
+        'built sha256:abc in 1.2s (0 from the cache, 1 executed)',
         'tagged docker.io/library/a:latest',
         '',
       ].join('\n'),
