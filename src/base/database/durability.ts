@@ -19,14 +19,13 @@ const LARGEST = 2 ** 31 - 1;
  * which means nothing here and is a page to append.
  */
 export const createDurability = ({ sqlite }: Connection): Durability => {
-  let [durable, full, behind] = [true, true, false];
+  let [durable, behind] = [true, false];
   let count = Number(sqlite.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
   return {
     prepare(wanted) {
+      if (durable === wanted) return;
+      sqlite.exec(`PRAGMA synchronous = ${wanted ? 'FULL' : 'NORMAL'}`);
       durable = wanted;
-      if (full === durable) return;
-      sqlite.exec(`PRAGMA synchronous = ${durable ? 'FULL' : 'NORMAL'}`);
-      full = durable;
     },
     begun() {
       if (!durable || !behind) return;

@@ -1,13 +1,14 @@
 import { posix } from 'node:path';
 import {
   findingOf,
+  healthcheckOf,
   parseTrigger,
   type ArgInstruction,
   type HealthcheckInstruction,
   type StageInstruction,
   type Word,
 } from '#dockerfile';
-import type { ContainerConfig, Healthcheck } from '#oci';
+import type { ContainerConfig } from '#oci';
 import { compareNames } from '#tar';
 import { PORT_FORM, readPort } from './exposed-ports.ts';
 import { commandOf, quoteList } from './image-draft.ts';
@@ -106,15 +107,6 @@ const volume = (state: StageState, { paths, range }: Of<'volume'>): MetadataChan
   return { createdBy: `VOLUME [${members.join(' ')}]` };
 };
 
-const healthOf = (instruction: HealthcheckInstruction): Healthcheck => ({
-  Test: instruction.test,
-  ...(instruction.interval === 0 ? {} : { Interval: instruction.interval }),
-  ...(instruction.timeout === 0 ? {} : { Timeout: instruction.timeout }),
-  ...(instruction.startPeriod === 0 ? {} : { StartPeriod: instruction.startPeriod }),
-  ...(instruction.startInterval === 0 ? {} : { StartInterval: instruction.startInterval }),
-  ...(instruction.retries === 0 ? {} : { Retries: instruction.retries }),
-});
-
 /** Only the last of these in a stage counts: the one before it is in vain. */
 const useOnce = (state: StageState, instruction: StageInstruction): void => {
   const before = state.last.get(instruction.kind);
@@ -203,7 +195,7 @@ export const planMetadata = (state: StageState, instruction: MetadataInstruction
       return { createdBy: `MAINTAINER ${instruction.author}` };
     case 'healthcheck':
       useOnce(state, instruction);
-      return { config: { Healthcheck: healthOf(instruction) }, createdBy: healthHistory(instruction) };
+      return { config: { Healthcheck: healthcheckOf(instruction) }, createdBy: healthHistory(instruction) };
     default:
       return instruction satisfies never;
   }

@@ -7,6 +7,7 @@ export { isWanted, withComments } from './check-options.ts';
 export { parseStatements, type Statements } from './statements.ts';
 export { mountFrom, parseRunMount } from './run-mount.ts';
 export { detectSyntax } from './directives.ts';
+export { healthcheckOf } from './healthcheck.ts';
 export { heredocText, parseHeredocWord } from './heredocs.ts';
 export { excerpt } from './source-text.ts';
 export { placeOf, shownPlace, type Place } from './place.ts';

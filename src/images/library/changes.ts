@@ -1,12 +1,6 @@
 import { constants } from 'node:os';
 import { posix } from 'node:path';
-import {
-  expandWord,
-  parseTrigger,
-  type HealthcheckInstruction,
-  type StageInstruction,
-  type Word,
-} from '#dockerfile';
+import { expandWord, healthcheckOf, parseTrigger, type StageInstruction, type Word } from '#dockerfile';
 import { isLadeError } from '#errors';
 import type { ContainerConfig, Healthcheck, JsonSet } from '#oci';
 import { libraryErrors } from './errors.ts';
@@ -65,15 +59,6 @@ const envWith = (
   return [...env.values()];
 };
 
-const health = (instruction: HealthcheckInstruction): Healthcheck => ({
-  Test: instruction.test,
-  ...(instruction.interval === 0 ? {} : { Interval: instruction.interval }),
-  ...(instruction.timeout === 0 ? {} : { Timeout: instruction.timeout }),
-  ...(instruction.startPeriod === 0 ? {} : { StartPeriod: instruction.startPeriod }),
-  ...(instruction.startInterval === 0 ? {} : { StartInterval: instruction.startInterval }),
-  ...(instruction.retries === 0 ? {} : { Retries: instruction.retries }),
-});
-
 const portsOf = (text: string): readonly string[] => {
   const [, first, last = first, protocol = 'tcp'] = PORT.exec(text) ?? [];
   const [from, to] = [Number(first), Number(last)];
@@ -126,7 +111,7 @@ const changeOf = (instruction: StageInstruction, state: State): ContainerConfig 
     case 'stopsignal':
       return { StopSignal: signalOf(valueIn(config, instruction.signal)) };
     case 'healthcheck':
-      return { Healthcheck: health(instruction) };
+      return { Healthcheck: healthcheckOf(instruction) };
     case 'onbuild':
       return { OnBuild: [...(config.OnBuild ?? []), instruction.expression] };
     case 'run':
