@@ -38,9 +38,8 @@ export const requestSignal = <E extends Env>(c: Context<E>): AbortSignal => {
   return controller.signal;
 };
 
-/** Reads a whole request body of at most `maxBytes`; larger ones fail with HTTP_BODY_TOO_LARGE. */
-export const readBody = async <E extends Env>(c: Context<E>, maxBytes: number): Promise<Buffer> => {
-  const request = incoming(c);
+/** Reads a whole body of at most `maxBytes`; larger ones fail with HTTP_BODY_TOO_LARGE. */
+export const readIncoming = async (request: IncomingMessage, maxBytes: number): Promise<Buffer> => {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) {
     throw httpErrors.bodyTooLarge({ limit: maxBytes });
   }
@@ -53,6 +52,10 @@ export const readBody = async <E extends Env>(c: Context<E>, maxBytes: number): 
   }
   return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
 };
+
+/** `readIncoming` of the request being handled. */
+export const readBody = <E extends Env>(c: Context<E>, maxBytes: number): Promise<Buffer> =>
+  readIncoming(incoming(c), maxBytes);
 
 /**
  * Answers with a stream, without web streams in between. Resolves when the last byte is handed to the kernel; a

@@ -1,5 +1,13 @@
 export { startHttpServer } from './server.ts';
-export { answered, incoming, outgoing, readBody, requestSignal, sendStream } from './exchange.ts';
+export {
+  answered,
+  incoming,
+  outgoing,
+  readBody,
+  readIncoming,
+  requestSignal,
+  sendStream,
+} from './exchange.ts';
 export { hijack, type HijackOptions } from './hijack.ts';
 export { createHttpClient } from './client.ts';
 export { connectionFailure } from './failure.ts';

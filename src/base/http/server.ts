@@ -77,7 +77,11 @@ const acceptUpgrades = (server: Server, listener: Listener, address: ListenAddre
   });
 };
 
-const createListening = (address: ListenAddress, listener: Listener): Listening => {
+const createListening = (
+  address: ListenAddress,
+  listener: Listener,
+  first: HttpServerOptions['first'],
+): Listening => {
   const requireHostHeader = address.kind === 'tcp';
   const options = { ...serverOptions, requireHostHeader, shouldUpgradeCallback: wantsUpgrade };
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
@@ -86,7 +90,7 @@ const createListening = (address: ListenAddress, listener: Listener): Listening 
     response.on('error', () => response.destroy());
     // Clients send a body to its end before they look at the answer, also when its reader gave up midway.
     response.once('finish', () => request.resume());
-    void listener(request, response);
+    if (first?.(request, response) !== true) void listener(request, response);
   };
   const tls = address.kind === 'tcp' ? address.tls : undefined;
   const server =
@@ -146,7 +150,7 @@ export const startHttpServer = async (options: HttpServerOptions): Promise<HttpS
   };
   try {
     for (const address of options.listen) {
-      const listening = createListening(address, listener);
+      const listening = createListening(address, listener, options.first);
       addresses.push(await listenOn(listening.server, address));
       listenings.push(listening);
     }

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import type { Hono } from 'hono';
 
@@ -35,6 +36,11 @@ export type BoundAddress =
 export interface HttpServerOptions {
   /** Any Hono application; raw streams are reached by `incoming(c)` and `outgoing(c)`. */
   readonly app: Pick<Hono, 'fetch'>;
+  /**
+   * Sees every request before the application: true when it answers it itself, now or later, and never throws. For
+   * protocols that are asked thousands of times a second.
+   */
+  readonly first?: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined;
   readonly listen: readonly ListenAddress[];
   /** Answers for what the application threw outside its own error handler. A bare 500 when absent. */
   readonly onError?: ((error: unknown) => Response) | undefined;

@@ -17,8 +17,10 @@ let registry: { readonly host: string } & AsyncDisposable;
 const startRegistry = async (root: string): Promise<typeof registry> => {
   await using stack = new AsyncDisposableStack();
   const storage = stack.use(await openRegistryStorage(root));
-  const { app } = createRegistry({ storage, emit: () => undefined });
-  const server = await startHttpServer({ app, listen: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }] });
+  const server = await startHttpServer({
+    ...createRegistry({ storage }),
+    listen: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
+  });
   stack.defer(() => server.close(0));
   const kept = stack.move();
   const { host } = new URL(server.addresses[0]?.url ?? '');

@@ -285,7 +285,10 @@ export const VERBS: Readonly<Record<string, Verb | Group>> = {
   ps,
   registry: {
     summary: "Lade's own registry",
-    verbs: { serve: service('Serve a registry in the foreground') },
+    verbs: {
+      audit: verb("Show a registry's log of writes and refusals", () => import('./verbs/registry-audit.ts')),
+      serve: service('Serve a registry in the foreground'),
+    },
   },
   rmi,
   search: verb('Search Docker Hub for images', () => import('./verbs/search.ts')),

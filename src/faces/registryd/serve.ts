@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { isLoopbackHost, startHttpServer } from '#http';
-import { createHtpasswd, createRegistry, openRegistryStorage, type Registry } from '#registry';
-import { createLog, logEvent } from './log.ts';
+import { createHtpasswd } from '#access';
+import { createRegistry, openRegistryStorage, type Registry } from '#registry';
+import { createLog, observerOf } from './log.ts';
 import { listenAddress, type RegistrydOptions } from './options.ts';
 
 const COLLECT_INTERVAL_MS = 10 * 60 * 1000;
@@ -27,16 +29,22 @@ export const startRegistryd = async (options: RegistrydOptions): Promise<Registr
         ? undefined
         : { cert: await readFile(options.tls.cert), key: await readFile(options.tls.key) };
     const storage = stack.use(await openRegistryStorage(options.root));
-    const auth =
+    const access =
       options.htpasswd === undefined
         ? undefined
         : stack.use(await createHtpasswd({ path: options.htpasswd }));
-    const registry = createRegistry({ storage, auth, emit: (event) => logEvent(log, event) });
+    const registry = createRegistry({ storage, access, observer: observerOf(log) });
     stack.use(collectRegularly(registry, (error) => log.error({ err: error }, 'collection failed')));
     const server = stack.use(
-      await startHttpServer({ app: registry.app, listen: [listenAddress(options, tls)] }),
+      await startHttpServer({
+        ...registry,
+        listen: [
+          listenAddress(options, tls),
+          { kind: 'unix', path: join(options.root, 'registry.sock'), mode: 0o600 },
+        ],
+      }),
     );
-    if (auth === undefined && !isLoopbackHost(options.host)) {
+    if (access === undefined && !isLoopbackHost(options.host)) {
       log.warn(
         { host: options.host },
         'everybody who reaches this address may push and delete; see --htpasswd',

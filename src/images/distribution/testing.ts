@@ -55,8 +55,11 @@ export const startOwnRegistry = async (): Promise<TestRegistry> => {
   const root = await mkdtemp(join(tmpdir(), 'lade-own-registry-'));
   const stack = new AsyncDisposableStack();
   stack.defer(() => rm(root, { recursive: true, force: true }));
-  const { app } = createRegistry({ storage: stack.use(await openRegistryStorage(root)) });
-  const server = await startHttpServer({ app, listen: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }] });
+  const registry = createRegistry({ storage: stack.use(await openRegistryStorage(root)) });
+  const server = await startHttpServer({
+    ...registry,
+    listen: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
+  });
   stack.defer(() => server.close(0));
   const host = new URL(server.addresses[0]?.url ?? '').host;
   return { host, [Symbol.asyncDispose]: () => stack.disposeAsync() };

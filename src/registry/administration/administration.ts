@@ -1,0 +1,58 @@
+import { localCaller } from '#access';
+import { toLadeError, type ErrorKind } from '#errors';
+import { incoming } from '#http';
+import { accessRequest, causeOf } from '#protocol';
+import { Hono, type Context } from 'hono';
+import { administrationErrors } from './errors.ts';
+import { journalRoutes } from './journal-routes.ts';
+import type { AdminEnv, AdminRoutes, AdminServices } from './types.ts';
+
+/** Where the administration's interface begins. */
+export const ADMINISTRATION_PATH = '/lade/v1/registry';
+
+const STATUS: Readonly<Record<ErrorKind, 400 | 401 | 403 | 404 | 408 | 409 | 412 | 500 | 501 | 503>> = {
+  'invalid-argument': 400,
+  'not-found': 404,
+  'already-exists': 409,
+  conflict: 409,
+  'failed-precondition': 412,
+  unauthenticated: 401,
+  'permission-denied': 403,
+  unsupported: 501,
+  unavailable: 503,
+  timeout: 408,
+  cancelled: 408,
+  corrupt: 500,
+  internal: 500,
+};
+
+const answerError = (c: Context, thrown: unknown, challenge: string): Response => {
+  const { kind, code, message, hint, details } = toLadeError(thrown);
+  const status = STATUS[kind];
+  if (status === 401) c.header('WWW-Authenticate', challenge);
+  return c.json({ code, message, hint, details }, status);
+};
+
+/** Every topic of the administration. */
+const TOPICS: readonly AdminRoutes[] = [journalRoutes];
+
+/**
+ * The administration's interface under `/lade/v1/registry`: JSON in and out; errors are `{ code, message, hint }`. Who
+ * calls through the registry's own unix socket administers it.
+ */
+export const createAdministration = (services: AdminServices): Hono<AdminEnv> => {
+  const { access } = services;
+  const app = new Hono<AdminEnv>().basePath(ADMINISTRATION_PATH);
+  app.use(async (c, next) => {
+    const request = incoming(c);
+    const isLocal = request.socket.remoteAddress === undefined;
+    const caller = isLocal ? localCaller : await access.authenticate(accessRequest(request));
+    c.set('caller', caller);
+    c.set('cause', causeOf(request, caller));
+    await next();
+  });
+  for (const topic of TOPICS) topic(app, services);
+  app.notFound((c) => answerError(c, administrationErrors.pathUnknown({ path: c.req.path }), ''));
+  app.onError((error, c) => answerError(c, error, access.challenge([], c.req.header('host'))));
+  return app;
+};

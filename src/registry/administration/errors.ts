@@ -1,0 +1,18 @@
+import { defineErrors } from '#errors';
+
+/** Errors of the administration's interface. */
+export const administrationErrors = defineErrors('administration', {
+  parameterInvalid: {
+    kind: 'invalid-argument',
+    message: (p: { name: string; value: string; reason: string }) =>
+      `${p.name} cannot be ${JSON.stringify(p.value)}: ${p.reason}`,
+  },
+  bodyInvalid: {
+    kind: 'invalid-argument',
+    message: (p: { reason: string }) => `the request's body is not as expected: ${p.reason}`,
+  },
+  pathUnknown: {
+    kind: 'not-found',
+    message: (p: { path: string }) => `there is nothing at ${p.path}`,
+  },
+});

@@ -1,0 +1,3 @@
+export { ADMINISTRATION_PATH, createAdministration } from './administration.ts';
+export { administrationErrors } from './errors.ts';
+export type { AdminServices } from './types.ts';

@@ -1,0 +1,18 @@
+import type { Hono } from 'hono';
+import type { AccessControl, Caller } from '#access';
+import type { Cause } from '#metadata';
+import type { RegistryStorage } from '#protocol';
+
+/** What the routes of the administration work with; each topic takes what it needs. */
+export interface AdminServices {
+  readonly storage: RegistryStorage;
+  readonly access: AccessControl;
+}
+
+/** What every route finds in its context: who calls, and the cause of what it changes. */
+export interface AdminEnv {
+  readonly Variables: { readonly caller: Caller; readonly cause: Cause };
+}
+
+/** Adds the routes of one topic. Paths are below `/lade/v1/registry`. */
+export type AdminRoutes = (app: Hono<AdminEnv>, services: AdminServices) => void;

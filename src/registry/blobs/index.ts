@@ -1,0 +1,5 @@
+export { createFileDriver } from './file-driver.ts';
+export { createKeyedLocks, type KeyedLocks } from './digest-locks.ts';
+export { requireUploadId } from './upload-id.ts';
+export { blobErrors } from './errors.ts';
+export type { BlobDriver, ByteRange, StoredBlob, UploadState } from './types.ts';

@@ -1,0 +1,50 @@
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { algorithmOf, hexOf, type Digest, type DigestAlgorithm } from '#oci';
+import { requireUploadId } from './upload-id.ts';
+
+export const ALGORITHMS: readonly DigestAlgorithm[] = ['sha256', 'sha512'];
+
+/** Where the file driver puts things. Every path is made of checked names only. */
+export interface Layout {
+  readonly uploads: string;
+  blobs(algorithm: DigestAlgorithm): string;
+  blobDirectory(digest: Digest): string;
+  blob(digest: Digest): string;
+  /** Bytes of an upload session. */
+  data(id: string): string;
+  /** What the session is for. */
+  record(id: string): string;
+}
+
+export const createLayout = (root: string): Layout => {
+  const uploads = join(root, 'uploads');
+  const blobs = (algorithm: DigestAlgorithm): string => join(root, 'blobs', algorithm);
+  const blobDirectory = (digest: Digest): string =>
+    join(blobs(algorithmOf(digest)), hexOf(digest).slice(0, 2));
+  return {
+    uploads,
+    blobs,
+    blobDirectory,
+    blob: (digest) => join(blobDirectory(digest), hexOf(digest)),
+    data: (id) => join(uploads, `${requireUploadId(id)}.data`),
+    record: (id) => join(uploads, `${requireUploadId(id)}.json`),
+  };
+};
+
+/** What `promise` gives, or undefined when the file does not exist. */
+export const orMissing = async <T>(promise: Promise<T>): Promise<T | undefined> => {
+  try {
+    return await promise;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+};
+
+/** Makes names in a directory durable. */
+export const syncDirectory = async (path: string): Promise<void> => {
+  await using handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  await handle.sync();
+};

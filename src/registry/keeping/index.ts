@@ -1,0 +1,1 @@
+export { collect, type CollectResult, type CollectTimes } from './collect.ts';

@@ -1,0 +1,29 @@
+import { defineErrors } from '#errors';
+
+/** Errors of names, manifests and the registry's records. */
+export const metadataErrors = defineErrors('metadata', {
+  digestMalformed: {
+    kind: 'invalid-argument',
+    message: (p: { digest: string }) => `this is not a digest: ${JSON.stringify(p.digest)}`,
+  },
+  nameInvalid: {
+    kind: 'invalid-argument',
+    message: (p: { name: string }) => `invalid repository name: ${JSON.stringify(p.name)}`,
+    hint: 'use lower-case letters and digits, separated by one of . _ __ - and by /',
+  },
+  tagInvalid: {
+    kind: 'invalid-argument',
+    message: (p: { tag: string }) => `invalid tag: ${JSON.stringify(p.tag)}`,
+    hint: 'use at most 128 letters, digits, dots, dashes and underscores, not beginning with a dot or dash',
+  },
+  manifestInvalid: {
+    kind: 'invalid-argument',
+    message: (p: { reason: string }) => `manifest invalid: ${p.reason}`,
+  },
+  manifestBlobUnknown: {
+    kind: 'invalid-argument',
+    message: (p: { digests: readonly string[] }) =>
+      `manifest references a blob unknown to this repository: ${p.digests.join(', ')}`,
+    hint: 'push or mount the blobs first',
+  },
+});

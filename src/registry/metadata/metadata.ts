@@ -1,0 +1,28 @@
+import { openDatabase } from '#database';
+import { createContentReads } from './content-reads.ts';
+import { createContentWrites } from './content-writes.ts';
+import { createJournal } from './journal.ts';
+import { registryMigrations } from './migrations.ts';
+import type { MetadataStore } from './types.ts';
+
+/** Given up when a removal meets a full disk, so that it can be written down. */
+const RESERVE_BYTES = 1024 * 1024;
+
+/**
+ * Metadata in a SQLite database, made where it is absent.
+ *
+ * @throws `corrupt` when the file is no database, `failed-precondition` when a newer version wrote it
+ */
+export const openMetadata = async (path: string): Promise<MetadataStore & AsyncDisposable> => {
+  const database = await openDatabase({
+    path,
+    migrations: registryMigrations,
+    reserveBytes: RESERVE_BYTES,
+  });
+  const journal = createJournal(database);
+  return {
+    contents: { ...createContentReads(database), ...createContentWrites(database, journal) },
+    journal,
+    [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
+  };
+};

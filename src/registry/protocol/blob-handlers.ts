@@ -1,0 +1,92 @@
+import { pipeline } from 'node:stream/promises';
+import { blobErrors, type ByteRange } from '#blobs';
+import type { Digest } from '#oci';
+import { answer, sendHead } from './answers.ts';
+import type { Call } from './call.ts';
+import { protocolErrors } from './errors.ts';
+
+export interface BlobPlace {
+  readonly repository: string;
+  readonly digest: Digest;
+}
+
+/**
+ * The one range that a Range header asks for. `undefined`: send everything (no header, several ranges, another unit);
+ * `unsatisfiable`: 416.
+ */
+export const parseRange = (
+  header: string | undefined,
+  size: number,
+): ByteRange | 'unsatisfiable' | undefined => {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? '');
+  if (match === null) return undefined;
+  const [, first = '', last = ''] = match;
+  if (first === '' && last === '') return undefined;
+  const range =
+    first === ''
+      ? { start: Math.max(0, size - Number(last)), end: size }
+      : { start: Number(first), end: last === '' ? size : Math.min(size, Number(last) + 1) };
+  return range.start >= range.end ? 'unsatisfiable' : range;
+};
+
+const commonHeaders = (digest: Digest) => ({
+  'Content-Type': 'application/octet-stream',
+  'Docker-Content-Digest': digest,
+  'Accept-Ranges': 'bytes',
+  'Cache-Control': 'private, max-age=31536000, immutable',
+  ETag: `"${digest}"`,
+});
+
+const isKnownToClient = (call: Call, digest: Digest): boolean =>
+  call.request.headers['if-none-match']?.includes(`"${digest}"`) === true;
+
+const sendBlob = async (call: Call, digest: Digest, size: number): Promise<void> => {
+  const headers = commonHeaders(digest);
+  const range = parseRange(call.request.headers.range, size);
+  if (range === 'unsatisfiable') {
+    return answer(call, { status: 416, headers: { ...headers, 'Content-Range': `bytes */${size}` } });
+  }
+  const { start, end } = range ?? { start: 0, end: size };
+  const status = range === undefined ? 200 : 206;
+  const more = range === undefined ? {} : { 'Content-Range': `bytes ${start}-${end - 1}/${size}` };
+  const head = { ...headers, ...more, 'Content-Length': end - start };
+  if (call.method === 'HEAD') return answer(call, { status, headers: head });
+  const source = await call.services.storage.blobs.read(digest, { start, end });
+  sendHead(call, { status, headers: head });
+  try {
+    await pipeline(source, call.response);
+  } catch {
+    // A cut connection tells the client what a short answer would hide.
+    call.response.destroy();
+  }
+};
+
+const findBlob = async (call: Call, repository: string, digest: Digest) => {
+  const { storage, upstreams } = call.services;
+  const { contents } = storage.metadata;
+  const found = contents.linkedBlob(repository, digest);
+  if (found !== undefined || upstreams?.covers(repository) !== true) return found;
+  await upstreams.ensureBlob(repository, digest, call.cause);
+  return contents.linkedBlob(repository, digest);
+};
+
+/** GET and HEAD of a blob that the repository links. */
+export const getBlob = async (call: Call, { repository, digest }: BlobPlace): Promise<void> => {
+  const blob = await findBlob(call, repository, digest);
+  if (call.method === 'HEAD' && blob !== undefined) call.services.protection?.promised(repository, digest);
+  if (blob === undefined) throw blobErrors.unknown({ digest });
+  if (isKnownToClient(call, digest)) return answer(call, { status: 304, headers: commonHeaders(digest) });
+  return sendBlob(call, digest, blob.size);
+};
+
+/** Unlinks a blob; its bytes go with the next collection. Blobs of a manifest stay. */
+export const deleteBlob = async (call: Call, { repository, digest }: BlobPlace): Promise<void> => {
+  const { contents } = call.services.storage.metadata;
+  const manifest = contents.userOf(repository, digest);
+  if (manifest !== undefined && contents.linkedBlob(repository, digest) !== undefined) {
+    throw protocolErrors.blobInUse({ digest, manifest });
+  }
+  if (!(await contents.unlinkBlob({ repository, target: digest, cause: call.cause })))
+    throw blobErrors.unknown({ digest });
+  return answer(call, { status: 202 });
+};

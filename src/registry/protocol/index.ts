@@ -1,0 +1,11 @@
+export { accessRequest, causeOf, createProtocol, type ProtocolHandler } from './protocol.ts';
+export { translateError } from './codes.ts';
+export { protocolErrors } from './errors.ts';
+export type {
+  Protection,
+  ProtocolLimits,
+  ProtocolObserver,
+  ProtocolOptions,
+  PullThrough,
+  RegistryStorage,
+} from './types.ts';

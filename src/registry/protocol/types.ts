@@ -1,0 +1,56 @@
+import type { AccessControl } from '#access';
+import type { BlobDriver, KeyedLocks } from '#blobs';
+import type { Digest } from '#oci';
+import type { Cause, ManifestTarget, MetadataStore } from '#metadata';
+
+/** Bytes and records of one registry, and the locks that keep publishing and removing the same digest apart. */
+export interface RegistryStorage {
+  readonly blobs: BlobDriver;
+  readonly metadata: MetadataStore;
+  readonly locks: KeyedLocks;
+}
+
+/** Keeps what a client was just told to be here: it will refer to it soon. */
+export interface Protection {
+  /** A HEAD answered 200, or a mount 201. */
+  promised(repository: string, digest: Digest): void;
+}
+
+/** Fetches from other registries what is asked for under their names. */
+export interface PullThrough {
+  /** Whether the repository's content comes from an upstream. */
+  covers(repository: string): boolean;
+  /** Resolves when the manifest is in the metadata, fresh enough, or when the upstream has none. */
+  ensureManifest(repository: string, target: ManifestTarget, cause: Cause): Promise<void>;
+  /** Resolves when the blob is linked to the repository, or when the upstream has none. */
+  ensureBlob(repository: string, digest: Digest, cause: Cause): Promise<void>;
+}
+
+/** Is told what the protocol did that nobody could otherwise know. Never throws. */
+export interface ProtocolObserver {
+  /** A manifest was sent (GET, not HEAD). */
+  pulled?(pull: {
+    readonly repository: string;
+    readonly digest: Digest;
+    readonly mediaType: string;
+    readonly size: number;
+    readonly tag: string | undefined;
+    readonly cause: Cause;
+  }): void;
+  /** The registry's own fault: status 5xx. */
+  failed?(failure: { readonly method: string; readonly path: string; readonly error: unknown }): void;
+}
+
+export interface ProtocolLimits {
+  /** Bytes of a manifest, default 4 MiB. */
+  readonly manifestBytes?: number | undefined;
+}
+
+export interface ProtocolOptions {
+  readonly storage: RegistryStorage;
+  readonly access: AccessControl;
+  readonly protection?: Protection | undefined;
+  readonly upstreams?: PullThrough | undefined;
+  readonly observer?: ProtocolObserver | undefined;
+  readonly limits?: ProtocolLimits | undefined;
+}

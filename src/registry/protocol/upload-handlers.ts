@@ -1,0 +1,172 @@
+import { systemErrors, toLadeError } from '#errors';
+import { blobErrors, type UploadState } from '#blobs';
+import { metadataErrors, requireDigest, requireName } from '#metadata';
+import { algorithmOf, type Digest, type DigestAlgorithm } from '#oci';
+import { answer } from './answers.ts';
+import type { Call } from './call.ts';
+import { protocolErrors } from './errors.ts';
+
+const rangeOf = ({ size }: UploadState): string => `0-${Math.max(0, size - 1)}`;
+
+const uploadHeaders = (state: UploadState) => ({
+  Location: `/v2/${state.repository}/blobs/uploads/${state.id}`,
+  Range: rangeOf(state),
+  'Docker-Upload-UUID': state.id,
+});
+
+const answerCreated = (call: Call, repository: string, digest: Digest): void =>
+  answer(call, {
+    status: 201,
+    headers: { Location: `/v2/${repository}/blobs/${digest}`, 'Docker-Content-Digest': digest },
+  });
+
+const stateOf = async (call: Call, repository: string, id: string): Promise<UploadState> => {
+  const state = await call.services.storage.blobs.upload(id);
+  if (state === undefined || state.repository !== repository) throw blobErrors.uploadUnknown({ id });
+  return state;
+};
+
+const lengthOf = (call: Call): number | undefined => {
+  const header = call.request.headers['content-length'];
+  return header === undefined ? undefined : Number(header);
+};
+
+/** A chunk must begin where the last one ended; without Content-Range it does by definition. */
+const checkRange = (call: Call, state: UploadState): void => {
+  const header = call.request.headers['content-range'];
+  if (header === undefined) return;
+  const match = /^(?:bytes )?(\d+)-(\d+)(?:\/.*)?$/.exec(header);
+  if (match === null) throw protocolErrors.uploadInvalid({ reason: 'Content-Range is not START-END' });
+  const [start, end] = [Number(match[1]), Number(match[2])];
+  if (start !== state.size) throw protocolErrors.rangeInvalid({ expected: state.size, found: String(start) });
+  const length = lengthOf(call);
+  if (length !== undefined && end - start + 1 !== length) {
+    throw protocolErrors.sizeInvalid({ expected: end - start + 1, actual: length });
+  }
+};
+
+/** Takes the request's body; a body that is cut stays as far as it came, one that fills the disk goes. */
+const takeBody = async (call: Call, state: UploadState): Promise<UploadState> => {
+  const { blobs } = call.services.storage;
+  if (lengthOf(call) === 0) return state;
+  try {
+    const body = call.request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+    return await blobs.appendUpload(state.id, body);
+  } catch (error) {
+    if (systemErrors.diskFull.is(toLadeError(error))) await blobs.removeUpload(state.id);
+    throw error;
+  }
+};
+
+const commit = async (call: Call, state: UploadState, digest: Digest): Promise<void> => {
+  const { repository, id } = state;
+  const { storage } = call.services;
+  await storage.locks.run(digest, async () => {
+    const { size } = await storage.blobs.commitUpload(id, digest);
+    const { cause } = call;
+    await storage.metadata.contents.linkBlob({ repository, digest, size, how: 'push', cause });
+  });
+  return answerCreated(call, repository, digest);
+};
+
+/** The repository whose blob is mounted: the one that is named, or any that the caller may pull from. */
+const mountSource = (call: Call, digest: Digest): string | undefined => {
+  const { contents } = call.services.storage.metadata;
+  const from = call.query.get('from');
+  const candidates = from === null ? contents.linkingRepositories(digest) : [requireName(from)];
+  return candidates.find((name) => call.caller.may('pull', name));
+};
+
+const mount = (call: Call, repository: string, digest: Digest): Promise<boolean> => {
+  const { storage, protection } = call.services;
+  const { contents } = storage.metadata;
+  return storage.locks.run(digest, async () => {
+    const source = mountSource(call, digest);
+    const blob = source === undefined ? undefined : contents.linkedBlob(source, digest);
+    if (blob === undefined) return false;
+    protection?.promised(repository, digest);
+    await contents.linkBlob({ repository, digest, size: blob.size, how: 'mount', cause: call.cause });
+    return true;
+  });
+};
+
+const wantedAlgorithm = (call: Call): DigestAlgorithm => {
+  const digest = call.query.get('digest');
+  if (digest !== null) return algorithmOf(requireDigest(digest));
+  const named = call.query.get('digest-algorithm');
+  if (named === null || named === 'sha256') return 'sha256';
+  if (named === 'sha512') return 'sha512';
+  throw metadataErrors.digestMalformed({ digest: named });
+};
+
+/** POST: mounts, takes a whole blob (`?digest=`), or begins a session. */
+export const beginUpload = async (call: Call, repository: string): Promise<void> => {
+  const wanted = call.query.get('mount');
+  if (wanted !== null && wanted !== '') {
+    const digest = requireDigest(wanted);
+    if (await mount(call, repository, digest)) return answerCreated(call, repository, digest);
+  }
+  const { blobs } = call.services.storage;
+  const state = await blobs.createUpload(repository, wantedAlgorithm(call));
+  const digest = call.query.get('digest');
+  if (digest === null) return answer(call, { status: 202, headers: uploadHeaders(state) });
+  try {
+    const filled = await takeBody(call, state);
+    return await commit(call, filled, requireDigest(digest));
+  } catch (error) {
+    await blobs.removeUpload(state.id);
+    throw error;
+  }
+};
+
+export interface UploadPlace {
+  readonly repository: string;
+  readonly id: string;
+}
+
+/** Runs `work` as the only writer of the session; a refused chunk says where to go on. */
+const writing = (
+  call: Call,
+  { repository, id }: UploadPlace,
+  work: (state: UploadState) => Promise<void>,
+): Promise<void> =>
+  call.services.writers.run(id, call.request, async () => {
+    const state = await stateOf(call, repository, id);
+    try {
+      checkRange(call, state);
+      return await work(state);
+    } catch (error) {
+      if (protocolErrors.rangeInvalid.is(error)) {
+        for (const [name, value] of Object.entries(uploadHeaders(state))) {
+          call.response.setHeader(name, value);
+        }
+      }
+      throw error;
+    }
+  });
+
+/** PATCH: the next bytes. */
+export const continueUpload = (call: Call, place: UploadPlace): Promise<void> =>
+  writing(call, place, async (state) => {
+    const next = await takeBody(call, state);
+    return answer(call, { status: 202, headers: uploadHeaders(next) });
+  });
+
+/** PUT: the last bytes, if any, then the digest of everything. */
+export const finishUpload = (call: Call, place: UploadPlace): Promise<void> => {
+  const digest = requireDigest(call.query.get('digest') ?? '');
+  return writing(call, place, async (state) => commit(call, await takeBody(call, state), digest));
+};
+
+/** GET: how far it is. */
+export const uploadStatus = async (call: Call, { repository, id }: UploadPlace): Promise<void> => {
+  const state = await stateOf(call, repository, id);
+  return answer(call, { status: 204, headers: uploadHeaders(state) });
+};
+
+/** DELETE: gives up. */
+export const cancelUpload = async (call: Call, { repository, id }: UploadPlace): Promise<void> => {
+  await stateOf(call, repository, id);
+  await call.services.storage.blobs.removeUpload(id);
+  return answer(call, { status: 204 });
+};
