@@ -16,6 +16,12 @@ export const metadataErrors = defineErrors('metadata', {
     message: (p: { tag: string }) => `invalid tag: ${JSON.stringify(p.tag)}`,
     hint: 'use at most 128 letters, digits, dots, dashes and underscores, not beginning with a dot or dash',
   },
+  patternInvalid: {
+    kind: 'invalid-argument',
+    message: (p: { pattern: string; reason: string }) =>
+      `invalid pattern of repositories ${JSON.stringify(p.pattern)}: ${p.reason}`,
+    hint: 'write components between slashes: * within one component, ** for any number of components',
+  },
   manifestInvalid: {
     kind: 'invalid-argument',
     message: (p: { reason: string }) => `manifest invalid: ${p.reason}`,
