@@ -2,7 +2,7 @@
 // project's own Node 24. Plain JavaScript on purpose: the machine's Node may not run TypeScript.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -31,6 +31,7 @@ const PACKAGES = {
     ['openssl', 'openssl', 'makes the certificates of test registries'],
     ['bsdutils', 'script', 'is the terminal that a login asks at'],
     ['buildah', 'buildah', 'second opinion on Dockerfiles'],
+    ['podman', 'podman', 'client of the registry'],
     ['bzip2', 'bzip2', 'packs an archive for ADD'],
     ['zstd', 'zstd', 'packs an archive for ADD'],
     ['python3', 'python3', 'makes the wheel of a Python image'],
@@ -117,8 +118,25 @@ const unpackDockerCli = () => {
     fail('setup: Debian package docker.io could not be had');
 };
 
-/** What of Debian sid is unpacked beside the project: a BuildKit that knows the Dockerfile language of today. */
-const NEW_DOCKER = ['docker.io', 'containerd', 'docker-buildx'];
+/**
+ * What of Debian sid is unpacked beside the project: packages that belong together, and commands that show that they run
+ * on this machine.
+ */
+const SID = [
+  {
+    packages: ['docker.io', 'containerd', 'docker-buildx'],
+    commands: [
+      ['usr/sbin/dockerd', '--version'],
+      ['usr/bin/containerd', '--version'],
+      ['usr/bin/ctr', '--version'],
+      ['usr/libexec/docker/cli-plugins/docker-buildx', 'version'],
+    ],
+    why: 'a BuildKit that knows the Dockerfile language of today, and ctr',
+  },
+  { packages: ['crane'], commands: [['usr/bin/crane', 'version']], why: 'client of the registry' },
+  { packages: ['oras'], commands: [['usr/bin/oras', 'version']], why: 'client of the registry' },
+  { packages: ['cosign'], commands: [['usr/bin/cosign', 'version']], why: 'client of the registry' },
+];
 
 /** The address of the first Debian archive that this machine installs from; undefined when it names none. */
 const debianArchive = () => {
@@ -150,32 +168,43 @@ const aptConfiguration = (folder, archive) => {
   return join(folder, 'apt.conf');
 };
 
+const runsIn = (tree, { commands }) =>
+  commands.every(([path, argument]) => spawnSync(join(tree, path), [argument]).status === 0);
+
+/** Unpacks one entry of SID into a folder of its own, and moves it beside the others when it runs. */
+const unpackFromSid = (work, target, entry) => {
+  const tree = join(work, entry.packages[0]);
+  mkdirSync(tree);
+  const options = { cwd: tree, stdio: ['ignore', 'ignore', 'inherit'] };
+  const env = { ...process.env, APT_CONFIG: join(work, 'apt.conf') };
+  const script = `apt-get download -qq ${entry.packages.join(' ')}; for file in *.deb; do dpkg -x "$file" tree; done`;
+  if (spawnSync('sh', ['-ec', script], { ...options, env }).status !== 0) return false;
+  if (!runsIn(join(tree, 'tree'), entry)) return false;
+  return spawnSync('cp', ['-a', '--remove-destination', 'tree/.', target], options).status === 0;
+};
+
 /**
- * Debian sid's dockerd and buildx, unpacked and not installed, where sid can be reached and they run on this machine.
- * Tests that want them say why they were skipped otherwise.
+ * Programs of Debian sid, unpacked and not installed, where sid can be reached and they run on this machine. Tests that
+ * want them say why they were skipped otherwise.
  */
-const unpackNewDocker = () => {
+const unpackSid = () => {
   const target = join(cache, 'sid');
-  const archive = onPath('apt-get') ? debianArchive() : undefined;
-  if (existsSync(target) || archive === undefined) return;
-  say(
-    'setup: Debian sid packages docker.io, containerd, docker-buildx (unpacked into .cache, not installed)',
-  );
+  const wanted = SID.filter((entry) => !runsIn(target, entry));
+  const archive = onPath('apt-get') && wanted.length > 0 ? debianArchive() : undefined;
+  if (archive === undefined) return;
+  for (const { packages, why } of wanted)
+    say(`setup: of Debian sid ${packages.join(', ')}: ${why} (unpacked into .cache, not installed)`);
   const work = join(cache, `sid-${process.pid}`);
-  mkdirSync(join(work, 'tree'), { recursive: true });
-  const script = `
-    apt-get update -qq
-    apt-get download -qq ${NEW_DOCKER.join(' ')}
-    for package in *.deb; do dpkg -x "$package" tree; done
-    tree/usr/sbin/dockerd --version
-    tree/usr/bin/containerd --version`;
-  const { status } = spawnSync('sh', ['-ec', script], {
-    cwd: work,
-    env: { ...process.env, APT_CONFIG: aptConfiguration(work, archive) },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  if (status === 0 && !existsSync(target)) renameSync(join(work, 'tree'), target);
-  else say('setup: they could not be had, or do not run here; comparisons with a new BuildKit are skipped');
+  mkdirSync(work, { recursive: true });
+  mkdirSync(target, { recursive: true });
+  const env = { ...process.env, APT_CONFIG: aptConfiguration(work, archive) };
+  const stdio = ['ignore', 'ignore', 'inherit'];
+  const reached = spawnSync('apt-get', ['update', '-qq'], { env, stdio }).status === 0;
+  for (const entry of wanted)
+    if (!reached || !unpackFromSid(work, target, entry))
+      say(
+        `setup: ${entry.packages.join(', ')} could not be had, or do not run here; tests that want them are skipped`,
+      );
   rmSync(work, { recursive: true, force: true });
 };
 
@@ -196,7 +225,7 @@ const main = () => {
   installPackages(command.packages);
   if (command.packages.includes('test')) {
     unpackDockerCli();
-    unpackNewDocker();
+    unpackSid();
   }
   if (name !== 'build' && name !== 'check') build(node);
   if (command.run === undefined) {
