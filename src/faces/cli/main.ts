@@ -16,10 +16,10 @@ const endWith = async (code: number): Promise<void> => {
 
 const start = async (argv: readonly string[]): Promise<void> => {
   const [verb, ...rest] = argv;
-  const serves = verb === 'registry' && rest[0] === 'serve';
+  const serves = verb === 'registry' && (rest[0] === 'serve' || rest[0] === 'config');
   if (verb !== 'daemon' && !serves) return endWith(await dispatch(argv));
   const { becomeProgram } = await import('./programs.ts');
-  return await (serves ? becomeProgram('registryd', rest.slice(1)) : becomeProgram('daemon', rest));
+  return await (serves ? becomeProgram('registryd', rest) : becomeProgram('daemon', rest));
 };
 
 void start(process.argv.slice(2));

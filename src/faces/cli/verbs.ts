@@ -287,6 +287,7 @@ export const VERBS: Readonly<Record<string, Verb | Group>> = {
     summary: "Lade's own registry",
     verbs: {
       audit: verb("Show a registry's log of writes and refusals", () => import('./verbs/registry-audit.ts')),
+      config: service('Check or print the settings of a registry'),
       serve: service('Serve a registry in the foreground'),
     },
   },

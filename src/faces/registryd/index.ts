@@ -1,3 +1,3 @@
 export { runRegistryd } from './run.ts';
 export { startRegistryd, type Registryd } from './serve.ts';
-export type { RegistrydOptions } from './options.ts';
+export { registrySettings, type RegistrySettings } from './settings.ts';

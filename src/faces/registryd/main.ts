@@ -1,5 +1,9 @@
 import { runRegistryd } from './run.ts';
 
 const argv = process.argv.slice(2);
-const behindVerbs = argv[0] === 'registry' && argv[1] === 'serve' ? argv.slice(2) : argv;
-process.exitCode = await runRegistryd(behindVerbs);
+const behindRegistry = argv[0] === 'registry' ? argv.slice(1) : argv;
+const [verb] = behindRegistry;
+process.exitCode =
+  verb === 'config'
+    ? await runRegistryd('config', behindRegistry.slice(1))
+    : await runRegistryd('serve', verb === 'serve' ? behindRegistry.slice(1) : behindRegistry);

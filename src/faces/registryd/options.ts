@@ -1,24 +1,31 @@
+import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import type { ListenAddress } from '#http';
+import { readSettings, type Override, type ReadSettings } from '#settings';
 import { registrydErrors } from './errors.ts';
+import { registrySettings, type RegistrySettings } from './settings.ts';
 
-export interface RegistrydOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly root: string;
-  readonly htpasswd: string | undefined;
-  /** Paths of PEM files. */
-  readonly tls: { readonly cert: string; readonly key: string } | undefined;
-  readonly logLevel: string;
+/** Read when no file is named, if it is there. */
+export const DEFAULT_CONFIG = '/etc/lade/registry.yaml';
+
+/** What the command line asks for. */
+export interface Invocation {
+  readonly help: boolean;
+  readonly defaults: boolean;
+  /** The settings file; undefined when there is none. */
+  readonly file: string | undefined;
+  readonly flags: readonly Override[];
 }
 
 export const USAGE = `Usage: lade registry serve [OPTIONS]
 
-Serve a private registry
+Serve a private registry. Settings come from a file, then from variables such as LADE_REGISTRY_LISTEN, then from the
+options here; the later wins. See \`lade registry config print --defaults\` for every key.
 
 Options:
+      --config FILE       Settings in YAML (default ${DEFAULT_CONFIG}, if it is there)
       --htpasswd FILE     Users and their bcrypt hashes (htpasswd -B); everybody may do everything without it
-      --listen HOST:PORT  Address to listen on (default "127.0.0.1:5000"); port 0 takes a free one
+      --insecure          Listen beyond loopback without TLS or without users
+      --listen HOST:PORT  Address to listen on (default "127.0.0.1:5000"); port 0 takes a free one; may be repeated
       --log-level LEVEL   trace, debug, info, warn, error or silent (default "info")
       --root DIR          Where images are kept (default "/var/lib/lade/registry")
       --tls-cert FILE     Certificate chain in PEM; with --tls-key the registry speaks HTTPS
@@ -26,23 +33,27 @@ Options:
 `;
 
 const flags = {
-  listen: { type: 'string', default: '127.0.0.1:5000' },
-  root: { type: 'string', default: '/var/lib/lade/registry' },
+  config: { type: 'string' },
+  listen: { type: 'string', multiple: true },
+  root: { type: 'string' },
   htpasswd: { type: 'string' },
+  insecure: { type: 'boolean' },
   'tls-cert': { type: 'string' },
   'tls-key': { type: 'string' },
-  'log-level': { type: 'string', default: 'info' },
+  'log-level': { type: 'string' },
+  defaults: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 
-const LEVELS: ReadonlySet<string> = new Set(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']);
-
-const readAddress = (text: string): { readonly host: string; readonly port: number } => {
-  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  if (match === null || port > 65_535)
-    throw registrydErrors.usage({ reason: `--listen ${text} is not HOST:PORT` });
-  return { host: (match[1] ?? match[2] ?? '') || '0.0.0.0', port };
+/** The key that each flag sets. */
+const KEYS: Readonly<Record<string, readonly string[]>> = {
+  listen: ['listen'],
+  root: ['root'],
+  htpasswd: ['access', 'htpasswd'],
+  insecure: ['insecure'],
+  'tls-cert': ['tls', 'certificate'],
+  'tls-key': ['tls', 'key'],
+  'log-level': ['log', 'level'],
 };
 
 const parsed = (argv: readonly string[]) => {
@@ -53,31 +64,32 @@ const parsed = (argv: readonly string[]) => {
   }
 };
 
-/** Reads the flags of `lade registry serve`. @throws REGISTRYD_USAGE */
-export const parseOptions = (argv: readonly string[]): RegistrydOptions | 'help' => {
+/** Reads the arguments of `lade registry serve` and `lade registry config`. @throws REGISTRYD_USAGE */
+export const parseInvocation = (
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Invocation => {
   const values = parsed(argv);
-  if (values.help === true) return 'help';
-  const cert = values['tls-cert'];
-  const key = values['tls-key'];
-  if ((cert === undefined) !== (key === undefined)) {
+  if ((values['tls-cert'] === undefined) !== (values['tls-key'] === undefined)) {
     throw registrydErrors.usage({ reason: '--tls-cert and --tls-key go together' });
   }
-  if (!LEVELS.has(values['log-level'])) {
-    throw registrydErrors.usage({
-      reason: `--log-level ${values['log-level']} is none of ${[...LEVELS].join(', ')}`,
-    });
-  }
+  const standard = existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : undefined;
   return {
-    ...readAddress(values.listen),
-    root: values.root,
-    htpasswd: values.htpasswd,
-    tls: cert === undefined || key === undefined ? undefined : { cert, key },
-    logLevel: values['log-level'],
+    help: values.help === true,
+    defaults: values.defaults === true,
+    file: values.config ?? env['LADE_REGISTRY_CONFIG'] ?? standard,
+    flags: Object.entries(KEYS).flatMap(([name, path]) => {
+      const value = values[name as keyof typeof values];
+      return value === undefined ? [] : [{ from: `--${name}`, path, value }];
+    }),
   };
 };
 
-/** The address in the form the server wants, certificates read. */
-export const listenAddress = (
-  { host, port }: RegistrydOptions,
-  tls: { readonly cert: Buffer; readonly key: Buffer } | undefined,
-): ListenAddress => ({ kind: 'tcp', host, port, tls });
+/** Reads the settings that an invocation means. @throws SETTINGS_INVALID, SETTINGS_UNREADABLE */
+export const settingsOf = (
+  { file, flags: overrides }: Invocation,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<ReadSettings<RegistrySettings>> => {
+  const { LADE_REGISTRY_CONFIG: _config, ...rest } = env;
+  return readSettings(registrySettings, { file, env: rest, flags: overrides });
+};

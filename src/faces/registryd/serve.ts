@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isLoopbackHost, startHttpServer } from '#http';
+import { startHttpServer } from '#http';
 import { createHtpasswd } from '#access';
 import { createRegistry, openRegistryStorage, type Registry } from '#registry';
 import { createLog, observerOf } from './log.ts';
-import { listenAddress, type RegistrydOptions } from './options.ts';
+import { refuseOpenDoors } from './open-doors.ts';
+import type { RegistrySettings } from './settings.ts';
 
 const COLLECT_INTERVAL_MS = 10 * 60 * 1000;
 
@@ -20,36 +21,31 @@ const collectRegularly = (registry: Registry, onError: (error: unknown) => void)
 };
 
 /** Puts storage, users, registry and server together. What is disposed ends requests in flight within seconds. */
-export const startRegistryd = async (options: RegistrydOptions): Promise<Registryd> => {
-  const log = createLog(options.logLevel);
+export const startRegistryd = async (settings: RegistrySettings): Promise<Registryd> => {
+  const log = createLog(settings.log.level);
   const stack = new AsyncDisposableStack();
   try {
+    refuseOpenDoors(settings, log);
     const tls =
-      options.tls === undefined
+      settings.tls === undefined
         ? undefined
-        : { cert: await readFile(options.tls.cert), key: await readFile(options.tls.key) };
-    const storage = stack.use(await openRegistryStorage(options.root));
+        : { cert: await readFile(settings.tls.certificate), key: await readFile(settings.tls.key) };
+    const storage = stack.use(await openRegistryStorage(settings.root));
     const access =
-      options.htpasswd === undefined
+      settings.access.htpasswd === undefined
         ? undefined
-        : stack.use(await createHtpasswd({ path: options.htpasswd }));
+        : stack.use(await createHtpasswd({ path: settings.access.htpasswd }));
     const registry = createRegistry({ storage, access, observer: observerOf(log) });
     stack.use(collectRegularly(registry, (error) => log.error({ err: error }, 'collection failed')));
     const server = stack.use(
       await startHttpServer({
         ...registry,
         listen: [
-          listenAddress(options, tls),
-          { kind: 'unix', path: join(options.root, 'registry.sock'), mode: 0o600 },
+          ...settings.listen.map(({ host, port }) => ({ kind: 'tcp', host, port, tls }) as const),
+          { kind: 'unix', path: join(settings.root, 'registry.sock'), mode: 0o600 },
         ],
       }),
     );
-    if (access === undefined && !isLoopbackHost(options.host)) {
-      log.warn(
-        { host: options.host },
-        'everybody who reaches this address may push and delete; see --htpasswd',
-      );
-    }
     return { url: server.addresses[0]?.url ?? '', [Symbol.asyncDispose]: () => stack.disposeAsync() };
   } catch (error) {
     await stack.disposeAsync();
