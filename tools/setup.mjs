@@ -24,6 +24,7 @@ const PACKAGES = {
     ['docker-registry', 'docker-registry', 'second opinion on registry clients'],
     ['busybox-static', 'busybox', 'smallest base image'],
     ['strace', 'strace', 'checks the order of writes'],
+    ['wrk', 'wrk', 'loads the registries of the benchmark'],
     ['iproute2', 'ip', 'inspects test networks'],
     ['procps', 'ps', 'inspects test processes'],
     ['curl', 'curl', 'asks the running applications'],

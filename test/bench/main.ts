@@ -3,6 +3,7 @@ const TABLES: Readonly<Record<string, () => Promise<unknown>>> = {
   containers: () => import('./containers.ts'),
   images: () => import('./images.ts'),
   build: () => import('./build.ts'),
+  registry: () => import('./registry.ts'),
 };
 
 const [name = 'containers'] = process.argv.slice(2);

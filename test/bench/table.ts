@@ -9,19 +9,23 @@ export interface BenchRow {
   readonly ratio?: number | undefined;
   /** Infinity: for information only. */
   readonly goal: number;
+  /** Whether more or less than the goal is wanted; `at most` unless given. */
+  readonly sense?: 'at most' | 'at least' | undefined;
   readonly unit?: string | undefined;
 }
 
 const verdict = (row: BenchRow): string => {
   if (row.ratio === undefined) return 'not measured';
   if (!Number.isFinite(row.goal)) return '';
-  return row.ratio <= row.goal ? 'met' : 'MISSED';
+  const met = row.sense === 'at least' ? row.ratio >= row.goal : row.ratio <= row.goal;
+  return met ? 'met' : 'MISSED';
 };
 
 const cells = (row: BenchRow): string[] => {
   const unit = row.unit ?? '';
   const figure = row.ratio === undefined ? '–' : `${row.ratio.toFixed(2)}${unit}`;
-  const goal = Number.isFinite(row.goal) ? `≤ ${row.goal}${unit}` : '–';
+  const sign = row.sense === 'at least' ? '≥' : '≤';
+  const goal = Number.isFinite(row.goal) ? `${sign} ${row.goal}${unit}` : '–';
   return [row.what, row.lade, row.peer, figure, goal, verdict(row)];
 };
 
