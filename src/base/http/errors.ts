@@ -72,6 +72,17 @@ export const httpErrors = defineErrors('http', {
     message: (p: { target: string; reason: string }) => `${p.target} did not answer in time: ${p.reason}`,
     hint: 'check the network and try again',
   },
+  targetRefused: {
+    kind: 'permission-denied',
+    message: (p: { target: string; address: string }) =>
+      `connections to ${p.target} are refused: ${p.address} is not a public address`,
+    hint: 'name the host or its range among the allowed ones if it is meant to be reached',
+  },
+  invalidAllowance: {
+    kind: 'invalid-argument',
+    message: (p: { entry: string }) =>
+      `${JSON.stringify(p.entry)} is neither an address, a range such as 10.0.0.0/8, nor HOST[:PORT]`,
+  },
   invalidProxy: {
     kind: 'invalid-argument',
     message: (p: { variable: string }) => `the proxy named in ${p.variable} is not a usable http(s) URL`,

@@ -13,6 +13,12 @@ export { createHttpClient } from './client.ts';
 export { connectionFailure } from './failure.ts';
 export { chunksOf, collect, drained, releaseChunk } from './body.ts';
 export { isLoopbackHost, proxyFor } from './proxy.ts';
+export {
+  createOutboundGuard,
+  isAllowance,
+  type OutboundGuard,
+  type OutboundGuardOptions,
+} from './outbound-guard.ts';
 export { httpErrors } from './errors.ts';
 export type {
   BoundAddress,

@@ -9,6 +9,7 @@ import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import { Readable, type Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { SecureContext } from 'node:tls';
+import { targetOf } from './outbound-guard.ts';
 import type {
   HeaderValues,
   HttpClientOptions,
@@ -87,11 +88,17 @@ export const createNodeTransport = (
 ): UpgradeTransport => {
   const agent = new Agent({ keepAlive: true });
   let tlsAgent: TlsAgent | undefined;
+  const guarding = (url: URL): Pick<RequestOptions, 'lookup'> => {
+    if (options.guard === undefined || options.socketPath !== undefined) return {};
+    options.guard.checkLiteral(targetOf(url));
+    return { lookup: options.guard.lookup(targetOf(url)) };
+  };
   const optionsFor = (request: SettledRequest): RequestOptions => ({
     method: request.method,
     path: `${request.url.pathname}${request.url.search}`,
     headers: toOutgoing(request.headers),
     ...(request.signal === undefined ? {} : { signal: request.signal }),
+    ...guarding(request.url),
     ...(options.socketPath === undefined
       ? { host: request.url.hostname.replace(/^\[(.*)\]$/, '$1'), port: request.url.port }
       : { socketPath: options.socketPath }),

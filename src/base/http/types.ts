@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import type { Hono } from 'hono';
+import type { OutboundGuard } from './outbound-guard.ts';
 
 /** Certificate material of a TLS server, in PEM. */
 export interface ServerTls {
@@ -116,6 +117,8 @@ export interface HttpClientOptions {
   /** `environment` (default) obeys HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY. */
   readonly proxy?: 'environment' | 'none' | ProxySettings | undefined;
   readonly timeouts?: ClientTimeouts | undefined;
+  /** Decides where it may connect to; everywhere when absent. Not asked about `socketPath` and the proxies themselves. */
+  readonly guard?: OutboundGuard | undefined;
 }
 
 /** Milliseconds; 0 means none. */

@@ -3,4 +3,8 @@
  *
  * A file of its own because undici is CommonJS: a bundler keeps its names for a static import, not for `import()`.
  */
-export { Agent, ProxyAgent, request } from 'undici';
+export { Agent, ProxyAgent, buildConnector, request } from 'undici';
+import type { buildConnector as build } from 'undici';
+
+export type Connector = build.connector;
+export type BuildOptions = build.BuildOptions;

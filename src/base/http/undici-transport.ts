@@ -1,11 +1,14 @@
 import type { SecureContext } from 'node:tls';
 import type { Dispatcher } from 'undici';
 import type { Transport } from './node-transport.ts';
+import { targetOf, type OutboundGuard } from './outbound-guard.ts';
 import { proxyAmong, proxyFor } from './proxy.ts';
 import type { HttpClientOptions } from './types.ts';
 import type * as undiciExports from './undici-exports.ts';
 
 type Undici = typeof undiciExports;
+type Connector = undiciExports.Connector;
+type BuildOptions = undiciExports.BuildOptions;
 
 const commonOptions = (options: HttpClientOptions) => ({
   headersTimeout: options.timeouts?.headersMs ?? 0,
@@ -18,6 +21,31 @@ const commonOptions = (options: HttpClientOptions) => ({
 const chosenProxy = (url: URL, choice: HttpClientOptions['proxy']): URL | undefined => {
   if (choice === 'none') return undefined;
   return choice === undefined || choice === 'environment' ? proxyFor(url) : proxyAmong(url, choice);
+};
+
+/** Connects to what the guard lets through, by the addresses that it has checked. */
+const guardedConnector = (
+  { buildConnector }: Undici,
+  guard: OutboundGuard,
+  options: BuildOptions,
+): Connector => {
+  const connectors = new Map<string, Connector>();
+  return (wish, callback) => {
+    const target = {
+      host: wish.hostname,
+      port: Number(wish.port) || (wish.protocol === 'https:' ? 443 : 80),
+    };
+    try {
+      guard.checkLiteral(target);
+    } catch (error) {
+      callback(error as Error, null);
+      return;
+    }
+    const key = `${target.host} ${target.port}`;
+    const connect = connectors.get(key) ?? buildConnector({ ...options, lookup: guard.lookup(target) });
+    connectors.set(key, connect);
+    connect(wish, callback);
+  };
 };
 
 /** Pooled connections over the network, straight or through the proxies that the environment names. */
@@ -33,9 +61,12 @@ export const createUndiciTransport = (options: HttpClientOptions, trust: () => S
     const known = dispatchers.get(key);
     if (known !== undefined) return known;
     const connect = { timeout, ...(url.protocol === 'https:' ? tls() : {}) };
+    const { guard } = options;
+    const straight =
+      guard === undefined ? connect : guardedConnector(undici, guard, { ...connect, allowH2: false });
     const made =
       proxy === undefined
-        ? new undici.Agent({ ...commonOptions(options), connect })
+        ? new undici.Agent({ ...commonOptions(options), connect: straight })
         : new undici.ProxyAgent({
             ...commonOptions(options),
             uri: proxy.href,
@@ -51,6 +82,7 @@ export const createUndiciTransport = (options: HttpClientOptions, trust: () => S
     request: async ({ method, url, headers, body, signal }) => {
       loading ??= import('./undici-exports.ts');
       const undici = await loading;
+      if (chosenProxy(url, options.proxy) !== undefined) await options.guard?.checkResolved(targetOf(url));
       const {
         statusCode,
         headers: answered,
