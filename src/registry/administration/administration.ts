@@ -1,7 +1,7 @@
 import { localCaller } from '#access';
 import { toLadeError, type ErrorKind } from '#errors';
 import { incoming } from '#http';
-import { accessRequest, causeOf } from '#protocol';
+import { accessRequest, causeOf, factsOf } from '#protocol';
 import { Hono, type Context } from 'hono';
 import { administrationErrors } from './errors.ts';
 import { journalRoutes } from './journal-routes.ts';
@@ -30,7 +30,7 @@ const answerError = (c: Context, thrown: unknown, challenge: string): Response =
   const { kind, code, message, hint, details } = toLadeError(thrown);
   const status = STATUS[kind];
   if (status === 401) c.header('WWW-Authenticate', challenge);
-  return c.json({ code, message, hint, details }, status);
+  return c.json({ code, message, hint, details, requestId: factsOf(incoming(c)).id }, status);
 };
 
 /** Every topic of the administration. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { translateError } from './codes.ts';
+import { factsOf } from './request-facts.ts';
 
 /** A request and its answer. */
 export interface Exchange {
@@ -54,9 +55,10 @@ export const answerError = (call: Exchange, thrown: unknown, headers: HeaderMap 
     return;
   }
   const message = status === 500 ? 'the registry failed; its log says why' : error.message;
+  const requestId = factsOf(call.request).id;
   const detail =
     status === 500
-      ? undefined
-      : { ...error.details, ...(error.hint === undefined ? {} : { hint: error.hint }) };
+      ? { requestId }
+      : { ...error.details, ...(error.hint === undefined ? {} : { hint: error.hint }), requestId };
   answerJson(call, { errors: [{ code, message, detail }] }, { status, headers });
 };

@@ -9,3 +9,4 @@ export type {
   PullThrough,
   RegistryStorage,
 } from './types.ts';
+export { factsOf, makeRequestId, stateFacts, type RequestFacts } from './request-facts.ts';
