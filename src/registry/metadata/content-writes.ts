@@ -40,7 +40,7 @@ const putStatements = (put: ManifestPut): readonly Statement[] => {
         now,
       ],
     },
-    ...facts.blobs.map((blob) => edge(blob, 'blob')),
+    ...[...facts.blobs, ...facts.optionalBlobs].map((blob) => edge(blob, 'blob')),
     ...facts.manifests.map((manifest) => edge(manifest, 'manifest')),
     ...put.tags.map((tag) => ({
       sql: `INSERT INTO tags VALUES (?, ?, ?, ?)

@@ -22,9 +22,19 @@ export const metadataErrors = defineErrors('metadata', {
       `invalid pattern of repositories ${JSON.stringify(p.pattern)}: ${p.reason}`,
     hint: 'write components between slashes: * within one component, ** for any number of components',
   },
+  nameTaken: {
+    kind: 'already-exists',
+    message: (p: { name: string }) => `the name ${p.name} is taken`,
+    hint: 'choose another one, or remove what has it',
+  },
   manifestInvalid: {
     kind: 'invalid-argument',
     message: (p: { reason: string }) => `manifest invalid: ${p.reason}`,
+  },
+  schemaOne: {
+    kind: 'invalid-argument',
+    message: () => 'manifest invalid: Docker image manifests of schema 1 are not accepted',
+    hint: 'push with Docker 1.10 or newer, or convert the image with `skopeo copy --format v2s2`',
   },
   manifestBlobUnknown: {
     kind: 'invalid-argument',

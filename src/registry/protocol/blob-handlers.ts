@@ -2,6 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import { blobErrors, type ByteRange } from '#blobs';
 import type { Digest } from '#oci';
 import { answer, sendHead } from './answers.ts';
+import { namesEntity } from './conditions.ts';
 import type { Call } from './call.ts';
 import { protocolErrors } from './errors.ts';
 
@@ -18,7 +19,7 @@ export const parseRange = (
   header: string | undefined,
   size: number,
 ): ByteRange | 'unsatisfiable' | undefined => {
-  const match = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? '');
+  const match = /^bytes=\s*(\d*)-(\d*)\s*$/i.exec(header?.trim() ?? '');
   if (match === null) return undefined;
   const [, first = '', last = ''] = match;
   if (first === '' && last === '') return undefined;
@@ -37,12 +38,11 @@ const commonHeaders = (digest: Digest) => ({
   ETag: `"${digest}"`,
 });
 
-const isKnownToClient = (call: Call, digest: Digest): boolean =>
-  call.request.headers['if-none-match']?.includes(`"${digest}"`) === true;
-
 const sendBlob = async (call: Call, digest: Digest, size: number): Promise<void> => {
   const headers = commonHeaders(digest);
-  const range = parseRange(call.request.headers.range, size);
+  const { 'if-range': condition } = call.request.headers;
+  const isSame = condition === undefined || condition === headers.ETag;
+  const range = isSame ? parseRange(call.request.headers.range, size) : undefined;
   if (range === 'unsatisfiable') {
     return answer(call, { status: 416, headers: { ...headers, 'Content-Range': `bytes */${size}` } });
   }
@@ -75,7 +75,8 @@ export const getBlob = async (call: Call, { repository, digest }: BlobPlace): Pr
   const blob = await findBlob(call, repository, digest);
   if (call.method === 'HEAD' && blob !== undefined) call.services.protection?.promised(repository, digest);
   if (blob === undefined) throw blobErrors.unknown({ digest });
-  if (isKnownToClient(call, digest)) return answer(call, { status: 304, headers: commonHeaders(digest) });
+  const known = namesEntity(call.request.headers['if-none-match'], `"${digest}"`);
+  if (known) return answer(call, { status: 304, headers: commonHeaders(digest) });
   return sendBlob(call, digest, blob.size);
 };
 

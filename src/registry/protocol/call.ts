@@ -12,6 +12,8 @@ export interface Services {
   readonly upstreams: PullThrough | undefined;
   readonly observer: ProtocolObserver;
   readonly manifestBytes: number;
+  /** Infinity when there is no limit. */
+  readonly blobBytes: number;
 }
 
 /** One request. */

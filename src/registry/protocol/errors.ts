@@ -26,6 +26,11 @@ export const protocolErrors = defineErrors('protocol', {
     kind: 'invalid-argument',
     message: (p: { limit: number }) => `the manifest is larger than ${p.limit} bytes`,
   },
+  blobTooLarge: {
+    kind: 'invalid-argument',
+    message: (p: { limit: number }) => `the blob is larger than ${p.limit} bytes`,
+    hint: 'an administrator of the registry can raise the limit',
+  },
   tooManyTags: {
     kind: 'invalid-argument',
     message: (p: { limit: number }) => `more than ${p.limit} tags in one request`,
@@ -50,6 +55,7 @@ export const protocolErrors = defineErrors('protocol', {
   },
   unsupported: {
     kind: 'unsupported',
-    message: (p: { method: string; path: string }) => `${p.method} is not supported at ${p.path}`,
+    message: (p: { method: string; path: string; allowed: string }) =>
+      `${p.method} is not supported at ${p.path}`,
   },
 });

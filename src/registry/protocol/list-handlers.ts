@@ -1,10 +1,14 @@
-import type { Referrer } from '#metadata';
+import { setImmediate as breathe } from 'node:timers/promises';
+import type { Page, Referrer } from '#metadata';
 import type { Digest } from '#oci';
 import { answerJson } from './answers.ts';
 import type { Call } from './call.ts';
 import { protocolErrors } from './errors.ts';
 
 const CATALOG_PAGE = 1000;
+const MAX_CATALOG_PAGE = 10_000;
+/** Names that are read at once. */
+const CATALOG_BATCH = 1000;
 const REFERRERS_PAGE = 200;
 /** Clients expect to read a manifest of at least this size, and no larger one. */
 const REFERRERS_BYTES = 3 * 1024 * 1024;
@@ -19,12 +23,12 @@ const limitOf = (call: Call, standard: number): number => {
 interface Paged {
   readonly path: string;
   readonly limit: number;
-  readonly read: (page: { readonly limit: number; readonly after: string }) => readonly string[];
+  readonly read: (page: Page) => readonly string[] | Promise<readonly string[]>;
 }
 
-const readPage = (call: Call, { path, limit, read }: Paged) => {
+const readPage = async (call: Call, { path, limit, read }: Paged) => {
   if (limit === 0) return { names: [], headers: {} };
-  const found = read({ limit: limit + 1, after: call.query.get('last') ?? '' });
+  const found = await read({ limit: limit + 1, after: call.query.get('last') ?? '' });
   const names = found.slice(0, limit);
   const last = names.at(-1);
   if (found.length <= limit || last === undefined) return { names, headers: {} };
@@ -33,10 +37,10 @@ const readPage = (call: Call, { path, limit, read }: Paged) => {
 };
 
 /** Tags in ASCII order. */
-export const listTags = (call: Call, repository: string): void => {
+export const listTags = async (call: Call, repository: string): Promise<void> => {
   const { contents } = call.services.storage.metadata;
   if (!contents.hasRepository(repository)) throw protocolErrors.nameUnknown({ name: repository });
-  const { names, headers } = readPage(call, {
+  const { names, headers } = await readPage(call, {
     path: `/v2/${repository}/tags/list`,
     limit: limitOf(call, Number.MAX_SAFE_INTEGER - 1),
     read: (page) => contents.tags(repository, page),
@@ -44,12 +48,27 @@ export const listTags = (call: Call, repository: string): void => {
   return answerJson(call, { name: repository, tags: names }, { headers });
 };
 
-/** Names of repositories that have a manifest. */
-export const listRepositories = (call: Call): void => {
-  const { names, headers } = readPage(call, {
+/** At most `limit` repositories that the caller may pull from, read batch by batch so that others get their turn. */
+const visibleRepositories = async (call: Call, { limit, after }: Page): Promise<readonly string[]> => {
+  const { contents } = call.services.storage.metadata;
+  const found: string[] = [];
+  for (let last = after; ;) {
+    const batch = contents.repositories({ limit: Math.min(CATALOG_BATCH, limit + 1), after: last });
+    found.push(...batch.filter((name) => call.caller.may('pull', name)));
+    last = batch.at(-1) ?? '';
+    if (found.length >= limit || batch.length < Math.min(CATALOG_BATCH, limit + 1)) break;
+    await breathe();
+  }
+  return found.slice(0, limit);
+};
+
+/** Names of repositories that have a manifest and that the caller may pull from. */
+export const listRepositories = async (call: Call): Promise<void> => {
+  const limit = Math.min(limitOf(call, CATALOG_PAGE), MAX_CATALOG_PAGE);
+  const { names, headers } = await readPage(call, {
     path: '/v2/_catalog',
-    limit: limitOf(call, CATALOG_PAGE),
-    read: (page) => call.services.storage.metadata.contents.repositories(page),
+    limit,
+    read: (page) => visibleRepositories(call, page),
   });
   return answerJson(call, { repositories: names }, { headers });
 };

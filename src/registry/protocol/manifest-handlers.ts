@@ -5,6 +5,7 @@ import { metadataErrors, readManifest, requireTag, type ManifestTarget } from '#
 import { algorithmOf, digestOf, type Digest } from '#oci';
 import { answer } from './answers.ts';
 import type { Call } from './call.ts';
+import { namesEntity } from './conditions.ts';
 import { protocolErrors } from './errors.ts';
 
 const MAX_TAGS = 100;
@@ -29,6 +30,9 @@ const headersOf = (digest: Digest, mediaType: string, size: number) => ({
   'Content-Length': size,
   'Docker-Content-Digest': digest,
   ETag: `"${digest}"`,
+  // What was pushed is data, whatever media type its sender gave it: no browser may run it.
+  'X-Content-Type-Options': 'nosniff',
+  'Content-Security-Policy': "default-src 'none'; sandbox",
 });
 
 const unknown = (call: Call, place: ManifestPlace): Error =>
@@ -43,12 +47,12 @@ export const getManifest = async (call: Call, place: ManifestPlace): Promise<voi
   if (upstreams?.covers(place.repository) === true)
     await upstreams.ensureManifest(place.repository, place.target, call.cause);
   const digest = digestFor(call, place);
-  const known = call.request.headers['if-none-match']?.includes(`"${digest}"`) === true;
+  const known = namesEntity(call.request.headers['if-none-match'], `"${digest}"`);
   if (call.method === 'HEAD' || known) {
     const head = contents.manifestHead(place.repository, digest);
     if (head === undefined) throw unknown(call, place);
     const headers = headersOf(digest, head.mediaType, head.size);
-    if (call.method === 'HEAD') return answer(call, { status: 200, headers });
+    if (!known) return answer(call, { status: 200, headers });
     return answer(call, { status: 304, headers: { ETag: headers.ETag, 'Docker-Content-Digest': digest } });
   }
   const manifest = contents.manifest(place.repository, digest);

@@ -1,19 +1,26 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { requireNeeds, type AccessControl, type AccessRequest, type Caller, type Need } from '#access';
+import type { LadeError } from '#errors';
 import { answerError, answerJson, type Exchange } from './answers.ts';
 import { needsOf } from './authorize.ts';
 import { deleteBlob, getBlob } from './blob-handlers.ts';
+import { limitBody } from './body-limits.ts';
 import type { Call, Services } from './call.ts';
 import { translateError } from './codes.ts';
 import { protocolErrors } from './errors.ts';
 import { listReferrers, listRepositories, listTags } from './list-handlers.ts';
 import { deleteManifest, getManifest, putManifest } from './manifest-handlers.ts';
+import { isRefusal, refusalEntry } from './refusal-entry.ts';
+import { createRefusals, type Refusals } from './refusals.ts';
+import { factsOf } from './request-facts.ts';
 import { parseRoute, type Route } from './routes.ts';
+import { nameSource } from './source-host.ts';
 import type { ProtocolOptions } from './types.ts';
 import { beginUpload, cancelUpload, continueUpload, finishUpload, uploadStatus } from './upload-handlers.ts';
 import { createWriters } from './writers.ts';
 
 const MANIFEST_BYTES = 4 * 1024 * 1024;
+const BODY_IDLE_MS = 5 * 60 * 1000;
 
 type Handler = (call: Call) => void | Promise<void>;
 type Handlers = Readonly<Record<string, Handler>>;
@@ -59,46 +66,81 @@ const splitUrl = (url: string): { readonly path: string; readonly query: URLSear
 };
 
 /** What a request says about who sends it. */
-export const accessRequest = (request: IncomingMessage): AccessRequest => ({
-  authorization: request.headers.authorization,
-  address: request.socket.remoteAddress ?? '',
-});
+export const accessRequest = (request: IncomingMessage): AccessRequest => {
+  const { address = '', certificate } = factsOf(request);
+  return { authorization: request.headers.authorization, address, certificate };
+};
 
 /** Who makes the change that a request asks for. */
-export const causeOf = (request: IncomingMessage, caller: Caller) => ({
-  actor: caller.name,
-  address: request.socket.remoteAddress,
-  client: request.headers['user-agent'],
-  host: request.headers.host,
-  method: request.method,
-});
+export const causeOf = (request: IncomingMessage, caller: Pick<Caller, 'name'>) => {
+  const facts = factsOf(request);
+  facts.caller = caller.name;
+  return {
+    actor: caller.name,
+    address: facts.address,
+    client: request.headers['user-agent'],
+    requestId: facts.id,
+    host: request.headers.host,
+    method: request.method,
+  };
+};
 
-const unanswered = (route: Route, method: string, path: string): Error =>
-  route.kind === 'unknown'
-    ? protocolErrors.routeUnknown({ path: path.slice(0, 200) })
-    : protocolErrors.unsupported({ method, path });
+const handlerOf = (route: Route, method: string, path: string): Handler => {
+  if (route.kind === 'unknown') throw protocolErrors.routeUnknown({ path: path.slice(0, 200) });
+  const handlers = handlersOf(route);
+  const handler = handlers[method];
+  if (handler !== undefined) return handler;
+  throw protocolErrors.unsupported({
+    method,
+    path: path.slice(0, 200),
+    allowed: Object.keys(handlers).join(', '),
+  });
+};
 
-interface Refusal {
+/** A request as far as it was understood when it failed. */
+interface Attempt {
   readonly exchange: Exchange;
-  readonly needs: readonly Need[];
   readonly path: string;
+  readonly needs: readonly Need[];
+  readonly route: Route | undefined;
+  readonly caller: Caller | undefined;
 }
 
+interface FailureServices {
+  readonly access: AccessControl;
+  readonly observer: Services['observer'];
+  readonly refusals: Refusals;
+}
+
+const headersOfFailure = (
+  access: AccessControl,
+  { needs, exchange }: Attempt,
+  status: number,
+  error: LadeError,
+) => {
+  if (status === 401) return { 'WWW-Authenticate': access.challenge(needs, exchange.request.headers.host) };
+  const allowed = error.details?.['allowed'];
+  return protocolErrors.unsupported.is(error) && typeof allowed === 'string' ? { Allow: allowed } : {};
+};
+
 const answerFailure = (
-  { access, observer }: { readonly access: AccessControl; readonly observer: Services['observer'] },
-  { exchange, needs, path }: Refusal,
-  error: unknown,
+  { access, observer, refusals }: FailureServices,
+  attempt: Attempt,
+  thrown: unknown,
 ): void => {
-  const { request, response } = exchange;
+  const { request, response } = attempt.exchange;
   if (!request.complete && request.destroyed) {
     response.destroy();
     return;
   }
-  const { status } = translateError(error);
-  if (status >= 500) observer.failed?.({ method: request.method ?? '', path, error });
-  const challenge =
-    status === 401 ? { 'WWW-Authenticate': access.challenge(needs, request.headers.host) } : {};
-  answerError(exchange, error, challenge);
+  const { status, code, error } = translateError(thrown);
+  const { method = '' } = request;
+  if (status >= 500) observer.failed?.({ method, path: attempt.path, error: thrown });
+  if (isRefusal({ status, code, method })) {
+    const cause = causeOf(request, attempt.caller ?? { name: 'anonymous' });
+    refusals.record(refusalEntry(attempt.route, cause, error.message));
+  }
+  answerError(attempt.exchange, thrown, headersOfFailure(access, attempt, status, error));
 };
 
 /** Answers requests of the protocol. */
@@ -117,22 +159,29 @@ export const createProtocol = (options: ProtocolOptions): ProtocolHandler => {
     upstreams,
     observer,
     manifestBytes: limits.manifestBytes ?? MANIFEST_BYTES,
+    blobBytes: limits.blobBytes ?? Infinity,
   };
+  const refusals = createRefusals(storage.metadata.journal);
+  const bodyIdleMs = limits.bodyIdleMs ?? BODY_IDLE_MS;
   return async (request, response) => {
     const exchange: Exchange = { request, response };
     const { path, query } = splitUrl(request.url ?? '/');
     const { method = 'GET' } = request;
-    let needs: readonly Need[] = [];
+    let attempt: Attempt = { exchange, path, needs: [], route: undefined, caller: undefined };
+    limitBody(request, response, bodyIdleMs);
     try {
       const caller = await access.authenticate(accessRequest(request));
+      const cause = causeOf(request, caller);
+      attempt = { ...attempt, caller };
       const route = parseRoute(path);
-      needs = needsOf(route, method);
+      const needs = needsOf(route, method);
+      attempt = { ...attempt, route, needs };
       requireNeeds(caller, needs);
-      const handler = handlersOf(route)[method];
-      if (handler === undefined) throw unanswered(route, method, path);
-      await handler({ ...exchange, services, method, query, caller, cause: causeOf(request, caller) });
+      const handler = handlerOf(route, method, path);
+      nameSource(response, method, query);
+      await handler({ ...exchange, services, method, query, caller, cause });
     } catch (error) {
-      answerFailure({ access, observer }, { exchange, needs, path }, error);
+      answerFailure({ access, observer, refusals }, attempt, error);
     }
   };
 };

@@ -44,6 +44,10 @@ export interface ProtocolObserver {
 export interface ProtocolLimits {
   /** Bytes of a manifest, default 4 MiB. */
   readonly manifestBytes?: number | undefined;
+  /** Bytes of a blob; without limit when absent. */
+  readonly blobBytes?: number | undefined;
+  /** Milliseconds without a byte of a body that is being sent, default 5 minutes; 0 waits for ever. */
+  readonly bodyIdleMs?: number | undefined;
 }
 
 export interface ProtocolOptions {

@@ -40,18 +40,46 @@ const checkRange = (call: Call, state: UploadState): void => {
   const [start, end] = [Number(match[1]), Number(match[2])];
   if (start !== state.size) throw protocolErrors.rangeInvalid({ expected: state.size, found: String(start) });
   const length = lengthOf(call);
-  if (length !== undefined && end - start + 1 !== length) {
-    throw protocolErrors.sizeInvalid({ expected: end - start + 1, actual: length });
+  if (end < start || (length !== undefined && end - start + 1 !== length)) {
+    throw protocolErrors.sizeInvalid({ expected: end - start + 1, actual: length ?? 0 });
   }
 };
+
+/** Bytes that the request may bring: what its Content-Range says, and what fits into a blob. */
+const bodyLimit = (call: Call, { size }: UploadState): { readonly bytes: number; readonly excess: Error } => {
+  const { blobBytes } = call.services;
+  const match = /(\d+)-(\d+)/.exec(call.request.headers['content-range'] ?? '');
+  const chunk = match === null ? Infinity : Number(match[2]) - Number(match[1]) + 1;
+  const excess =
+    chunk < blobBytes - size
+      ? protocolErrors.sizeInvalid({ expected: chunk, actual: chunk + 1 })
+      : protocolErrors.blobTooLarge({ limit: blobBytes });
+  return { bytes: Math.min(chunk, blobBytes - size), excess };
+};
+
+/** The chunks of a body of unknown length, until there are more of them than may be. */
+async function* bounded(
+  body: AsyncIterable<Buffer>,
+  { bytes, excess }: { readonly bytes: number; readonly excess: Error },
+): AsyncGenerator<Buffer, void, undefined> {
+  let left = bytes;
+  for await (const chunk of body) {
+    left -= chunk.length;
+    if (left < 0) throw excess;
+    yield chunk;
+  }
+}
 
 /** Takes the request's body; a body that is cut stays as far as it came, one that fills the disk goes. */
 const takeBody = async (call: Call, state: UploadState): Promise<UploadState> => {
   const { blobs } = call.services.storage;
-  if (lengthOf(call) === 0) return state;
+  const length = lengthOf(call);
+  if (length === 0) return state;
+  const limit = bodyLimit(call, state);
+  if (length !== undefined && length > limit.bytes) throw limit.excess;
   try {
     const body = call.request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
-    return await blobs.appendUpload(state.id, body);
+    return await blobs.appendUpload(state.id, limit.bytes === Infinity ? body : bounded(body, limit));
   } catch (error) {
     if (systemErrors.diskFull.is(toLadeError(error))) await blobs.removeUpload(state.id);
     throw error;
@@ -167,6 +195,7 @@ export const uploadStatus = async (call: Call, { repository, id }: UploadPlace):
 /** DELETE: gives up. */
 export const cancelUpload = async (call: Call, { repository, id }: UploadPlace): Promise<void> => {
   await stateOf(call, repository, id);
-  await call.services.storage.blobs.removeUpload(id);
+  const { writers, storage } = call.services;
+  await writers.run(id, call.request, () => storage.blobs.removeUpload(id));
   return answer(call, { status: 204 });
 };
