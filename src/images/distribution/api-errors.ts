@@ -2,6 +2,7 @@ import type { LadeError } from '#errors';
 import { collect, type HttpResponse } from '#http';
 import * as z from 'zod/mini';
 import { distributionErrors } from './errors.ts';
+import { retryAfterMs } from './retry.ts';
 
 const MAX_ERROR_BYTES = 64 * 1024;
 
@@ -60,7 +61,8 @@ const notFound = (subject: Subject, codes: readonly string[]): LadeError | undef
 export const answerError = async (response: HttpResponse, subject: Subject): Promise<LadeError> => {
   const { codes, reason } = await reported(response);
   const { status } = response;
-  const refusal = { host: subject.host, status, reason };
+  const retryAfter = retryAfterMs(response.headers['retry-after']);
+  const refusal = { host: subject.host, status, reason, retryAfterMs: retryAfter };
   if (status === 401) return distributionErrors.unauthorized({ host: subject.host, reason });
   if (status === 403) return distributionErrors.denied({ ...subject, reason });
   if (status === 429) return distributionErrors.rateLimited(refusal);

@@ -182,6 +182,26 @@ export const fetchBlob = async (
   return { size, stream, chunks, partial };
 };
 
+/** Bytes of a blob that may be pulled; undefined when the registry has none, or does not say enough in a HEAD. */
+export const blobSize = async (
+  place: Place,
+  digest: Digest,
+  { signal }: Cancellable = {},
+): Promise<number | undefined> => {
+  const response = await place.session.send({
+    method: 'HEAD',
+    url: `/v2/${place.path}/blobs/${digest}`,
+    headers: { 'accept-encoding': 'identity' },
+    repository: place.path,
+    scopes: [pullScope(place.path)],
+    signal,
+  });
+  response.body.resume();
+  if (response.status === 404) return undefined;
+  if (response.status === 200) return lengthOf(response);
+  throw await answerError(response, subjectOf(place, digest));
+};
+
 /**
  * Whether the repository has the blob; for pushing: with the rights for that, because a repository that does not exist
  * yet lets nobody pull.

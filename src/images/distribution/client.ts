@@ -1,9 +1,9 @@
 import { isLadeError } from '#errors';
 import { familiarName, type Reference } from '#oci';
 import { answerError } from './api-errors.ts';
-import { fetchBlob, hasBlob } from './blobs.ts';
+import { blobSize, fetchBlob, hasBlob } from './blobs.ts';
 import { distributionErrors } from './errors.ts';
-import { listReferrers, listTags } from './lists.ts';
+import { listReferrers, listRepositories, listTags } from './lists.ts';
 import { fetchManifest, headManifest, pushManifest, removeManifest, type Place } from './manifests.ts';
 import { addToReferrersTag, referrerEntry, subjectIn } from './referrers-tag.ts';
 import { createSession, type Session, type SessionOptions } from './session.ts';
@@ -29,11 +29,12 @@ const addressOf = (domain: string): string =>
 const hostOfAddress = (address: string): string =>
   address.includes('://') ? new URL(address).host : address;
 
-type Policy = Pick<SessionOptions, 'userAgent' | 'retry'>;
+type Policy = Pick<SessionOptions, 'userAgent' | 'retry' | 'guard'>;
 
-const policyOf = ({ userAgent, retry }: RegistryClientOptions): Policy => ({
+const policyOf = ({ userAgent, retry, guard }: RegistryClientOptions): Policy => ({
   userAgent: userAgent ?? DEFAULT_USER_AGENT,
   retry,
+  guard,
 });
 
 /** A mirror gets its own credentials only, and is not waited for long. */
@@ -134,6 +135,7 @@ const createRepository = (
     blob: async (digest, o = {}) =>
       fetchBlob(await sources(), digest, { ...o, elsewhere: await elsewhere(o.urls ?? []) }),
     distrust: async (digest) => (await sources()).distrust(digest),
+    blobSize: async (digest, o) => blobSize(await origin(), digest, o),
     hasBlob: async (digest, o) => hasBlob(await origin(), digest, o),
     mountBlob: async (digest, from, o = {}) =>
       mountBlob(await origin(), digest, {
@@ -197,6 +199,9 @@ export const createRegistryClient = (options: RegistryClientOptions = {}): Regis
   return {
     repository: (reference) =>
       createRepository(reference, () => sessions(reference.domain), { ...options, foreign }),
+    catalog: async function* (host, o = {}) {
+      yield* listRepositories((await sessions(host)).origin, o);
+    },
     ping: async (host, o = {}) => {
       try {
         await pingSession((await sessions(host)).origin, o);
@@ -211,8 +216,7 @@ export const createRegistryClient = (options: RegistryClientOptions = {}): Regis
         address: addressOf(host),
         settings: (await options.hosts?.(host)) ?? {},
         credentials: async () => credentials,
-        userAgent: options.userAgent ?? DEFAULT_USER_AGENT,
-        retry: options.retry,
+        ...policyOf(options),
         offline: true,
       });
       await pingSession(session, o);

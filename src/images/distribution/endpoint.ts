@@ -1,4 +1,11 @@
-import { createHttpClient, httpErrors, isLoopbackHost, type HttpClient, type HttpResponse } from '#http';
+import {
+  createHttpClient,
+  httpErrors,
+  isLoopbackHost,
+  type HttpClient,
+  type HttpResponse,
+  type OutboundGuard,
+} from '#http';
 import type { HostSettings, RetryPolicy } from './types.ts';
 
 const DEFAULT_IDLE_MS = 60_000;
@@ -67,10 +74,11 @@ export interface EndpointOptions {
   readonly address: string;
   readonly settings: HostSettings;
   readonly retry?: RetryPolicy | undefined;
+  readonly guard?: OutboundGuard | undefined;
 }
 
 /** The connections to one host. Loopback hosts may speak plain HTTP or have any certificate. */
-export const createEndpoint = ({ address, settings, retry }: EndpointOptions): Endpoint => {
+export const createEndpoint = ({ address, settings, retry, guard }: EndpointOptions): Endpoint => {
   const idleMs = retry?.idleMs ?? DEFAULT_IDLE_MS;
   const careless = isCareless(address, settings);
   const http = createHttpClient({
@@ -79,6 +87,7 @@ export const createEndpoint = ({ address, settings, retry }: EndpointOptions): E
     key: settings.key,
     insecure: careless,
     proxy: settings.proxy,
+    guard,
     timeouts: { idleMs, headersMs: idleMs * 5 },
   });
   let base: Promise<string> | undefined;

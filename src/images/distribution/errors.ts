@@ -9,6 +9,8 @@ interface Named extends At {
 interface Refusal extends At {
   readonly status: number;
   readonly reason: string;
+  /** When the registry wants to be asked again. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** Errors of talking to registries. */

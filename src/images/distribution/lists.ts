@@ -5,7 +5,7 @@ import { answerError, type Subject } from './api-errors.ts';
 import { distributionErrors } from './errors.ts';
 import { fetchManifest, pullScope, type Place } from './manifests.ts';
 import { referrersTag } from './referrers-tag.ts';
-import type { ApiResponse } from './session.ts';
+import type { ApiResponse, Session } from './session.ts';
 import type { Cancellable } from './types.ts';
 
 const PAGE = 1000;
@@ -51,6 +51,8 @@ const parseJson = <T>(bytes: Buffer, schema: z.ZodMiniType<T>, host: string): T 
 interface PagedList<T> extends Cancellable {
   readonly schema: z.ZodMiniType<T>;
   readonly subject: Subject;
+  /** The right to pull from the place when absent. */
+  readonly scope?: string | undefined;
 }
 
 const pages = async function* <T>(
@@ -65,7 +67,7 @@ const pages = async function* <T>(
       method: 'GET',
       url,
       repository: place.path,
-      scopes: [pullScope(place.path)],
+      scopes: [options.scope ?? pullScope(place.path)],
       signal: options.signal,
     });
     if (response.status !== 200) throw await answerError(response, options.subject);
@@ -86,6 +88,20 @@ export const listTags = async (place: Place, { signal }: Cancellable = {}): Prom
     for (const tag of page.tags ?? []) tags.push(tag);
   return tags;
 };
+
+const catalogPage = z.object({ repositories: z.nullish(z.array(z.string())) });
+
+/** Names of all repositories that the registry shows to this caller. */
+export async function* listRepositories(
+  session: Session,
+  { signal }: Cancellable = {},
+): AsyncGenerator<string> {
+  const { host } = session;
+  const subject: Subject = { host, name: host, kind: 'repository' };
+  const place: Place = { session, path: '', name: host };
+  const options = { schema: catalogPage, subject, signal, scope: 'registry:catalog:*' };
+  for await (const page of pages(place, `/v2/_catalog?n=${PAGE}`, options)) yield* page.repositories ?? [];
+}
 
 const descriptorsIn = (index: z.infer<typeof referrerIndex>): readonly Descriptor[] =>
   (index.manifests ?? []).map((entry) => ({ ...entry, digest: parseDigest(entry.digest) }));

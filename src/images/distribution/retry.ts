@@ -70,8 +70,10 @@ export const retrying = async <R extends HttpResponse>(
     const result = await attempt(send, call.failures && tries < attempts);
     const answer = 'failure' in result ? undefined : result.answer;
     if (answer !== undefined && (!isTransientStatus(answer.status) || tries >= attempts)) return answer;
-    answer?.body.on('error', () => undefined).resume();
     const after = retryAfterMs(answer?.headers['retry-after']);
+    const longest = call.policy?.maxRetryAfterMs ?? MAX_RETRY_AFTER_MS;
+    if (answer !== undefined && (after ?? 0) > longest) return answer;
+    answer?.body.on('error', () => undefined).resume();
     await retry.pause(tries + 1, { after, signal: call.signal });
   }
 };

@@ -1,5 +1,5 @@
 import type { LadeError } from '#errors';
-import { httpErrors, type HttpRequest, type HttpResponse, type RequestBody } from '#http';
+import { httpErrors, type HttpRequest, type HttpResponse, type OutboundGuard, type RequestBody } from '#http';
 import { createAuthorizer, type Authorizer } from './authorizer.ts';
 import { createEndpoint, drain, type Endpoint } from './endpoint.ts';
 import { distributionErrors } from './errors.ts';
@@ -45,6 +45,7 @@ export interface SessionOptions {
   readonly userAgent: string;
   readonly retry?: RetryPolicy | undefined;
   readonly offline?: boolean | undefined;
+  readonly guard?: OutboundGuard | undefined;
 }
 
 const MAX_AUTH_ROUNDS = 2;
@@ -110,7 +111,7 @@ const createSender =
 
 /** Proves the caller as often as the host asks for something new. */
 const createProver =
-  (authorizer: Authorizer, send: ReturnType<typeof createSender>): Sender =>
+  (authorizer: Authorizer, endpoint: Endpoint, send: ReturnType<typeof createSender>): Sender =>
   async (request) => {
     const wish = {
       repository: request.repository ?? '',
@@ -121,6 +122,8 @@ const createProver =
       const authorization = await authorizer.header(wish);
       const response = await send(request, authorization);
       if (response.status !== 401 || round === MAX_AUTH_ROUNDS) return response;
+      // Whom a redirect led to must not say where the credentials of this host go.
+      if (response.url.hostname !== new URL(await endpoint.base()).hostname) return response;
       if (!(await authorizer.learn(response, wish, authorization))) return response;
       drain(response);
     }
@@ -130,7 +133,7 @@ export const createSession = (options: SessionOptions): Session => {
   const endpoint = createEndpoint(options);
   const { http } = endpoint;
   const authorizer = createAuthorizer({ ...options, http, allowPlain: endpoint.allowPlain });
-  const prove = createProver(authorizer, createSender(endpoint, options));
+  const prove = createProver(authorizer, endpoint, createSender(endpoint, options));
   return {
     host: options.host,
     retry: options.retry,

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { ProxySettings } from '#http';
+import type { OutboundGuard, ProxySettings } from '#http';
 import type { Descriptor, Digest, Reference } from '#oci';
 
 /** What authenticates at a registry, as Docker's configuration and its AuthConfig carry it. */
@@ -53,6 +53,8 @@ export interface RegistryClientOptions {
   readonly notice?: ((message: string) => void) | undefined;
   readonly userAgent?: string | undefined;
   readonly retry?: RetryPolicy | undefined;
+  /** Decides where connections may go, redirects and token servers included; everywhere when absent. */
+  readonly guard?: OutboundGuard | undefined;
 }
 
 export interface RetryPolicy {
@@ -62,6 +64,8 @@ export interface RetryPolicy {
   readonly backoffMs?: number | undefined;
   /** Longest pause, default 30,000. */
   readonly maxBackoffMs?: number | undefined;
+  /** A Retry-After header that says more than this many milliseconds is not waited for, default 120,000. */
+  readonly maxRetryAfterMs?: number | undefined;
   /** Milliseconds without a byte after which a transfer counts as cut, default 60,000. */
   readonly idleMs?: number | undefined;
 }
@@ -128,6 +132,8 @@ export interface RemoteRepository {
    * whether another place is left to ask.
    */
   distrust(digest: Digest): Promise<boolean>;
+  /** Bytes of a blob, without fetching it; undefined when there is none. */
+  blobSize(digest: Digest, options?: Cancellable): Promise<number | undefined>;
   /** Whether a push would find the blob there. */
   hasBlob(digest: Digest, options?: Cancellable): Promise<boolean>;
   /** Asks the registry to take the blob from another of its repositories. */
@@ -160,6 +166,8 @@ export interface RemoteRepository {
 
 export interface RegistryClient extends AsyncDisposable {
   repository(reference: Reference): RemoteRepository;
+  /** Names of all repositories that the registry shows, page after page. */
+  catalog(host: string, options?: Cancellable): AsyncGenerator<string>;
   /** Whether the host answers as a registry (and takes the credentials, where it asks for any). */
   ping(host: string, options?: Cancellable): Promise<void>;
   /** Proves credentials at the host; the token server's refresh token comes back where there is one. */
