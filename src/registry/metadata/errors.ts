@@ -27,6 +27,23 @@ export const metadataErrors = defineErrors('metadata', {
     message: (p: { name: string }) => `the name ${p.name} is taken`,
     hint: 'choose another one, or remove what has it',
   },
+  tagHistoryUnknown: {
+    kind: 'not-found',
+    message: (p: { name: string; id?: number | undefined }) =>
+      p.id === undefined ? `there is no history of ${p.name}` : `entry ${p.id} is none of ${p.name}`,
+    hint: '`lade registry history` lists the entries',
+  },
+  tagWasAbsent: {
+    kind: 'failed-precondition',
+    message: (p: { name: string; when: string }) => `there was no ${p.name} ${p.when}`,
+    hint: 'choose an entry of `lade registry history` that moved the tag to a manifest',
+  },
+  restoreManifestGone: {
+    kind: 'failed-precondition',
+    message: (p: { name: string; digest: string }) =>
+      `${p.name} cannot point to ${p.digest} again: the repository no longer has that manifest`,
+    hint: 'bring the manifest back first: undo the collection that removed it, or push it again',
+  },
   manifestInvalid: {
     kind: 'invalid-argument',
     message: (p: { reason: string }) => `manifest invalid: ${p.reason}`,

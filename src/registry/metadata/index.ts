@@ -10,6 +10,31 @@ export {
 } from './repository-pattern.ts';
 export { metadataErrors } from './errors.ts';
 export type {
+  Account,
+  AccountChange,
+  AccountStore,
+  GrantSubject,
+  NewAccount,
+  Permission,
+  PersonalToken,
+  RefreshToken,
+  Session,
+  SigningKey,
+  StoredGrant,
+} from './account-types.ts';
+export type {
+  ChainFault,
+  ChainHead,
+  ChainReport,
+  RestoredTag,
+  RestorePoint,
+  TagHistory,
+  TagHistoryFilter,
+  TagMove,
+  TagMoveReason,
+  TagRestore,
+} from './tag-history-types.ts';
+export type {
   BlobLink,
   Cause,
   ContentStore,

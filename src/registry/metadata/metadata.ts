@@ -1,8 +1,10 @@
 import { openDatabase } from '#database';
+import { createAccounts } from './accounts.ts';
 import { createContentReads } from './content-reads.ts';
 import { createContentWrites } from './content-writes.ts';
 import { createJournal } from './journal.ts';
 import { registryMigrations } from './migrations.ts';
+import { createTagHistory } from './tag-history.ts';
 import type { MetadataStore } from './types.ts';
 
 /** Given up when a removal meets a full disk, so that it can be written down. */
@@ -23,6 +25,8 @@ export const openMetadata = async (path: string): Promise<MetadataStore & AsyncD
   return {
     contents: { ...createContentReads(database), ...createContentWrites(database, journal) },
     journal,
+    tagHistory: createTagHistory(database, journal),
+    accounts: createAccounts(database, journal),
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };
 };

@@ -1,4 +1,6 @@
 import type { Migration } from '#database';
+import { tagHistoryMigrations } from './tag-history-migrations.ts';
+import { accountMigrations } from './account-migrations.ts';
 
 /** Tables of the registry's metadata. Times are milliseconds since 1970; every key that can be long-lived is a digest. */
 export const registryMigrations: readonly Migration[] = [
@@ -81,4 +83,6 @@ export const registryMigrations: readonly Migration[] = [
       CREATE INDEX journal_at ON journal (at_ms);
     `,
   },
+  ...accountMigrations,
+  ...tagHistoryMigrations,
 ];

@@ -1,5 +1,7 @@
 import type { Digest } from '#oci';
+import type { AccountStore } from './account-types.ts';
 import type { ManifestFacts } from './manifest.ts';
+import type { TagHistory, TagMoveReason } from './tag-history-types.ts';
 
 /**
  * Who makes a change, and from where. It goes into the journal, into the history of tags and into events, in the same
@@ -49,6 +51,8 @@ export interface ManifestPut {
   readonly facts: ManifestFacts;
   readonly tags: readonly string[];
   readonly cause: Cause;
+  /** For the history of tags; `push` unless given. */
+  readonly reason?: TagMoveReason | undefined;
 }
 
 export interface BlobLink {
@@ -65,6 +69,8 @@ export interface Removal<T> {
   readonly repository: string;
   readonly target: T;
   readonly cause: Cause;
+  /** For the history of tags; `delete` or `delete-manifest` unless given. */
+  readonly reason?: TagMoveReason | undefined;
 }
 
 /**
@@ -158,4 +164,6 @@ export interface Journal {
 export interface MetadataStore {
   readonly contents: ContentStore;
   readonly journal: Journal;
+  readonly tagHistory: TagHistory;
+  readonly accounts: AccountStore;
 }
