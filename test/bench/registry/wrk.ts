@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { mustRun, run } from '../../support/process.ts';
+import { mustRun } from '../../support/process.ts';
 import { cpuMs } from './process-state.ts';
 import type { BenchedRegistry } from './peers.ts';
 
@@ -20,8 +20,13 @@ export interface Rate {
 
 const MULTIPLES: Readonly<Record<string, number>> = { KB: 1 / 1024, MB: 1, GB: 1024 };
 
+/** docker-registry has no OCI manifests for clients that do not name them. */
+const ACCEPT = 'application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json';
+
 const script = (paths: readonly string[], authorization: string | undefined): string => {
-  const header = authorization === undefined ? '' : `wrk.headers["Authorization"] = "${authorization}"\n`;
+  const credentials =
+    authorization === undefined ? '' : `wrk.headers["Authorization"] = "${authorization}"\n`;
+  const header = `wrk.headers["Accept"] = "${ACCEPT}"\n${credentials}`;
   const list = paths.map((path) => JSON.stringify(path)).join(', ');
   return `${header}local requests = {}
 local at = 0
@@ -35,7 +40,7 @@ end
 `;
 };
 
-/** What wrk makes of it; answers other than 2xx are an error. undefined: wrk is not installed. */
+/** What wrk makes of it; an answer that is not 2xx is an error. */
 export const runWrk = async (registry: BenchedRegistry, folder: string, load: Load): Promise<Rate> => {
   const file = join(folder, 'wrk.lua');
   writeFileSync(file, script(load.paths, registry.authorization));
@@ -53,5 +58,3 @@ export const runWrk = async (registry: BenchedRegistry, folder: string, load: Lo
     cpuMs: cpu / Number(requests),
   };
 };
-
-export const hasWrk = async (): Promise<boolean> => (await run('sh', ['-c', 'command -v wrk'])).code === 0;
