@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { algorithmOf, digestOf, type Digest } from '#oci';
 import { blobErrors } from './errors.ts';
+import { createBlobFiles } from './blob-files.ts';
 import { ALGORITHMS, createLayout, orMissing, syncDirectory, type Layout } from './layout.ts';
-import type { BlobDriver, ByteRange, UploadState } from './types.ts';
+import type { BlobDriver, ByteRange, UploadReader, UploadState } from './types.ts';
 import { appendTo, createUploadFiles, digestOfUpload, type UploadFile } from './upload-files.ts';
 
 const READ_CHUNK = 256 * 1024;
@@ -50,6 +51,18 @@ const openBlob = async (path: string, digest: Digest, range?: ByteRange): Promis
   return handle.createReadStream({ ...bounds, highWaterMark: READ_CHUNK });
 };
 
+const openReader = async (path: string): Promise<UploadReader> => {
+  const handle = await open(path, constants.O_RDONLY | constants.O_CREAT, 0o600);
+  return {
+    read: async (position, length) => {
+      const buffer = Buffer.allocUnsafe(length);
+      const { bytesRead } = await handle.read(buffer, 0, length, position);
+      return buffer.subarray(0, bytesRead);
+    },
+    [Symbol.asyncDispose]: () => handle.close(),
+  };
+};
+
 /**
  * Blobs as files under `root`: `blobs/ALGORITHM/XX/HEX`, and uploads beside them on the same file system. Exactly one
  * driver may work on a root.
@@ -59,6 +72,7 @@ export const createFileDriver = async (root: string): Promise<BlobDriver> => {
   await mkdir(layout.uploads, { recursive: true });
   for (const algorithm of ALGORITHMS) await mkdir(layout.blobs(algorithm), { recursive: true });
   const uploads = createUploadFiles(layout);
+  const files = await createBlobFiles(layout);
 
   return {
     stat: async (digest) => {
@@ -78,6 +92,10 @@ export const createFileDriver = async (root: string): Promise<BlobDriver> => {
         await appendTo(layout, session, source);
         return stateOf(session);
       }),
+    openUpload: async (id) => {
+      if ((await uploads.find(id)) === undefined) throw blobErrors.uploadUnknown({ id });
+      return openReader(layout.data(id));
+    },
     commitUpload: (id, digest) =>
       uploads.exclusively(id, async (session) => {
         const actual = await digestOfUpload(layout, session, digest);
@@ -91,6 +109,7 @@ export const createFileDriver = async (root: string): Promise<BlobDriver> => {
         await uploads.exclusively(id, (session) => uploads.forget(session));
     },
     sweepUploads: (beforeMs) => uploads.sweep(beforeMs),
+    files,
     [Symbol.asyncDispose]: async () => uploads[Symbol.dispose](),
   };
 };

@@ -9,6 +9,8 @@ export const ALGORITHMS: readonly DigestAlgorithm[] = ['sha256', 'sha512'];
 /** Where the file driver puts things. Every path is made of checked names only. */
 export interface Layout {
   readonly uploads: string;
+  /** Where files stay until they are known to be the blob they are said to be. */
+  readonly intake: string;
   blobs(algorithm: DigestAlgorithm): string;
   blobDirectory(digest: Digest): string;
   blob(digest: Digest): string;
@@ -25,6 +27,7 @@ export const createLayout = (root: string): Layout => {
     join(blobs(algorithmOf(digest)), hexOf(digest).slice(0, 2));
   return {
     uploads,
+    intake: join(root, 'intake'),
     blobs,
     blobDirectory,
     blob: (digest) => join(blobDirectory(digest), hexOf(digest)),

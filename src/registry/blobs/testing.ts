@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, mkdtempDisposable, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -49,6 +49,40 @@ export const blobDriverSuite = (name: string, open: (place: string) => Promise<B
       expect(await driver.stat(digest)).toEqual({ size });
       expect(await buffer(await driver.read(digest))).toEqual(bytes);
       expect(await driver.upload(id)).toBeUndefined();
+    });
+
+    test('shows what an upload has taken while it grows, and after it became a blob', async () => {
+      const bytes = randomBytes(200_000);
+      const { id } = await driver.createUpload('a/b', 'sha256');
+      await using reader = await driver.openUpload(id);
+      expect(await reader.read(0, 10)).toHaveLength(0);
+      await driver.appendUpload(id, chunked(bytes.subarray(0, 100_000), 10_000));
+      expect(await reader.read(50_000, 100_000)).toEqual(bytes.subarray(50_000, 100_000));
+      await driver.appendUpload(id, chunked(bytes.subarray(100_000), 10_000));
+      await driver.commitUpload(id, digestBy('sha256', bytes));
+      expect(await reader.read(0, 200_000)).toEqual(bytes);
+      await expect(driver.openUpload(randomUUID())).rejects.toMatchObject({ code: 'BLOBS_UPLOAD_UNKNOWN' });
+    });
+
+    test('takes files over where blobs are files, but none that is something else', async () => {
+      const { files } = driver;
+      if (files === undefined) return;
+      await using folder = await mkdtempDisposable(join(tmpdir(), 'lade-files-'));
+      const bytes = randomBytes(100_000);
+      const digest = digestBy('sha256', bytes);
+      const path = join(folder.path, 'x');
+      await writeFile(path, bytes);
+      const wrong = digestBy('sha256', 'other');
+      await expect(files.take(path, wrong, { link: true })).rejects.toMatchObject({
+        code: 'BLOBS_DIGEST_INVALID',
+      });
+      expect(await driver.stat(wrong)).toBeUndefined();
+      expect(await files.take(path, digest, { link: true })).toMatch(/linked|copied/);
+      expect(await files.take(path, digest, { link: false })).toBe('there');
+      await files.give(digest, join(folder.path, 'deep', 'y'));
+      expect(await readFile(join(folder.path, 'deep', 'y'))).toEqual(bytes);
+      await driver.remove(digest);
+      expect(await readFile(path)).toEqual(bytes);
     });
 
     test('appends in steps, keeps what came before a cut, and answers ranges', async () => {

@@ -16,6 +16,30 @@ export interface UploadState {
   readonly size: number;
 }
 
+/** Reads what an upload session has taken, while it goes on and after it has become a blob or was given up. */
+export interface UploadReader extends AsyncDisposable {
+  /** Bytes from `position` on, at most `length`; fewer only where nothing more has been taken. */
+  read(position: number, length: number): Promise<Buffer>;
+}
+
+export interface TakeOptions {
+  /** Whether a hard link may do: then nobody may ever write into the file. */
+  readonly link: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a driver that keeps blobs as files on this machine can do besides: no byte passes through the process. */
+export interface BlobFiles {
+  /**
+   * Makes a blob of a file somewhere else, which stays as it is: by reflink, hard link or copy. Verified and durable.
+   *
+   * @throws BLOBS_DIGEST_INVALID
+   */
+  take(path: string, digest: Digest, options: TakeOptions): Promise<'linked' | 'copied' | 'there'>;
+  /** Copies a blob to a path; the file is there whole and synced, or not at all. */
+  give(digest: Digest, path: string): Promise<void>;
+}
+
 /** A blob as the driver lists it. */
 export interface StoredBlob {
   readonly digest: Digest;
@@ -42,10 +66,14 @@ export interface BlobDriver extends AsyncDisposable {
   upload(id: string): Promise<UploadState | undefined>;
   /** Appends; what arrived before a failure stays and counts. */
   appendUpload(id: string, source: AsyncIterable<Uint8Array>): Promise<UploadState>;
+  /** Opens what a session has taken. @throws BLOBS_UPLOAD_UNKNOWN */
+  openUpload(id: string): Promise<UploadReader>;
   /** Verifies, then publishes under `digest`. A wrong digest fails with BLOBS_DIGEST_INVALID and ends the session. */
   commitUpload(id: string, digest: Digest): Promise<{ readonly size: number }>;
   /** Idempotent. */
   removeUpload(id: string): Promise<void>;
   /** Ends sessions that nobody touched since `beforeMs`; answers how many. */
   sweepUploads(beforeMs: number): Promise<number>;
+  /** Absent where blobs are no files. */
+  readonly files?: BlobFiles | undefined;
 }
