@@ -1,4 +1,5 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { addFunctions } from './functions.ts';
 
 const KEPT_STATEMENTS = 200;
 const BUSY_TIMEOUT_MS = 10_000;
@@ -16,6 +17,7 @@ export const openConnection = (path: string, readOnly: boolean): Connection => {
   const sqlite = new DatabaseSync(path, { readOnly, timeout: BUSY_TIMEOUT_MS });
   if (!readOnly) sqlite.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
   sqlite.exec(`PRAGMA foreign_keys = ON; PRAGMA cache_size = -${CACHE_KIB}`);
+  addFunctions(sqlite);
   const statements = new Map<string, StatementSync>();
   return {
     sqlite,

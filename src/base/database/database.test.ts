@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -83,6 +84,28 @@ describe('writes', () => {
     await using database = await open();
     await expect(database.write([{ sql: 'INSERT INTO nowhere VALUES (1)' }])).rejects.toThrow(/nowhere/);
     expect(() => database.get('SELECT * FROM nowhere')).toThrow(/nowhere/);
+  });
+});
+
+test('SQL can hash texts and match expressions, in reads, writes and triggers', async () => {
+  const trigger = `CREATE TABLE seen (digest TEXT, matches INTEGER) STRICT;
+    CREATE TRIGGER see AFTER INSERT ON things BEGIN
+      INSERT INTO seen VALUES (sha256(new.name), new.name REGEXP '^[a-z]+$');
+    END`;
+  await using database = await openDatabase({
+    path: join(root, 'db'),
+    migrations: [...migrations, { room: 'shop', version: 2, sql: trigger }],
+  });
+  await database.write([insert('é', 1), insert('abc', 1)]);
+  const [first, second] = database.all('SELECT digest, matches FROM seen ORDER BY matches');
+  const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+  expect([first, second]).toEqual([
+    { digest: sha256('é'), matches: 0 },
+    { digest: sha256('abc'), matches: 1 },
+  ]);
+  expect(database.get("SELECT sha256('') AS digest, NULL REGEXP 'x' AS matches")).toEqual({
+    digest: sha256(''),
+    matches: 0,
   });
 });
 

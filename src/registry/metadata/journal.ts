@@ -17,7 +17,7 @@ const INSERT = `INSERT INTO journal
 const MAX_TEXT = 300;
 
 /** One line without control characters: logs and events cannot be forged with it. */
-const oneLine = (text: string | undefined): string | undefined =>
+export const oneLine = (text: string | undefined): string | undefined =>
   // eslint-disable-next-line no-control-regex
   text?.slice(0, MAX_TEXT).replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, ' ');
 
