@@ -5,6 +5,7 @@ import { databaseErrors } from './errors.ts';
 import { failureError, sqliteFailure } from './failures.ts';
 import { migrate } from './migrate.ts';
 import { openReserve } from './reserve.ts';
+import { writeSnapshot } from './snapshot.ts';
 import type { Database, DatabaseOptions, Row, SqlValue } from './types.ts';
 import { createWriter } from './writer.ts';
 
@@ -72,6 +73,7 @@ export const openDatabase = async (options: DatabaseOptions): Promise<Database> 
       if (statements.length === 0) return [];
       return await writer.write(statements, durable);
     },
+    snapshot: (target) => writeSnapshot(path, target),
     async [Symbol.asyncDispose]() {
       if (!open) return;
       open = false;

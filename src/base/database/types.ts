@@ -32,6 +32,11 @@ export interface Database extends AsyncDisposable {
    * order of the calls. A failing statement or an `expectChanges` that does not hold rolls back this transaction only.
    */
   write(statements: readonly Statement[], options?: WriteOptions): Promise<readonly StatementResult[]>;
+  /**
+   * Copies the database as it is at one moment into a new file, beside the threads that read and write; synced when it
+   * resolves.
+   */
+  snapshot(path: string): Promise<void>;
 }
 
 export interface WriteOptions {

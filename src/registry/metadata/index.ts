@@ -51,3 +51,28 @@ export type {
   Removal,
   StoredManifest,
 } from './types.ts';
+export type {
+  CollectionStore,
+  EdgeState,
+  LinkState,
+  ManifestState,
+  PullCount,
+  PullStore,
+  RemovalKind,
+  RemovalRecord,
+  RemovalTotals,
+  RemovalUnit,
+  RemovedItem,
+  TagState,
+  UndoResult,
+} from './collection-types.ts';
+export { blobsOfSnapshot } from './backup-store.ts';
+export type {
+  BackupHold,
+  BackupStore,
+  CacheUsage,
+  CachedManifest,
+  ManifestUse,
+  UpstreamRecords,
+  UpstreamTag,
+} from './upstream-types.ts';

@@ -1,9 +1,13 @@
 import { openDatabase } from '#database';
 import { createAccounts } from './accounts.ts';
+import { createCollection } from './collection.ts';
 import { createContentReads } from './content-reads.ts';
 import { createContentWrites } from './content-writes.ts';
 import { createJournal } from './journal.ts';
 import { registryMigrations } from './migrations.ts';
+import { createPulls } from './pulls.ts';
+import { createBackupStore } from './backup-store.ts';
+import { createUpstreamRecords } from './upstream-records.ts';
 import { createTagHistory } from './tag-history.ts';
 import type { MetadataStore } from './types.ts';
 
@@ -27,6 +31,10 @@ export const openMetadata = async (path: string): Promise<MetadataStore & AsyncD
     journal,
     tagHistory: createTagHistory(database, journal),
     accounts: createAccounts(database, journal),
+    collection: createCollection(database, journal),
+    pulls: createPulls(database),
+    upstreamRecords: createUpstreamRecords(database),
+    backups: createBackupStore(database),
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };
 };

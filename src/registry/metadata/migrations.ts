@@ -1,6 +1,8 @@
 import type { Migration } from '#database';
 import { tagHistoryMigrations } from './tag-history-migrations.ts';
 import { accountMigrations } from './account-migrations.ts';
+import { collectionMigrations } from './collection-migrations.ts';
+import { upstreamMigrations } from './upstream-migrations.ts';
 
 /** Tables of the registry's metadata. Times are milliseconds since 1970; every key that can be long-lived is a digest. */
 export const registryMigrations: readonly Migration[] = [
@@ -85,4 +87,6 @@ export const registryMigrations: readonly Migration[] = [
   },
   ...accountMigrations,
   ...tagHistoryMigrations,
+  ...collectionMigrations,
+  ...upstreamMigrations,
 ];

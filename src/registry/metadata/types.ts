@@ -1,6 +1,8 @@
 import type { Digest } from '#oci';
 import type { AccountStore } from './account-types.ts';
+import type { CollectionStore, PullStore } from './collection-types.ts';
 import type { ManifestFacts } from './manifest.ts';
+import type { BackupStore, UpstreamRecords } from './upstream-types.ts';
 import type { TagHistory, TagMoveReason } from './tag-history-types.ts';
 
 /**
@@ -102,12 +104,6 @@ export interface ContentStore {
   /** Removes a manifest and its tags; whether it was there. */
   removeManifest(removal: Removal<ManifestHead>): Promise<boolean>;
   removeTag(removal: Removal<string>): Promise<boolean>;
-  /** Drops links older than `beforeMs` that no manifest of their repository needs, and contents nobody has. */
-  dropUnused(beforeMs: number): Promise<void>;
-  /** Blobs without a link that are older than `beforeMs`. */
-  unlinkedBlobs(beforeMs: number): readonly { readonly digest: Digest; readonly size: number }[];
-  /** Forgets a blob if still nobody links it; answers whether it did. */
-  forgetBlob(digest: Digest): Promise<boolean>;
 }
 
 /** What happened to content, or to the registry itself (`administer`). */
@@ -166,4 +162,8 @@ export interface MetadataStore {
   readonly journal: Journal;
   readonly tagHistory: TagHistory;
   readonly accounts: AccountStore;
+  readonly collection: CollectionStore;
+  readonly pulls: PullStore;
+  readonly upstreamRecords: UpstreamRecords;
+  readonly backups: BackupStore;
 }
