@@ -288,7 +288,13 @@ export const VERBS: Readonly<Record<string, Verb | Group>> = {
     verbs: {
       audit: verb("Show a registry's log of writes and refusals", () => import('./verbs/registry-audit.ts')),
       config: service('Check or print the settings of a registry'),
+      history: verb('Show every move of a tag', () => import('./verbs/registry-history.ts')),
+      restore: verb('Move a tag back to where it was', () => import('./verbs/registry-restore-tag.ts')),
       serve: service('Serve a registry in the foreground'),
+      'verify-history': verb(
+        'Prove that the history of tags was not changed',
+        () => import('./verbs/registry-verify-history.ts'),
+      ),
     },
   },
   rmi,

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
-import { addFunctions } from '../../base/database/functions.ts';
 import { sha256Of, type Digest } from '#oci';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openMetadata, readManifest, type MetadataStore, type TagMove } from './index.ts';
@@ -57,6 +57,11 @@ const removeManifest = (store: MetadataStore, repository: string, digest: Digest
     target: { digest, mediaType: OCI_IMAGE, size: 1 },
     cause,
   });
+
+const addFunctions = (sqlite: DatabaseSync): void =>
+  sqlite.function('sha256', { deterministic: true }, (text) =>
+    createHash('sha256').update(String(text)).digest('hex'),
+  );
 
 /** Changes the file as somebody would who is not the registry. */
 const tamper = (...statements: readonly string[]): void => {
