@@ -5,6 +5,7 @@ import { accessRequest, causeOf, factsOf } from '#protocol';
 import { Hono, type Context } from 'hono';
 import { administrationErrors } from './errors.ts';
 import { journalRoutes } from './journal-routes.ts';
+import { tagHistoryRoutes } from './tag-history-routes.ts';
 import type { AdminEnv, AdminRoutes, AdminServices } from './types.ts';
 
 /** Where the administration's interface begins. */
@@ -34,7 +35,7 @@ const answerError = (c: Context, thrown: unknown, challenge: string): Response =
 };
 
 /** Every topic of the administration. */
-const TOPICS: readonly AdminRoutes[] = [journalRoutes];
+const TOPICS: readonly AdminRoutes[] = [journalRoutes, tagHistoryRoutes];
 
 /**
  * The administration's interface under `/lade/v1/registry`: JSON in and out; errors are `{ code, message, hint }`. Who
