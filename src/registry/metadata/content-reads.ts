@@ -100,14 +100,6 @@ const createBlobReads = (database: Database) => ({
         digest,
       ),
     ),
-  unlinkedBlobs: (beforeMs: number) =>
-    database
-      .all(
-        `SELECT digest, size FROM blobs WHERE created_ms < ?
-         AND NOT EXISTS (SELECT 1 FROM links WHERE links.digest = blobs.digest)`,
-        beforeMs,
-      )
-      .map((row) => ({ digest: text(row, 'digest') as Digest, size: Number(row.size) })),
 });
 
 /** What `ContentStore` reads. */

@@ -3,6 +3,9 @@ import { isLadeError } from '#errors';
 import type { Digest } from '#oci';
 import { metadataErrors } from './errors.ts';
 import type { JournalWriter } from './journal.ts';
+import { copyLink, copyManifest, copyTag, copyTagsOf, keptForUndo } from './removal-statements.ts';
+import { tagMoveStatements } from './tag-cause.ts';
+import type { TagMoveReason } from './tag-history-types.ts';
 import type { BlobLink, ContentStore, ManifestHead, ManifestPut, NewEntry, Removal } from './types.ts';
 
 const insertRepository = (name: string): Statement => ({
@@ -28,7 +31,8 @@ const putStatements = (put: ManifestPut): readonly Statement[] => {
     { sql: 'INSERT INTO manifest_contents VALUES (?, ?) ON CONFLICT DO NOTHING', params: [digest, bytes] },
     {
       sql: `INSERT INTO manifests VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (repository, digest) DO UPDATE SET media_type = excluded.media_type`,
+            ON CONFLICT (repository, digest) DO UPDATE SET media_type = excluded.media_type,
+              pushed_ms = excluded.pushed_ms`,
       params: [
         repository,
         digest,
@@ -86,9 +90,13 @@ export const createContentWrites = (database: Database, journal: JournalWriter) 
   };
 
   /** Nothing happens, the journal included, where there is nothing to remove. */
-  const removing = async (removal: Statement, entry: NewEntry): Promise<boolean> => {
+  const removing = async (
+    statements: readonly Statement[],
+    entry: NewEntry,
+    reason: TagMoveReason = 'delete',
+  ): Promise<boolean> => {
     try {
-      await writing([{ ...removal, expectChanges: 1 }], [entry]);
+      await writing(tagMoveStatements(entry.cause, reason, statements), [entry]);
       return true;
     } catch (error) {
       if (isLadeError(error, 'conflict')) return false;
@@ -105,51 +113,55 @@ export const createContentWrites = (database: Database, journal: JournalWriter) 
     },
     unlinkBlob: ({ repository, target, cause }: Removal<Digest>) =>
       removing(
-        { sql: 'DELETE FROM links WHERE repository = ? AND digest = ?', params: [repository, target] },
+        [
+          ...keptForUndo(repository, cause.actor, (copy) => [copyLink(copy, target)]),
+          {
+            sql: 'DELETE FROM links WHERE repository = ? AND digest = ?',
+            params: [repository, target],
+            expectChanges: 1,
+          },
+        ],
         { ...DELETED, repository, digest: target, cause },
       ),
     putManifest: async (put: ManifestPut) => {
       try {
-        await writing(putStatements(put), pushEntries(put));
+        await writing(
+          tagMoveStatements(put.cause, put.reason ?? 'push', putStatements(put)),
+          pushEntries(put),
+        );
       } catch (error) {
         if (!isLadeError(error, 'conflict')) throw error;
         throw metadataErrors.manifestBlobUnknown({ digests: put.facts.blobs }, error);
       }
     },
-    removeManifest: ({ repository, target, cause }: Removal<ManifestHead>) =>
+    removeManifest: ({ repository, target, cause, reason = 'delete-manifest' }: Removal<ManifestHead>) =>
       removing(
-        {
-          sql: 'DELETE FROM manifests WHERE repository = ? AND digest = ?',
-          params: [repository, target.digest],
-        },
+        [
+          ...keptForUndo(repository, cause.actor, (copy) => [
+            ...copyManifest(copy, target.digest),
+            copyTagsOf(copy, target.digest),
+          ]),
+          {
+            sql: 'DELETE FROM manifests WHERE repository = ? AND digest = ?',
+            params: [repository, target.digest],
+            expectChanges: 1,
+          },
+        ],
         { ...DELETED, repository, ...target, cause },
+        reason,
       ),
-    removeTag: ({ repository, target, cause }: Removal<string>) =>
+    removeTag: ({ repository, target, cause, reason }: Removal<string>) =>
       removing(
-        { sql: 'DELETE FROM tags WHERE repository = ? AND name = ?', params: [repository, target] },
+        [
+          ...keptForUndo(repository, cause.actor, (copy) => [copyTag(copy, target)]),
+          {
+            sql: 'DELETE FROM tags WHERE repository = ? AND name = ?',
+            params: [repository, target],
+            expectChanges: 1,
+          },
+        ],
         { ...DELETED, repository, tag: target, cause },
+        reason,
       ),
-    dropUnused: async (beforeMs: number) => {
-      await database.write([
-        {
-          sql: `DELETE FROM links WHERE linked_ms < ? AND NOT EXISTS (
-                  SELECT 1 FROM edges WHERE edges.repository = links.repository AND edges.digest = links.digest)`,
-          params: [beforeMs],
-        },
-        {
-          sql: `DELETE FROM manifest_contents WHERE NOT EXISTS (
-                  SELECT 1 FROM manifests WHERE manifests.digest = manifest_contents.digest)`,
-        },
-      ]);
-    },
-    forgetBlob: async (digest: Digest) => {
-      const [result] = await database.write([
-        {
-          sql: 'DELETE FROM blobs WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM links WHERE digest = ?1)',
-          params: [digest],
-        },
-      ]);
-      return (result?.changes ?? 0) > 0;
-    },
   } satisfies Partial<ContentStore>;
 };

@@ -59,4 +59,9 @@ export const metadataErrors = defineErrors('metadata', {
       `manifest references a blob unknown to this repository: ${p.digests.join(', ')}`,
     hint: 'push or mount the blobs first',
   },
+  removalGone: {
+    kind: 'not-found',
+    message: (p: { id: string }) => `there is nothing left of ${p.id} to bring back`,
+    hint: '`lade registry gc ls` shows what can be undone, and until when',
+  },
 });

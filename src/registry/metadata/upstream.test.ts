@@ -82,7 +82,8 @@ test('a snapshot is the metadata of one moment, whatever is written meanwhile', 
   await metadata.backups.snapshot(path);
   stop.abort();
   const written = await writing;
-  const blobs = await Array.fromAsync(blobsOfSnapshot(path));
+  const blobs: unknown[] = [];
+  for await (const blob of blobsOfSnapshot(path)) blobs.push(blob);
   expect(blobs).toEqual([{ digest: sha256Of(Buffer.from('layer')), size: 100 }]);
   await using copy = await openMetadata(path);
   expect(copy.contents.tagged('a/b', 'x')).toBe(sha256Of(Buffer.from('{"one":1}')));
