@@ -8,6 +8,7 @@ export {
   requestSignal,
   sendStream,
 } from './exchange.ts';
+export { sendRegion } from './send-region.ts';
 export { hijack, type HijackOptions } from './hijack.ts';
 export { createHttpClient } from './client.ts';
 export { connectionFailure } from './failure.ts';
@@ -23,6 +24,7 @@ export { httpErrors } from './errors.ts';
 export type {
   BoundAddress,
   ClientTimeouts,
+  FileRegion,
   HeaderValues,
   HttpClient,
   HttpClientOptions,

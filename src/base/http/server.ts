@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
+import { createSecureContext, Server as TlsServer } from 'node:tls';
 import { answered } from './exchange.ts';
 import { offerUpgrade, wasHijacked } from './hijack.ts';
 import { listenOn } from './listen.ts';
-import type { BoundAddress, HttpServer, HttpServerOptions, ListenAddress } from './types.ts';
+import type { BoundAddress, HttpServer, HttpServerOptions, ListenAddress, ServerTls } from './types.ts';
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
@@ -77,6 +78,19 @@ const acceptUpgrades = (server: Server, listener: Listener, address: ListenAddre
   });
 };
 
+const contextOf = ({ cert, key, clientCa, minVersion = 'TLSv1.2' }: ServerTls) => ({
+  cert,
+  key,
+  minVersion,
+  ...(clientCa === undefined ? {} : { ca: clientCa }),
+});
+
+const replaceTls = (listenings: readonly Listening[], tls: ServerTls): void => {
+  const context = contextOf(tls);
+  createSecureContext(context);
+  for (const { server } of listenings) if (server instanceof TlsServer) server.setSecureContext(context);
+};
+
 const createListening = (
   address: ListenAddress,
   listener: Listener,
@@ -99,11 +113,9 @@ const createListening = (
       : createTlsServer(
           {
             ...options,
-            cert: tls.cert,
-            key: tls.key,
-            ...(tls.clientCa === undefined
-              ? {}
-              : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
+            ...contextOf(tls),
+            requestCert: tls.clientCa !== undefined,
+            rejectUnauthorized: tls.clientCa !== undefined && tls.clientCertificates !== 'optional',
           },
           onRequest,
         );
@@ -158,5 +170,10 @@ export const startHttpServer = async (options: HttpServerOptions): Promise<HttpS
     await close(0);
     throw error;
   }
-  return { addresses, close, [Symbol.asyncDispose]: () => close() };
+  return {
+    addresses,
+    close,
+    replaceTls: (tls) => replaceTls(listenings, tls),
+    [Symbol.asyncDispose]: () => close(),
+  };
 };

@@ -7,8 +7,12 @@ import type { OutboundGuard } from './outbound-guard.ts';
 export interface ServerTls {
   readonly cert: string | Buffer;
   readonly key: string | Buffer;
-  /** Asks clients for a certificate signed by this authority, and refuses those who have none. */
+  /** Asks clients for a certificate signed by this authority. */
   readonly clientCa?: string | Buffer | undefined;
+  /** Whether clients without such a certificate are refused; `required` when absent. */
+  readonly clientCertificates?: 'required' | 'optional' | undefined;
+  /** `TLSv1.2` when absent. */
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined;
 }
 
 /** Where a server listens. */
@@ -47,6 +51,13 @@ export interface HttpServerOptions {
   readonly onError?: ((error: unknown) => Response) | undefined;
 }
 
+/** Bytes from `start` to before `end` of an open file. */
+export interface FileRegion {
+  readonly fd: number;
+  readonly start: number;
+  readonly end: number;
+}
+
 export interface HttpServer extends AsyncDisposable {
   /** In the order of `listen`. */
   readonly addresses: readonly BoundAddress[];
@@ -55,6 +66,13 @@ export interface HttpServer extends AsyncDisposable {
    * then cuts what is left. Idempotent. Removes the unix sockets.
    */
   close(graceMs?: number): Promise<void>;
+  /**
+   * New connections get this certificate; those that are open keep theirs. Whether clients must have certificates
+   * stays as it was.
+   *
+   * @throws what OpenSSL says of material that does not fit; nothing has changed then
+   */
+  replaceTls(tls: ServerTls): void;
 }
 
 export type HeaderValues = Readonly<Record<string, string | readonly string[] | undefined>>;

@@ -11,6 +11,15 @@ export { STAT_WORDS, statWords } from './stat-words.ts';
 export { statfs } from './statfs.ts';
 export { syncFileSystem } from './sync-file-system.ts';
 export { peerClosed } from './peer.ts';
+export { sendFile } from './send-file.ts';
+export {
+  acknowledgeWake,
+  closeDescriptor,
+  createPoller,
+  createWakeDescriptor,
+  duplicateDescriptor,
+  wake,
+} from './poller.ts';
 export { receiveFd } from './receive-fd.ts';
 export { connectSeqpacket } from './seqpacket.ts';
 export { openPipe, reapProcess, socketPair, spawnProcess, type ChildRequest } from './spawn.ts';

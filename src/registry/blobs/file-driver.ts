@@ -1,15 +1,13 @@
 import { constants } from 'node:fs';
 import { mkdir, open, opendir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { algorithmOf, digestOf, type Digest } from '#oci';
+import { createBlobReads, openReader } from './blob-reads.ts';
 import { blobErrors } from './errors.ts';
 import { createBlobFiles } from './blob-files.ts';
 import { ALGORITHMS, createLayout, orMissing, syncDirectory, type Layout } from './layout.ts';
-import type { BlobDriver, ByteRange, UploadReader, UploadState } from './types.ts';
+import type { BlobDriver, UploadState } from './types.ts';
 import { appendTo, createUploadFiles, digestOfUpload, type UploadFile } from './upload-files.ts';
-
-const READ_CHUNK = 256 * 1024;
 
 const stateOf = ({ id, repository, size }: UploadFile): UploadState => ({ id, repository, size });
 
@@ -40,29 +38,6 @@ async function* listBlobs(layout: Layout) {
   }
 }
 
-const openBlob = async (path: string, digest: Digest, range?: ByteRange): Promise<Readable> => {
-  const handle = await orMissing(open(path, 'r'));
-  if (handle === undefined) throw blobErrors.unknown({ digest });
-  if (range !== undefined && range.end <= range.start) {
-    await handle.close();
-    return Readable.from([]);
-  }
-  const bounds = range === undefined ? {} : { start: range.start, end: range.end - 1 };
-  return handle.createReadStream({ ...bounds, highWaterMark: READ_CHUNK });
-};
-
-const openReader = async (path: string): Promise<UploadReader> => {
-  const handle = await open(path, constants.O_RDONLY | constants.O_CREAT, 0o600);
-  return {
-    read: async (position, length) => {
-      const buffer = Buffer.allocUnsafe(length);
-      const { bytesRead } = await handle.read(buffer, 0, length, position);
-      return buffer.subarray(0, bytesRead);
-    },
-    [Symbol.asyncDispose]: () => handle.close(),
-  };
-};
-
 /**
  * Blobs as files under `root`: `blobs/ALGORITHM/XX/HEX`, and uploads beside them on the same file system. Exactly one
  * driver may work on a root.
@@ -72,6 +47,7 @@ export const createFileDriver = async (root: string): Promise<BlobDriver> => {
   await mkdir(layout.uploads, { recursive: true });
   for (const algorithm of ALGORITHMS) await mkdir(layout.blobs(algorithm), { recursive: true });
   const uploads = createUploadFiles(layout);
+  const reads = createBlobReads(layout);
   const files = await createBlobFiles(layout);
 
   return {
@@ -79,8 +55,12 @@ export const createFileDriver = async (root: string): Promise<BlobDriver> => {
       const info = await orMissing(stat(layout.blob(digest)));
       return info === undefined ? undefined : { size: info.size };
     },
-    read: (digest, range) => openBlob(layout.blob(digest), digest, range),
-    remove: (digest) => rm(layout.blob(digest), { force: true }),
+    open: (digest, range) => reads.open(digest, range),
+    read: (digest, range) => reads.read(digest, range),
+    remove: async (digest) => {
+      reads.forget(digest);
+      await rm(layout.blob(digest), { force: true });
+    },
     list: () => listBlobs(layout),
     createUpload: async (repository, algorithm) => stateOf(await uploads.create(repository, algorithm)),
     upload: async (id) => {

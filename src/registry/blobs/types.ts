@@ -40,6 +40,20 @@ export interface BlobFiles {
   give(digest: Digest, path: string): Promise<void>;
 }
 
+/**
+ * Content of a blob, opened: whoever has it uses it once, or disposes it. Small ones are there as a whole; what lies in a
+ * file of this machine is given as its open descriptor, so that the kernel may send it; everything else is a stream.
+ */
+export type BlobContent = AsyncDisposable &
+  (
+    | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+    | {
+        readonly kind: 'region';
+        readonly region: { readonly fd: number; readonly start: number; readonly end: number };
+      }
+    | { readonly kind: 'stream'; readonly stream: Readable }
+  );
+
 /** A blob as the driver lists it. */
 export interface StoredBlob {
   readonly digest: Digest;
@@ -57,10 +71,13 @@ export interface StoredBlob {
  */
 export interface BlobDriver extends AsyncDisposable {
   stat(digest: Digest): Promise<{ readonly size: number } | undefined>;
-  /** Fails with BLOBS_UNKNOWN when it is opened, never later. */
+  /** To be sent. Fails with BLOBS_UNKNOWN when it is opened, never later: what is removed meanwhile is still whole. */
+  open(digest: Digest, range?: ByteRange): Promise<BlobContent>;
+  /** The same as a stream. */
   read(digest: Digest, range?: ByteRange): Promise<Readable>;
   /** Idempotent. */
   remove(digest: Digest): Promise<void>;
+  /** Every blob that is there from the beginning to the end; those that come or go meanwhile, or not. */
   list(): AsyncIterable<StoredBlob>;
   createUpload(repository: string, algorithm: 'sha256' | 'sha512'): Promise<UploadState>;
   upload(id: string): Promise<UploadState | undefined>;

@@ -1,10 +1,10 @@
-import { pipeline } from 'node:stream/promises';
 import { blobErrors, type ByteRange } from '#blobs';
 import type { Digest } from '#oci';
 import { answer, sendHead } from './answers.ts';
 import { namesEntity } from './conditions.ts';
 import type { Call } from './call.ts';
 import { protocolErrors } from './errors.ts';
+import { sendContent } from './send-content.ts';
 
 export interface BlobPlace {
   readonly repository: string;
@@ -51,14 +51,9 @@ const sendBlob = async (call: Call, digest: Digest, size: number): Promise<void>
   const more = range === undefined ? {} : { 'Content-Range': `bytes ${start}-${end - 1}/${size}` };
   const head = { ...headers, ...more, 'Content-Length': end - start };
   if (call.method === 'HEAD') return answer(call, { status, headers: head });
-  const source = await call.services.storage.blobs.read(digest, { start, end });
+  await using content = await call.services.storage.blobs.open(digest, { start, end });
   sendHead(call, { status, headers: head });
-  try {
-    await pipeline(source, call.response);
-  } catch {
-    // A cut connection tells the client what a short answer would hide.
-    call.response.destroy();
-  }
+  await sendContent(call.response, content);
 };
 
 const findBlob = async (call: Call, repository: string, digest: Digest) => {
