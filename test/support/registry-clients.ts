@@ -117,6 +117,7 @@ const guard = async (
 const environment = (own: Scratch, address: string, ca: string | undefined): NodeJS.ProcessEnv => {
   const containers = own.join('.config', 'containers');
   mkdirSync(own.join('docker'));
+  writeFileSync(own.join('docker', 'config.json'), '{}');
   mkdirSync(containers, { recursive: true });
   const text = `[[registry]]\nlocation = "${address}"\ninsecure = ${ca === undefined}\n`;
   writeFileSync(join(containers, 'registries.conf'), text);
@@ -127,7 +128,6 @@ const environment = (own: Scratch, address: string, ca: string | undefined): Nod
     XDG_RUNTIME_DIR: own.path,
     XDG_CONFIG_HOME: own.join('.config'),
     DOCKER_CONFIG: own.join('docker'),
-    REGISTRY_AUTH_FILE: own.join('auth.json'),
     TUF_ROOT: own.join('tuf'),
     ...(ca === undefined ? {} : { SSL_CERT_FILE: ca }),
   };
