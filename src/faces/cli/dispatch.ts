@@ -3,7 +3,8 @@ import { createCli, type Cli } from './context.ts';
 import { cliErrors } from './errors.ts';
 import { execute } from './execute.ts';
 import { FLAG_ERROR_CODE, isFlagError, report } from './report.ts';
-import { VERBS, type Group, type Verb } from './verbs.ts';
+import type { Group, Verb } from './verb-entry.ts';
+import { VERBS } from './verbs.ts';
 
 /** Flags before the verb. */
 export const GLOBAL_FLAGS = flagTable({

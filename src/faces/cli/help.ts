@@ -1,5 +1,6 @@
 import { flagUsage, type FlagTable } from '#console';
-import { VERBS, type Group, type Verb } from './verbs.ts';
+import type { Group, Verb } from './verb-entry.ts';
+import { VERBS } from './verbs.ts';
 
 type Entries = Readonly<Record<string, Verb | Group>>;
 

@@ -1,26 +1,5 @@
-import type { Command } from './command.ts';
-
-type Load = () => Promise<{ readonly command: Command }>;
-
-/** A verb: its line in help, and its file, which is loaded only when the verb runs. */
-export interface Verb {
-  readonly summary: string;
-  readonly load: Load;
-  readonly hidden?: boolean;
-}
-
-/** `lade network …`. */
-export interface Group {
-  readonly summary: string;
-  readonly verbs: Readonly<Record<string, Verb | Group>>;
-  /** What the group's name alone means, with flags or without; its help unless given. */
-  readonly otherwise?: Verb;
-  readonly hidden?: boolean;
-}
-
-const verb = (summary: string, load: Load): Verb => ({ summary, load });
-/** Another name of a verb, not shown in help. */
-const hidden = (entry: Verb): Verb => ({ ...entry, hidden: true });
+import { registry } from './registry-verbs.ts';
+import { hidden, service, verb, type Group, type Verb } from './verb-entry.ts';
 
 const ps = verb('List containers', () => import('./verbs/ps.ts'));
 const rm = verb('Remove one or more containers', () => import('./verbs/rm.ts'));
@@ -250,8 +229,6 @@ const system: Group = {
 
 const configLs = verb('List settings', () => import('./verbs/config-ls.ts'));
 
-const service = (summary: string): Verb => verb(summary, () => import('./verbs/service-help.ts'));
-
 /** Every word that may follow `lade`. */
 export const VERBS: Readonly<Record<string, Verb | Group>> = {
   ...ON_CONTAINERS,
@@ -283,20 +260,7 @@ export const VERBS: Readonly<Record<string, Verb | Group>> = {
   manifest,
   network,
   ps,
-  registry: {
-    summary: "Lade's own registry",
-    verbs: {
-      audit: verb("Show a registry's log of writes and refusals", () => import('./verbs/registry-audit.ts')),
-      config: service('Check or print the settings of a registry'),
-      history: verb('Show every move of a tag', () => import('./verbs/registry-history.ts')),
-      restore: verb('Move a tag back to where it was', () => import('./verbs/registry-restore-tag.ts')),
-      serve: service('Serve a registry in the foreground'),
-      'verify-history': verb(
-        'Prove that the history of tags was not changed',
-        () => import('./verbs/registry-verify-history.ts'),
-      ),
-    },
-  },
+  registry,
   rmi,
   search: verb('Search Docker Hub for images', () => import('./verbs/search.ts')),
   system,

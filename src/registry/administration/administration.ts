@@ -1,8 +1,10 @@
-import { localCaller } from '#access';
+import { accessErrors, localCaller, retryAfterOf } from '#access';
 import { toLadeError, type ErrorKind } from '#errors';
 import { incoming } from '#http';
 import { accessRequest, causeOf, factsOf } from '#protocol';
 import { Hono, type Context } from 'hono';
+import { accountRoutes } from './account-routes.ts';
+import { catalogRoutes } from './catalog-routes.ts';
 import { administrationErrors } from './errors.ts';
 import { journalRoutes } from './journal-routes.ts';
 import { tagHistoryRoutes } from './tag-history-routes.ts';
@@ -28,14 +30,19 @@ const STATUS: Readonly<Record<ErrorKind, 400 | 401 | 403 | 404 | 408 | 409 | 412
 };
 
 const answerError = (c: Context, thrown: unknown, challenge: string): Response => {
-  const { kind, code, message, hint, details } = toLadeError(thrown);
+  const error = toLadeError(thrown);
+  const { kind, code, message, hint, details } = error;
+  if (accessErrors.throttled.is(error)) {
+    c.header('Retry-After', String(retryAfterOf(error)));
+    return c.json({ code, message, hint, details }, 429);
+  }
   const status = STATUS[kind];
   if (status === 401) c.header('WWW-Authenticate', challenge);
   return c.json({ code, message, hint, details, requestId: factsOf(incoming(c)).id }, status);
 };
 
 /** Every topic of the administration. */
-const TOPICS: readonly AdminRoutes[] = [journalRoutes, tagHistoryRoutes];
+const TOPICS: readonly AdminRoutes[] = [accountRoutes, catalogRoutes, journalRoutes, tagHistoryRoutes];
 
 /**
  * The administration's interface under `/lade/v1/registry`: JSON in and out; errors are `{ code, message, hint }`. Who
@@ -54,6 +61,6 @@ export const createAdministration = (services: AdminServices): Hono<AdminEnv> =>
   });
   for (const topic of TOPICS) topic(app, services);
   app.notFound((c) => answerError(c, administrationErrors.pathUnknown({ path: c.req.path }), ''));
-  app.onError((error, c) => answerError(c, error, access.challenge([], c.req.header('host'))));
+  app.onError((error, c) => answerError(c, error, access.challenge([], accessRequest(incoming(c)))));
   return app;
 };

@@ -15,4 +15,14 @@ export const administrationErrors = defineErrors('administration', {
     kind: 'not-found',
     message: (p: { path: string }) => `there is nothing at ${p.path}`,
   },
+  repositoryUnknown: {
+    kind: 'not-found',
+    message: (p: { repository: string }) => `there is no repository ${p.repository}`,
+    hint: '`lade registry ls` shows those that are there',
+  },
+  manifestUnknown: {
+    kind: 'not-found',
+    message: (p: { repository: string; reference: string }) => `${p.repository} has no ${p.reference}`,
+    hint: '`lade registry manifests REPOSITORY` shows what is there',
+  },
 });

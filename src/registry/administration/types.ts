@@ -1,5 +1,5 @@
 import type { Hono } from 'hono';
-import type { AccessControl, Caller } from '#access';
+import type { AccessControl, AccountService, Caller } from '#access';
 import type { Cause } from '#metadata';
 import type { RegistryStorage } from '#protocol';
 
@@ -7,6 +7,7 @@ import type { RegistryStorage } from '#protocol';
 export interface AdminServices {
   readonly storage: RegistryStorage;
   readonly access: AccessControl;
+  readonly accounts: AccountService;
 }
 
 /** What every route finds in its context: who calls, and the cause of what it changes. */

@@ -118,6 +118,8 @@ export interface AccountStore {
   addAccount(account: NewAccount, cause: Cause): Promise<void>;
   /** Whether there was such an account. A new secret ends refresh tokens and sessions. */
   changeAccount(name: string, change: AccountChange, cause: Cause): Promise<boolean>;
+  /** Another hash of the same secret: nothing that was issued for it ends. */
+  replaceHash(name: string, secretHash: string): Promise<void>;
   /** With its tokens, sessions and grants; whether there was such an account. */
   removeAccount(name: string, cause: Cause): Promise<boolean>;
 

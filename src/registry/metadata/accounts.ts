@@ -89,7 +89,6 @@ export const createAccounts = (database: Database, journal: JournalWriter): Acco
 
   const quietly = async (statement: Statement): Promise<void> => {
     await database.write([statement]);
-    version += 1;
   };
 
   /** Nothing happens, the journal included, where there is nothing to change. */
@@ -120,6 +119,13 @@ export const createAccounts = (database: Database, journal: JournalWriter): Acco
           cause,
         }),
       ),
+    replaceHash: async (name, secretHash) => {
+      await quietly({
+        sql: 'UPDATE accounts SET secret_hash = ? WHERE name = ?',
+        params: [secretHash, name],
+      });
+      version += 1;
+    },
     removeAccount: (name, cause) =>
       ifThere(
         changing(
@@ -183,7 +189,10 @@ export const createAccounts = (database: Database, journal: JournalWriter): Acco
         sql: 'INSERT INTO sessions VALUES (?, ?, ?, ?)',
         params: [digest, account, generation, expiresMs],
       }),
-    removeSession: (digest) => quietly({ sql: 'DELETE FROM sessions WHERE digest = ?', params: [digest] }),
+    removeSession: async (digest) => {
+      await quietly({ sql: 'DELETE FROM sessions WHERE digest = ?', params: [digest] });
+      version += 1;
+    },
     addSigningKey: ({ id, jwk, createdMs }, cause) =>
       changing([{ sql: 'INSERT INTO signing_keys VALUES (?, ?, ?)', params: [id, jwk, createdMs] }], {
         reason: `signing key ${id} added`,
@@ -208,7 +217,6 @@ export const createAccounts = (database: Database, journal: JournalWriter): Acco
         { sql: 'DELETE FROM refresh_tokens WHERE expires_ms < ?', params: [nowMs] },
         { sql: 'DELETE FROM sessions WHERE expires_ms < ?', params: [nowMs] },
       ]);
-      version += 1;
     },
   };
 };

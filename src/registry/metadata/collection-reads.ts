@@ -55,6 +55,15 @@ export const UNHELD = `NOT EXISTS (SELECT 1 FROM links WHERE links.digest = blob
   AND NOT EXISTS (SELECT 1 FROM removed_edges WHERE removed_edges.digest = blobs.digest)`;
 
 const createBlobReads = (database: Database) => ({
+  blobSizes: (digests: readonly Digest[]) =>
+    new Map(
+      database
+        .all(
+          'SELECT digest, size FROM blobs WHERE digest IN (SELECT value FROM json_each(?))',
+          JSON.stringify(digests),
+        )
+        .map((row) => [digestIn(row), Number(row['size'])]),
+    ),
   unheldBlobs: ({ limit, after }: Page) => {
     const rows = database.all(
       `SELECT digest, size, created_ms, (${UNHELD}) AS free FROM blobs WHERE digest > ? ORDER BY digest LIMIT ?`,

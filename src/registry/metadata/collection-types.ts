@@ -146,8 +146,8 @@ export interface CollectionStore {
   beginRemoval(removal: NewRemoval): Promise<string>;
   /** False: something of it is needed now, or changed; then nothing of it is removed. */
   removeUnit(removal: string, unit: RemovalUnit, cause: Cause): Promise<boolean>;
-  /** Answers how many were removed: those that no manifest needs. */
-  removeLinks(removal: string, links: LinkRemoval): Promise<number>;
+  /** Answers which were removed: those that no manifest needs. */
+  removeLinks(removal: string, links: LinkRemoval): Promise<readonly Digest[]>;
   /** Ends a removal; one that removed nothing leaves no record. Durable, with everything before it. */
   finishRemoval(removal: string, cause: Cause): Promise<RemovalRecord | undefined>;
   removals(filter: { readonly limit: number; readonly clientDeletes: boolean }): readonly RemovalRecord[];
@@ -175,6 +175,8 @@ export interface CollectionStore {
   purgeRows(removals: readonly string[], limit: number): Promise<boolean>;
   /** Says that nothing of them is left. Deletes of clients leave no record. */
   endPurge(removals: readonly string[]): Promise<void>;
+  /** Sizes of the blobs that are known. */
+  blobSizes(digests: readonly Digest[]): ReadonlyMap<Digest, number>;
   /** Blobs that neither a repository nor a removal has: `limit` records from `after` are looked at. */
   unheldBlobs(page: Page): {
     readonly blobs: readonly { readonly digest: Digest; readonly size: number; readonly createdMs: number }[];

@@ -140,8 +140,19 @@ export const createCollectionWrites = (database: Database, journal: JournalWrite
       }
     },
     removeLinks: async (removal: string, links: LinkRemoval) => {
+      const { repository, digests } = links;
       const [, dropped] = await database.write(dropLinks(removal, links), LATER);
-      return dropped?.changes ?? 0;
+      if (dropped?.changes === digests.length) return digests;
+      const stayed = new Set(
+        database
+          .all(
+            'SELECT digest FROM links WHERE repository = ? AND digest IN (SELECT value FROM json_each(?))',
+            repository,
+            JSON.stringify(digests),
+          )
+          .map((row) => String(row['digest'])),
+      );
+      return digests.filter((digest) => !stayed.has(digest));
     },
     finishRemoval: async (removal: string, cause: Cause) => {
       await database.write([

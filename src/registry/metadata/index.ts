@@ -76,3 +76,15 @@ export type {
   UpstreamRecords,
   UpstreamTag,
 } from './upstream-types.ts';
+export type {
+  CatalogStore,
+  FoundImage,
+  ImageFacts,
+  LayerFact,
+  ManifestKind,
+  ManifestSummary,
+  ReadManifest,
+  RepositorySummary,
+  TagSummary,
+  UnreadManifest,
+} from './catalog-types.ts';

@@ -1,6 +1,7 @@
 import { openDatabase } from '#database';
 import { createAccounts } from './accounts.ts';
 import { createCollection } from './collection.ts';
+import { createCatalog } from './catalog.ts';
 import { createContentReads } from './content-reads.ts';
 import { createContentWrites } from './content-writes.ts';
 import { createJournal } from './journal.ts';
@@ -35,6 +36,7 @@ export const openMetadata = async (path: string): Promise<MetadataStore & AsyncD
     pulls: createPulls(database),
     upstreamRecords: createUpstreamRecords(database),
     backups: createBackupStore(database),
+    catalog: createCatalog(database, journal),
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };
 };

@@ -1,6 +1,7 @@
 import type { Migration } from '#database';
 import { tagHistoryMigrations } from './tag-history-migrations.ts';
 import { accountMigrations } from './account-migrations.ts';
+import { catalogMigrations } from './catalog-migrations.ts';
 import { collectionMigrations } from './collection-migrations.ts';
 import { upstreamMigrations } from './upstream-migrations.ts';
 
@@ -89,4 +90,5 @@ export const registryMigrations: readonly Migration[] = [
   ...tagHistoryMigrations,
   ...collectionMigrations,
   ...upstreamMigrations,
+  ...catalogMigrations,
 ];

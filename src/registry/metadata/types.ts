@@ -1,6 +1,7 @@
 import type { Digest } from '#oci';
 import type { AccountStore } from './account-types.ts';
 import type { CollectionStore, PullStore } from './collection-types.ts';
+import type { CatalogStore } from './catalog-types.ts';
 import type { ManifestFacts } from './manifest.ts';
 import type { BackupStore, UpstreamRecords } from './upstream-types.ts';
 import type { TagHistory, TagMoveReason } from './tag-history-types.ts';
@@ -166,4 +167,5 @@ export interface MetadataStore {
   readonly pulls: PullStore;
   readonly upstreamRecords: UpstreamRecords;
   readonly backups: BackupStore;
+  readonly catalog: CatalogStore;
 }

@@ -1,11 +1,10 @@
-import { createOpenAccess } from '#access';
+import { createAccountService, createOpenAccess } from '#access';
 import { createAdministration } from '#administration';
 import { Hono } from 'hono';
-import { collect } from '#keeping';
+import { createKeeping, createPullCounter } from '#keeping';
+import { addClassicSearch } from './classic-search.ts';
 import { createProtocol } from '#protocol';
 import type { Registry, RegistryOptions } from './types.ts';
-
-const HOUR_MS = 60 * 60 * 1000;
 
 const isProtocol = (url: string): boolean =>
   url === '/v2' || url.startsWith('/v2/') || url.startsWith('/v2?');
@@ -16,11 +15,17 @@ const isProtocol = (url: string): boolean =>
  */
 export const createRegistry = (options: RegistryOptions): Registry => {
   const { storage, access = createOpenAccess(), observer, limits = {} } = options;
-  const protocol = createProtocol({ storage, access, observer, limits });
-  const times = { graceMs: limits.graceMs ?? HOUR_MS, uploadMs: limits.uploadMs ?? 7 * 24 * HOUR_MS };
+  const keeping = createKeeping(storage, options.keeping);
+  const { protection } = keeping;
+  const pulls = createPullCounter(storage.metadata.pulls, observer);
+  const protocol = createProtocol({ storage, access, protection, observer: pulls, limits });
   const app = new Hono();
   app.get('/healthz', (c) => c.text('ok\n'));
-  app.route('/', createAdministration({ storage, access }));
+  addClassicSearch(app, { storage, access });
+  app.route(
+    '/',
+    createAdministration({ storage, access, accounts: createAccountService(storage.metadata.accounts) }),
+  );
   return {
     first: (request, response) => {
       if (!isProtocol(request.url ?? '')) return false;
@@ -28,6 +33,20 @@ export const createRegistry = (options: RegistryOptions): Registry => {
       return true;
     },
     app,
-    collect: ({ graceMs = times.graceMs, signal } = {}) => collect(storage, { ...times, graceMs, signal }),
+    keeping,
+    collect: async ({ graceMs: uploadWindowMs, signal } = {}) => {
+      await keeping.run({ cause: { actor: 'system:gc' }, uploadWindowMs, signal });
+      const purged = await keeping.purge({ undoForMs: 0, signal });
+      const swept = await keeping.sweep({ uploadWindowMs, signal });
+      return {
+        blobs: purged.blobs + swept.blobs,
+        bytes: purged.bytes + swept.bytes,
+        uploads: swept.uploads,
+      };
+    },
+    [Symbol.asyncDispose]: async () => {
+      await pulls[Symbol.asyncDispose]();
+      await keeping[Symbol.asyncDispose]();
+    },
   };
 };

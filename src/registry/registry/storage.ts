@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createFileDriver, createKeyedLocks } from '#blobs';
+import { createCatalogReader } from '#catalog';
 import { openMetadata } from '#metadata';
 import { fileLock, makeDirectories } from '#sys';
 import { registryErrors } from './errors.ts';
@@ -32,11 +33,12 @@ export const openRegistryStorage = async (path: string): Promise<OpenStorage> =>
     await checkLayout(path);
     const metadata = stack.use(await openMetadata(join(path, 'registry.db')));
     const blobs = stack.use(await createFileDriver(path));
+    const storage = { blobs, metadata, locks: createKeyedLocks() };
+    const catalog = stack.use(createCatalogReader(storage, () => undefined));
     return {
       path,
-      blobs,
-      metadata,
-      locks: createKeyedLocks(),
+      ...storage,
+      catalog,
       [Symbol.asyncDispose]: () => stack.disposeAsync(),
     };
   } catch (error) {

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { AccessControl } from '#access';
 import { collect, createHttpClient, startHttpServer, type HeaderValues } from '#http';
 import { parseDigest, type Digest } from '#oci';
 import { expect } from 'vitest';
@@ -51,9 +52,14 @@ const parseBody = (text: string): unknown => {
 const codeIn = (json: unknown): string | undefined =>
   (json as { errors?: { code?: string }[] } | undefined)?.errors?.[0]?.code;
 
+/** Options of a registry; its access control may need its storage. */
+export interface WireOptions extends Omit<RegistryOptions, 'storage' | 'observer'> {
+  readonly accessOf?: ((storage: OpenStorage) => Promise<AccessControl>) | undefined;
+}
+
 /** A registry of its own directory on a free port, and a plain client for it. */
 export const startWireRegistry = async (
-  options: Omit<RegistryOptions, 'storage' | 'observer'> = {},
+  options: WireOptions = {},
   directory?: string,
 ): Promise<WireRegistry> => {
   const root = directory ?? (await mkdtemp(join(tmpdir(), 'lade-registry-')));
@@ -62,7 +68,8 @@ export const startWireRegistry = async (
   const storage = stack.use(await openRegistryStorage(root));
   const failures: unknown[] = [];
   const observer = { failed: (failure: unknown) => void failures.push(failure) };
-  const registry = createRegistry({ ...options, storage, observer });
+  const made = options.accessOf === undefined ? undefined : stack.use(await options.accessOf(storage));
+  const registry = createRegistry({ ...options, access: options.access ?? made, storage, observer });
   const server = await startHttpServer({
     ...registry,
     listen: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],

@@ -1,34 +1,30 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Hono } from 'hono';
 import type { AccessControl } from '#access';
-import type { CollectResult } from '#keeping';
+import type { CatalogReader } from '#catalog';
+import type { Keeping, KeepingOptions, SweepResult } from '#keeping';
 import type { ProtocolLimits, ProtocolObserver, RegistryStorage } from '#protocol';
 
 /** The storage of one directory, locked against a second registry. */
 export interface OpenStorage extends RegistryStorage, AsyncDisposable {
   readonly path: string;
-}
-
-export interface RegistryLimits extends ProtocolLimits {
-  /** Milliseconds that content without references is kept, default one hour: uploads in flight need it. */
-  readonly graceMs?: number | undefined;
-  /** Milliseconds that an idle upload session is kept, default one week. */
-  readonly uploadMs?: number | undefined;
+  readonly catalog: CatalogReader;
 }
 
 export interface CollectOptions {
-  /** In place of the configured grace. */
+  /** In place of the configured upload window. */
   readonly graceMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** A registry: `first` and `app` are options of `startHttpServer`. */
-export interface Registry {
+export interface Registry extends AsyncDisposable {
   /** Answers the protocol; leaves every other path to `app`. */
   readonly first: (request: IncomingMessage, response: ServerResponse) => boolean;
   readonly app: Hono;
-  /** Removes what nothing refers to. May run while serving. */
-  collect(options?: CollectOptions): Promise<CollectResult>;
+  readonly keeping: Keeping;
+  /** Removes what nothing refers to, with all that could be undone until now, and their bytes. May run while serving. */
+  collect(options?: CollectOptions): Promise<SweepResult>;
 }
 
 export interface RegistryOptions {
@@ -36,5 +32,7 @@ export interface RegistryOptions {
   /** Everybody may do everything when absent. */
   readonly access?: AccessControl | undefined;
   readonly observer?: ProtocolObserver | undefined;
-  readonly limits?: RegistryLimits | undefined;
+  readonly limits?: ProtocolLimits | undefined;
+  /** What it keeps, and for how long. */
+  readonly keeping?: KeepingOptions | undefined;
 }

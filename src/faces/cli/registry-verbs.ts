@@ -1,0 +1,41 @@
+import { hidden, service, verb, type Group } from './verb-entry.ts';
+
+const registryLs = verb('List repositories', () => import('./verbs/registry-ls.ts'));
+const registryShow = verb(
+  'Show everything known of a repository or an image, as JSON',
+  () => import('./verbs/registry-show.ts'),
+);
+
+/** `lade registry …`. */
+export const registry: Group = {
+  summary: "Lade's own registry",
+  verbs: {
+    audit: verb("Show a registry's log of writes and refusals", () => import('./verbs/registry-audit.ts')),
+    config: service('Check or print the settings of a registry'),
+    history: verb('Show every move of a tag', () => import('./verbs/registry-history.ts')),
+    restore: verb('Move a tag back to where it was', () => import('./verbs/registry-restore-tag.ts')),
+    describe: verb(
+      'Give a repository a description, a README, links and a logo',
+      () => import('./verbs/registry-describe.ts'),
+    ),
+    ls: registryLs,
+    list: hidden(registryLs),
+    manifests: verb(
+      'List every manifest of a repository: untagged ones, artifacts and signatures too',
+      () => import('./verbs/registry-manifests.ts'),
+    ),
+    search: verb(
+      'Find images by layer, base image, label or digest',
+      () => import('./verbs/registry-search.ts'),
+    ),
+    serve: service('Serve a registry in the foreground'),
+    show: registryShow,
+    inspect: hidden(registryShow),
+    star: verb('Star a repository', () => import('./verbs/registry-star.ts')),
+    tags: verb('List the tags of a repository with what they name', () => import('./verbs/registry-tags.ts')),
+    'verify-history': verb(
+      'Prove that the history of tags was not changed',
+      () => import('./verbs/registry-verify-history.ts'),
+    ),
+  },
+};
