@@ -67,8 +67,8 @@ const findBlob = async (call: Call, repository: string, digest: Digest) => {
 
 /** GET and HEAD of a blob that the repository links. */
 export const getBlob = async (call: Call, { repository, digest }: BlobPlace): Promise<void> => {
+  if (call.method === 'HEAD') await call.services.protection?.promised(repository, digest);
   const blob = await findBlob(call, repository, digest);
-  if (call.method === 'HEAD' && blob !== undefined) call.services.protection?.promised(repository, digest);
   if (blob === undefined) throw blobErrors.unknown({ digest });
   const known = namesEntity(call.request.headers['if-none-match'], `"${digest}"`);
   if (known) return answer(call, { status: 304, headers: commonHeaders(digest) });

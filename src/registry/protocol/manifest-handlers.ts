@@ -47,6 +47,8 @@ export const getManifest = async (call: Call, place: ManifestPlace): Promise<voi
   if (upstreams?.covers(place.repository) === true)
     await upstreams.ensureManifest(place.repository, place.target, call.cause);
   const digest = digestFor(call, place);
+  const removal = call.services.protection?.promised(place.repository, digest);
+  if (removal !== undefined) await removal;
   const known = namesEntity(call.request.headers['if-none-match'], `"${digest}"`);
   if (call.method === 'HEAD' || known) {
     const head = contents.manifestHead(place.repository, digest);

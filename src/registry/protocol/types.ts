@@ -10,10 +10,13 @@ export interface RegistryStorage {
   readonly locks: KeyedLocks;
 }
 
-/** Keeps what a client was just told to be here: it will refer to it soon. */
+/** Keeps what a client is told to be here: it will refer to it soon. */
 export interface Protection {
-  /** A HEAD answered 200, or a mount 201. */
-  promised(repository: string, digest: Digest): void;
+  /**
+   * To be called, and waited for where it answers a promise, before looking whether the content is here for a HEAD (200)
+   * or a mount (201): what is found then stays for the upload window. Harmless for what is not here.
+   */
+  promised(repository: string, digest: Digest): Promise<void> | undefined;
 }
 
 /** Fetches from other registries what is asked for under their names. */

@@ -1,4 +1,4 @@
 export { createRegistry } from './registry.ts';
 export { openRegistryStorage } from './storage.ts';
 export { registryErrors } from './errors.ts';
-export type { CollectOptions, OpenStorage, Registry, RegistryLimits, RegistryOptions } from './types.ts';
+export type { CollectOptions, OpenStorage, Registry, RegistryOptions } from './types.ts';

@@ -1,0 +1,192 @@
+import type { Cause, RemovalRecord } from '#metadata';
+import type { RegistryStorage } from '#protocol';
+import { keepingErrors } from './errors.ts';
+import { createKnownPlans } from './known-plans.ts';
+import { makePlan } from './make-plan.ts';
+import type { PlannerOptions } from './planner.ts';
+import { createPromises } from './promises.ts';
+import { purgeExpired, sweep } from './purge.ts';
+import { createRuleOf } from './rules.ts';
+import { removePlanned } from './run-plan.ts';
+import type {
+  Keeping,
+  KeepingOptions,
+  PlanOptions,
+  PlannedItem,
+  RemovalView,
+  RunOptions,
+  RunResult,
+} from './types.ts';
+import { linkKey, manifestKey, tagKey } from './known-plans.ts';
+
+const HOUR_MS = 60 * 60 * 1000;
+const PROMISES = 'promises';
+
+/** What holds where nothing else is set. */
+export const KEEPING_DEFAULTS: KeepingOptions = {
+  uploadWindowMs: HOUR_MS,
+  undoForMs: 24 * HOUR_MS,
+  uploadIdleMs: 7 * 24 * HOUR_MS,
+  rules: [],
+};
+
+/** One at a time, in the order of the calls. */
+const createTurns = (): (<T>(work: () => Promise<T>) => Promise<T>) => {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const own = last.then(work, work);
+    last = own.catch(() => undefined);
+    return own;
+  };
+};
+
+const itemKey = (item: PlannedItem): string => {
+  if (item.kind === 'tag') return tagKey(item.repository, item.tag, item.digest);
+  return item.kind === 'manifest'
+    ? manifestKey(item.repository, item.digest)
+    : linkKey(item.repository, item.digest);
+};
+
+const nameOf = (item: PlannedItem): string =>
+  item.kind === 'tag'
+    ? `tag ${item.repository}:${item.tag}`
+    : `${item.kind} ${item.repository}@${item.digest}`;
+
+/** Nothing was promised in a registry without content. */
+const openPromises = ({ metadata }: RegistryStorage, windowMs: number) => {
+  const isEmpty = metadata.collection.repositoryNames({ limit: 1, after: '' }).length === 0;
+  const earlier = metadata.collection.state(PROMISES);
+  return createPromises({ windowMs, earlier, startMs: isEmpty ? 0 : Date.now() });
+};
+
+/**
+ * What a registry keeps and lets go. Removing has two steps: rows go, which clients see at once and which can be undone;
+ * a while later bytes go. Remembers in memory what clients were promised; `[Symbol.asyncDispose]` writes that down, and a
+ * registry that could not treats everything as promised when it starts.
+ */
+export const createKeeping = (
+  storage: RegistryStorage,
+  options: KeepingOptions = KEEPING_DEFAULTS,
+): Keeping & AsyncDisposable => {
+  const { collection } = storage.metadata;
+  const ruleOf = createRuleOf(options.rules);
+  const promises = openPromises(storage, options.uploadWindowMs);
+  const plans = createKnownPlans();
+  const inTurn = createTurns();
+  const stop = new AbortController();
+  const forgotten =
+    collection.state(PROMISES) === undefined ? undefined : collection.setState(PROMISES, undefined);
+
+  const plannerOf = ({
+    scope = 'gc',
+    signal,
+    uploadWindowMs = options.uploadWindowMs,
+  }: Pick<PlanOptions & RunOptions, 'scope' | 'signal' | 'uploadWindowMs'>): PlannerOptions => ({
+    nowMs: Date.now(),
+    uploadWindowMs,
+    restoredForMs: options.undoForMs,
+    isPromised: (repository, digest) => promises.isPromised(repository, digest, uploadWindowMs),
+    withLinks: scope === 'gc',
+    signal: signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]),
+  });
+
+  const checkListed = async (id: string, run: RunOptions): Promise<ReadonlySet<string>> => {
+    const listed = plans.find(id);
+    if (listed === undefined) throw keepingErrors.planUnknown({ id });
+    let [more, example] = [0, ''];
+    const onItem = (item: PlannedItem): void => {
+      if (listed.has(itemKey(item))) return;
+      more += 1;
+      example ||= nameOf(item);
+    };
+    await makePlan({ collection, ruleOf }, plannerOf(run), { repository: run.repository, onItem });
+    if (more > 0) throw keepingErrors.planOutdated({ id, more, example });
+    return listed;
+  };
+
+  const runNow = async (run: RunOptions): Promise<RunResult> => {
+    await forgotten;
+    const { scope = 'gc', cause, plan } = run;
+    const listed = plan === undefined ? undefined : await checkListed(plan, run);
+    const planner = plannerOf(run);
+    const removal = await collection.beginRemoval({ kind: scope, cause });
+    const total = { tags: 0, manifests: 0, blobs: 0, bytes: 0, spared: 0 };
+    let record: RemovalRecord | undefined;
+    try {
+      await removePlanned(
+        { collection, ruleOf },
+        { ...planner, repository: run.repository },
+        {
+          removal,
+          collection,
+          promises,
+          cause,
+          listed,
+          uploadWindowMs: planner.uploadWindowMs,
+          beforeMs: planner.nowMs - planner.uploadWindowMs,
+          signal: planner.signal,
+          counted: (part) => {
+            total.tags += part.tags;
+            total.manifests += part.manifests;
+            total.blobs += part.blobs;
+            total.bytes += part.bytes;
+            total.spared += part.spared;
+            run.onProgress?.({ ...total });
+          },
+        },
+      );
+    } finally {
+      record = await collection.finishRemoval(removal, cause);
+    }
+    return { ...total, removal: record?.id };
+  };
+
+  const viewOf = (record: RemovalRecord): RemovalView => ({
+    ...record,
+    undoableUntilMs:
+      record.purgedMs === undefined ? (record.finishedMs ?? Date.now()) + options.undoForMs : undefined,
+  });
+
+  return {
+    protection: promises,
+    plan: async (plan = {}) => {
+      const made = await makePlan({ collection, ruleOf }, plannerOf(plan), plan);
+      plans.remember(made.plan.id, made.keys);
+      return made.plan;
+    },
+    run: (run) => inTurn(() => runNow(run)),
+    undo: (id: string, cause: Cause) => inTurn(() => collection.undoRemoval(id, cause)),
+    purge: (purge = {}) =>
+      inTurn(() => {
+        const beforeMs = Date.now() - (purge.undoForMs ?? options.undoForMs);
+        return purgeExpired(storage, purge.undoForMs === 0 ? Number.MAX_SAFE_INTEGER : beforeMs, {
+          ...purge,
+          signal: purge.signal ?? stop.signal,
+        });
+      }),
+    sweep: ({ uploadWindowMs = options.uploadWindowMs, signal = stop.signal } = {}) =>
+      inTurn(() =>
+        sweep(storage, {
+          beforeMs: Date.now() - uploadWindowMs,
+          uploadsBeforeMs: Date.now() - options.uploadIdleMs,
+          signal,
+        }),
+      ),
+    removals: (filter) => collection.removals(filter).map(viewOf),
+    held: async () => {
+      const total = { blobs: 0, bytes: 0 };
+      for (let after = ''; ;) {
+        const { blobs, bytes, last } = collection.heldBytes({ limit: 1000, after });
+        total.blobs += blobs;
+        total.bytes += bytes;
+        if (last === undefined) return total;
+        after = last;
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      stop.abort();
+      await inTurn(() => Promise.resolve());
+      await collection.setState(PROMISES, promises.toText());
+    },
+  };
+};

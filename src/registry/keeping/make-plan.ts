@@ -1,0 +1,108 @@
+import type { CollectionStore } from '#metadata';
+import type { Digest } from '#oci';
+import { collectKeys, linkKey, unitKeys } from './known-plans.ts';
+import {
+  planRepositories,
+  type PlannedLink,
+  type PlannerDeps,
+  type PlannerOptions,
+  type RepositoryPlan,
+} from './planner.ts';
+import type { Plan, PlannedItem, PlanOptions } from './types.ts';
+
+/** Counts how many repositories would still have a blob. */
+const createLastLinks = (collection: CollectionStore) => {
+  const left = new Map<Digest, number>();
+  return (links: readonly PlannedLink[]): ReadonlyMap<Digest, boolean> => {
+    const counts = collection.linkCounts(links.map(({ digest }) => digest));
+    return new Map(
+      links.map(({ digest }) => {
+        const now = (left.get(digest) ?? counts.get(digest) ?? 1) - 1;
+        if (now === 0) left.delete(digest);
+        else left.set(digest, now);
+        return [digest, now === 0] as const;
+      }),
+    );
+  };
+};
+
+const itemsOf = (
+  { repository, units, links }: RepositoryPlan,
+  last: ReadonlyMap<Digest, boolean>,
+): readonly PlannedItem[] => [
+  ...units.flatMap(({ tags, manifests }) => [
+    ...tags.map(({ name, digest, reason }) => ({
+      kind: 'tag' as const,
+      repository,
+      tag: name,
+      digest,
+      reason,
+    })),
+    ...manifests.map(({ digest, size, reason }) => ({
+      kind: 'manifest' as const,
+      repository,
+      digest,
+      size,
+      reason,
+    })),
+  ]),
+  ...links.map(({ digest, size, reason }) => ({
+    kind: 'blob' as const,
+    repository,
+    digest,
+    size,
+    reason,
+    last: last.get(digest) === true,
+  })),
+];
+
+const tellKept = ({ repository, verdicts }: RepositoryPlan, onKept: PlanOptions['onKept']): void => {
+  if (onKept === undefined || verdicts === undefined) return;
+  for (const { tag, keep, reason } of verdicts.tags)
+    if (keep) onKept({ kind: 'tag', repository, tag: tag.name, digest: tag.digest, reason });
+  for (const { manifest, keep, reason } of verdicts.manifests)
+    if (keep) onKept({ kind: 'manifest', repository, digest: manifest.digest, reason });
+};
+
+export interface MadePlan {
+  readonly plan: Plan;
+  readonly keys: ReadonlySet<string>;
+}
+
+/** Goes through everything and says what would go. */
+export const makePlan = async (
+  deps: PlannerDeps,
+  planner: PlannerOptions,
+  { repository, onItem, onKept }: PlanOptions,
+): Promise<MadePlan> => {
+  const keys = collectKeys();
+  const lastLinks = createLastLinks(deps.collection);
+  const totals = {
+    tags: 0,
+    manifests: 0,
+    blobs: 0,
+    bytes: 0,
+    freed: 0,
+    protectedBlobs: 0,
+    protectedBytes: 0,
+  };
+  for await (const part of planRepositories(deps, { ...planner, repository })) {
+    for (const unit of part.units) for (const key of unitKeys(unit)) keys.add(key);
+    for (const { digest } of part.links) keys.add(linkKey(part.repository, digest));
+    for (const item of itemsOf(part, lastLinks(part.links))) {
+      onItem?.(item);
+      if (item.kind === 'tag') totals.tags += 1;
+      else {
+        totals.bytes += item.size;
+        if (item.kind === 'manifest') totals.manifests += 1;
+        else totals.blobs += 1;
+        if (item.kind === 'blob' && item.last) totals.freed += item.size;
+      }
+    }
+    tellKept(part, onKept);
+    totals.protectedBlobs += part.protectedLinks.length;
+    totals.protectedBytes += part.protectedLinks.reduce((sum, { size }) => sum + size, 0);
+  }
+  const finished = keys.finish();
+  return { plan: { id: finished.id, atMs: planner.nowMs, totals }, keys: finished.keys };
+};
