@@ -94,4 +94,4 @@ export const manifestRow = (entry: ManifestEntry, noTrunc: boolean): Row => ({
 
 /** The path of a repository in the registry's own interface. */
 export const repositoryPath = (repository: string): string =>
-  `/repositories/${repository.split('/').map(encodeURIComponent).join('/')}`;
+  `/repositories/${encodeURIComponent(repository)}`;

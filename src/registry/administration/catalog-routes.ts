@@ -69,12 +69,12 @@ const listRoutes: AdminRoutes = (app, { storage }) => {
     const repositories = found.filter(({ name }) => c.get('caller').may('pull', name));
     return c.json({ repositories, next: found.length < page.limit ? undefined : found.at(-1)?.name });
   });
-  app.get('/repositories/:repository{.+}/tags', (c) => {
+  app.get('/repositories/:repository/tags', (c) => {
     const page = pageOf(c);
     const tags = catalog.tagSummaries(repositoryOf(c), page);
     return c.json({ tags, next: tags.length < page.limit ? undefined : tags.at(-1)?.name });
   });
-  app.get('/repositories/:repository{.+}/manifests', (c) => {
+  app.get('/repositories/:repository/manifests', (c) => {
     const page = pageOf(c);
     const manifests = catalog.manifestSummaries(repositoryOf(c), page);
     const end = (Number(page.after) || 0) + manifests.length;
@@ -84,7 +84,7 @@ const listRoutes: AdminRoutes = (app, { storage }) => {
 
 const manifestRoute: AdminRoutes = (app, services) => {
   const { catalog, contents } = services.storage.metadata;
-  app.get('/repositories/:repository{.+}/manifests/:reference', (c) => {
+  app.get('/repositories/:repository/manifests/:reference', (c) => {
     const repository = repositoryOf(c);
     const digest = target(services, repository, c.req.param('reference'));
     const summary = catalog.manifestSummary(repository, digest);
@@ -99,7 +99,7 @@ const manifestRoute: AdminRoutes = (app, services) => {
 
 const documentationRoutes: AdminRoutes = (app, services) => {
   const { catalog } = services.storage.metadata;
-  app.put('/repositories/:repository{.+}/documentation', async (c) => {
+  app.put('/repositories/:repository/documentation', async (c) => {
     const repository = requireName(c.req.param('repository'));
     requireOf(c, { kind: 'repository', repository, actions: ['pull', 'push'] });
     const change = await bodyOf(c, documentation);
@@ -107,13 +107,13 @@ const documentationRoutes: AdminRoutes = (app, services) => {
     return c.json(documentationOf(services, repository));
   });
   for (const method of ['PUT', 'DELETE'] as const)
-    app.on(method, '/repositories/:repository{.+}/star', async (c) => {
+    app.on(method, '/repositories/:repository/star', async (c) => {
       const repository = repositoryOf(c);
       requireOf(c, { kind: 'login' });
       await catalog.star({ repository, name: c.get('caller').name, on: method === 'PUT' });
       return c.json({ stars: catalog.repository(repository)?.stars ?? 0 });
     });
-  app.get('/repositories/:repository{.+}', (c) => {
+  app.get('/repositories/:repository', (c) => {
     const repository = repositoryOf(c);
     const summary = catalog.repository(repository);
     if (summary === undefined) throw administrationErrors.repositoryUnknown({ repository });
@@ -158,7 +158,7 @@ const searchRoute: AdminRoutes = (app, services) => {
 
 /**
  * Listings, search and documentation: `/repositories`, `/repositories/NAME`, `…/tags`, `…/manifests[/REFERENCE]`,
- * `…/documentation`, `…/star`, `/search`. Pages by `n` and `last`; `next` is the `last` of the next page.
+ * `…/documentation`, `…/star`, `/search`; slashes of a NAME are written `%2F`. Pages by `n` and `last`; `next` is the `last` of the next page.
  */
 export const catalogRoutes: AdminRoutes = (app, services) => {
   for (const routes of [listRoutes, manifestRoute, searchRoute, documentationRoutes]) routes(app, services);
