@@ -106,9 +106,9 @@ export const createContentWrites = (database: Database, journal: JournalWriter) 
 
   return {
     linkBlob: (link: BlobLink) => {
-      const { repository, digest, size, how, cause } = link;
+      const { repository, digest, size, how, from, cause } = link;
       return writing(linkStatements(link), [
-        { action: how, outcome: 'done', repository, digest, size, cause },
+        { action: how, outcome: 'done', repository, digest, size, from, cause },
       ]);
     },
     unlinkBlob: ({ repository, target, cause }: Removal<Digest>) =>

@@ -88,3 +88,4 @@ export type {
   TagSummary,
   UnreadManifest,
 } from './catalog-types.ts';
+export type { DeadLetter, DeliveryState, DeliveryStore } from './delivery-types.ts';

@@ -10,8 +10,8 @@ export interface JournalWriter extends Journal {
 }
 
 const INSERT = `INSERT INTO journal
-  (at_ms, action, outcome, repository, tag, digest, media_type, size, reason, actor, cause)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  (at_ms, action, outcome, repository, tag, digest, media_type, size, reason, actor, cause, source)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 /** Longest text kept of what a client sends about itself. */
 const MAX_TEXT = 300;
@@ -36,6 +36,7 @@ const paramsOf = (entry: NewEntry): readonly SqlValue[] => [
   oneLine(entry.reason) ?? null,
   oneLine(entry.cause.actor) ?? '',
   causeText(entry.cause),
+  entry.from ?? null,
 ];
 
 const textOf = (value: SqlValue | undefined): string | undefined =>
@@ -52,6 +53,7 @@ const entryOf = (row: Row): JournalEntry => ({
   mediaType: textOf(row['media_type']),
   size: row['size'] === null ? undefined : Number(row['size']),
   reason: textOf(row['reason']),
+  from: textOf(row['source']),
   cause: { ...(JSON.parse(String(row['cause'])) as Omit<Cause, 'actor'>), actor: String(row['actor']) },
 });
 

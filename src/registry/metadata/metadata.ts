@@ -4,6 +4,7 @@ import { createCollection } from './collection.ts';
 import { createCatalog } from './catalog.ts';
 import { createContentReads } from './content-reads.ts';
 import { createContentWrites } from './content-writes.ts';
+import { createDeliveries } from './deliveries.ts';
 import { createJournal } from './journal.ts';
 import { registryMigrations } from './migrations.ts';
 import { createPulls } from './pulls.ts';
@@ -30,6 +31,7 @@ export const openMetadata = async (path: string): Promise<MetadataStore & AsyncD
   return {
     contents: { ...createContentReads(database), ...createContentWrites(database, journal) },
     journal,
+    deliveries: createDeliveries(database),
     tagHistory: createTagHistory(database, journal),
     accounts: createAccounts(database, journal),
     collection: createCollection(database, journal),

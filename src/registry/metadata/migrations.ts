@@ -2,6 +2,7 @@ import type { Migration } from '#database';
 import { tagHistoryMigrations } from './tag-history-migrations.ts';
 import { accountMigrations } from './account-migrations.ts';
 import { catalogMigrations } from './catalog-migrations.ts';
+import { deliveryMigrations } from './delivery-migrations.ts';
 import { collectionMigrations } from './collection-migrations.ts';
 import { upstreamMigrations } from './upstream-migrations.ts';
 
@@ -86,8 +87,10 @@ export const registryMigrations: readonly Migration[] = [
       CREATE INDEX journal_at ON journal (at_ms);
     `,
   },
+  { room: 'registry-journal', version: 2, sql: 'ALTER TABLE journal ADD COLUMN source TEXT;' },
   ...accountMigrations,
   ...tagHistoryMigrations,
+  ...deliveryMigrations,
   ...collectionMigrations,
   ...upstreamMigrations,
   ...catalogMigrations,

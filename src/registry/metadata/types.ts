@@ -2,6 +2,7 @@ import type { Digest } from '#oci';
 import type { AccountStore } from './account-types.ts';
 import type { CollectionStore, PullStore } from './collection-types.ts';
 import type { CatalogStore } from './catalog-types.ts';
+import type { DeliveryStore } from './delivery-types.ts';
 import type { ManifestFacts } from './manifest.ts';
 import type { BackupStore, UpstreamRecords } from './upstream-types.ts';
 import type { TagHistory, TagMoveReason } from './tag-history-types.ts';
@@ -21,6 +22,8 @@ export interface Cause {
   /** Host header and method of the request. */
   readonly host?: string | undefined;
   readonly method?: string | undefined;
+  /** Whether the client spoke TLS. */
+  readonly secure?: boolean | undefined;
 }
 
 export interface StoredManifest {
@@ -64,6 +67,8 @@ export interface BlobLink {
   readonly size: number;
   /** Whether the bytes came with the request or were there before. */
   readonly how: 'push' | 'mount';
+  /** Repository that it was mounted from. */
+  readonly from?: string | undefined;
   readonly cause: Cause;
 }
 
@@ -120,6 +125,8 @@ export interface NewEntry {
   readonly digest?: string | undefined;
   readonly mediaType?: string | undefined;
   readonly size?: number | undefined;
+  /** Repository that a blob was mounted from. */
+  readonly from?: string | undefined;
   /** Why it was refused, or what exactly was administered: one line, no secrets. */
   readonly reason?: string | undefined;
   readonly cause: Cause;
@@ -161,6 +168,7 @@ export interface Journal {
 export interface MetadataStore {
   readonly contents: ContentStore;
   readonly journal: Journal;
+  readonly deliveries: DeliveryStore;
   readonly tagHistory: TagHistory;
   readonly accounts: AccountStore;
   readonly collection: CollectionStore;

@@ -113,7 +113,8 @@ const mount = (call: Call, repository: string, digest: Digest): Promise<boolean>
     const blob = source === undefined ? undefined : contents.linkedBlob(source, digest);
     if (blob === undefined) return false;
     protection?.promised(repository, digest);
-    await contents.linkBlob({ repository, digest, size: blob.size, how: 'mount', cause: call.cause });
+    const link = { repository, digest, size: blob.size, how: 'mount', from: source, cause: call.cause } as const;
+    await contents.linkBlob(link);
     return true;
   });
 };
