@@ -1,3 +1,4 @@
+import { isOpenAccess } from '#access';
 import { isLoopbackHost } from '#http';
 import type { Logger } from 'pino';
 import { registrydErrors } from './errors.ts';
@@ -6,7 +7,7 @@ import type { RegistrySettings } from './settings.ts';
 const lackOf = (settings: RegistrySettings): string | undefined => {
   const lacks = [
     settings.tls === undefined ? 'TLS' : '',
-    settings.access.htpasswd === undefined ? 'users' : '',
+    isOpenAccess(settings.access) ? 'users' : '',
   ].filter((one) => one !== '');
   return lacks.length === 0 ? undefined : lacks.join(' and ');
 };

@@ -23,6 +23,7 @@ options here; the later wins. See \`lade registry config print --defaults\` for 
 
 Options:
       --config FILE       Settings in YAML (default ${DEFAULT_CONFIG}, if it is there)
+      --access            Only users, robots and grants get in (lade registry user, robot, grant)
       --htpasswd FILE     Users and their bcrypt hashes (htpasswd -B); everybody may do everything without it
       --insecure          Listen beyond loopback without TLS or without users
       --listen HOST:PORT  Address to listen on (default "127.0.0.1:5000"); port 0 takes a free one; may be repeated
@@ -36,6 +37,7 @@ const flags = {
   config: { type: 'string' },
   listen: { type: 'string', multiple: true },
   root: { type: 'string' },
+  access: { type: 'boolean' },
   htpasswd: { type: 'string' },
   insecure: { type: 'boolean' },
   'tls-cert': { type: 'string' },
@@ -49,6 +51,7 @@ const flags = {
 const KEYS: Readonly<Record<string, readonly string[]>> = {
   listen: ['listen'],
   root: ['root'],
+  access: ['access', 'enabled'],
   htpasswd: ['access', 'htpasswd'],
   insecure: ['insecure'],
   'tls-cert': ['tls', 'certificate'],

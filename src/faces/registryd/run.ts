@@ -13,15 +13,40 @@ const untilSignal = async (): Promise<void> => {
   stop.abort();
 };
 
+/** Does the work for each SIGHUP, one after the other. */
+const onHangup = (work: () => Promise<void>): Disposable => {
+  let last = Promise.resolve();
+  const afterLast = async (previous: Promise<void>): Promise<void> => {
+    await previous;
+    await work();
+  };
+  const listener = (): void => {
+    last = afterLast(last);
+  };
+  process.on('SIGHUP', listener);
+  return { [Symbol.dispose]: () => void process.off('SIGHUP', listener) };
+};
+
 const serve = async (argv: readonly string[]): Promise<void> => {
   const invocation = parseInvocation(argv, process.env);
   if (invocation.help) {
     process.stdout.write(USAGE);
     return;
   }
-  const { settings } = await settingsOf(invocation, process.env);
+  const { settings, unknownVariables } = await settingsOf(invocation, process.env);
   const stopped = untilSignal();
   await using registryd = await startRegistryd(settings);
+  using _reloading = onHangup(async () => {
+    try {
+      await registryd.reload((await settingsOf(invocation, process.env)).settings);
+    } catch (error) {
+      registryd.log.error(
+        { reason: toLadeError(error).message },
+        'the new settings are bad; the old ones stay',
+      );
+    }
+  });
+  for (const variable of unknownVariables) registryd.log.warn({ variable }, 'this variable sets nothing');
   process.stdout.write(`lade registry: serving ${registryd.url} from ${settings.root}\n`);
   await stopped;
 };

@@ -1,52 +1,95 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startHttpServer } from '#http';
-import { createHtpasswd } from '#access';
+import { startHttpServer, type HttpServer } from '#http';
+import { createAccess, isOpenAccess } from '#access';
 import { createRegistry, openRegistryStorage, type Registry } from '#registry';
+import type { Logger } from 'pino';
+import { collectRegularly, trimJournalRegularly } from './chores.ts';
 import { createLog, observerOf } from './log.ts';
+import { createMonitoring, type Monitoring } from './monitoring.ts';
 import { refuseOpenDoors } from './open-doors.ts';
+import { reloadAll, type Reloader } from './reload.ts';
 import type { RegistrySettings } from './settings.ts';
-
-const COLLECT_INTERVAL_MS = 10 * 60 * 1000;
+import { readTls, watchTls } from './tls.ts';
 
 export interface Registryd extends AsyncDisposable {
   /** Base URL. */
   readonly url: string;
+  /** Takes over what can change while serving, and logs what cannot. */
+  reload(settings: RegistrySettings): Promise<void>;
+  readonly log: Logger;
 }
 
-const collectRegularly = (registry: Registry, onError: (error: unknown) => void): Disposable => {
-  const timer = setInterval(() => void registry.collect().catch(onError), COLLECT_INTERVAL_MS);
-  timer.unref();
-  return { [Symbol.dispose]: () => clearInterval(timer) };
+interface Serving {
+  readonly settings: RegistrySettings;
+  readonly registry: Registry;
+  readonly monitoring: Monitoring;
+}
+
+const listenFor = async ({ settings, registry, monitoring }: Serving): Promise<HttpServer> => {
+  const tls = settings.tls === undefined ? undefined : (await readTls(settings.tls)).tls;
+  return startHttpServer({
+    ...registry,
+    first: (request, response) => {
+      monitoring.begin(request, response);
+      return monitoring.front(request, response) || registry.first(request, response);
+    },
+    listen: [
+      ...settings.listen.map(({ host, port }) => ({ kind: 'tcp', host, port, tls }) as const),
+      { kind: 'unix', path: join(settings.root, 'registry.sock'), mode: 0o600 },
+    ],
+  });
 };
 
-/** Puts storage, users, registry and server together. What is disposed ends requests in flight within seconds. */
+const nothing = { fetch: () => new Response('not found\n', { status: 404 }) };
+
+/** The address for monitors alone. */
+const listenForMonitors = (
+  settings: RegistrySettings,
+  monitoring: Monitoring,
+): Promise<HttpServer> | undefined =>
+  settings.metrics.listen === undefined
+    ? undefined
+    : startHttpServer({
+        app: nothing,
+        first: monitoring.sideFront,
+        listen: [{ kind: 'tcp', ...settings.metrics.listen }],
+      });
+
+/**
+ * Puts storage, users, registry and server together. What is disposed stops accepting, lets requests in flight end within
+ * `drain`, and cuts what is left.
+ */
 export const startRegistryd = async (settings: RegistrySettings): Promise<Registryd> => {
   const log = createLog(settings.log.level);
   const stack = new AsyncDisposableStack();
+  const reloaders: Reloader[] = [];
   try {
     refuseOpenDoors(settings, log);
-    const tls =
-      settings.tls === undefined
-        ? undefined
-        : { cert: await readFile(settings.tls.certificate), key: await readFile(settings.tls.key) };
     const storage = stack.use(await openRegistryStorage(settings.root));
-    const access =
-      settings.access.htpasswd === undefined
-        ? undefined
-        : stack.use(await createHtpasswd({ path: settings.access.htpasswd }));
+    const access = isOpenAccess(settings.access)
+      ? undefined
+      : stack.use(await createAccess({ ...storage.metadata, settings: settings.access }));
+    const monitoring = stack.use(createMonitoring(settings, storage, log));
     const registry = createRegistry({ storage, access, observer: observerOf(log) });
-    stack.use(collectRegularly(registry, (error) => log.error({ err: error }, 'collection failed')));
-    const server = stack.use(
-      await startHttpServer({
-        ...registry,
-        listen: [
-          ...settings.listen.map(({ host, port }) => ({ kind: 'tcp', host, port, tls }) as const),
-          { kind: 'unix', path: join(settings.root, 'registry.sock'), mode: 0o600 },
-        ],
-      }),
+    stack.use(collectRegularly(registry, log));
+    const trimming = stack.use(trimJournalRegularly(storage.metadata.journal, settings.audit, log));
+    const server = await listenFor({ settings, registry, monitoring });
+    stack.defer(() => server.close(settings.drain));
+    const side = await listenForMonitors(settings, monitoring);
+    if (side !== undefined) stack.defer(() => side.close(0));
+    const tls = settings.tls === undefined ? undefined : stack.use(await watchTls(settings.tls, server, log));
+    reloaders.push(
+      (next) => void (log.level = next.log.level),
+      (next) => monitoring.reload(next),
+      (next) => trimming.reload(next.audit),
+      () => tls?.reload(),
     );
-    return { url: server.addresses[0]?.url ?? '', [Symbol.asyncDispose]: () => stack.disposeAsync() };
+    return {
+      url: server.addresses[0]?.url ?? '',
+      log,
+      reload: (next) => reloadAll(reloaders, { before: settings, after: next, log }),
+      [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    };
   } catch (error) {
     await stack.disposeAsync();
     throw error;

@@ -1,12 +1,16 @@
-import { duration, listenAddress } from '#settings';
+import { accessSettings } from '#access';
 import * as z from 'zod';
-
-/** Levels of the log. */
-export const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-
-const addresses = z
-  .union([listenAddress(), z.array(listenAddress()).min(1)])
-  .transform((value) => (Array.isArray(value) ? value : [value]));
+import {
+  accessLogSettings,
+  auditSettings,
+  drainSetting,
+  healthSettings,
+  listenSettings,
+  logSettings,
+  metricsSettings,
+  tlsSettings,
+  trustedProxySettings,
+} from './settings-program.ts';
 
 const path = () => z.string().min(1);
 
@@ -15,7 +19,7 @@ export const registrySettings = z.strictObject({
   root: path()
     .default('/var/lib/lade/registry')
     .describe('Where everything is kept; the socket for administering it, too.'),
-  listen: addresses
+  listen: listenSettings
     .prefault(['127.0.0.1:5000'])
     .describe('Addresses to listen on: HOST:PORT, [V6]:PORT, or :PORT for all; port 0 takes a free one.'),
   insecure: z
@@ -24,34 +28,15 @@ export const registrySettings = z.strictObject({
     .describe(
       'Allow listening beyond loopback without TLS or without users. Only behind a proxy that adds both.',
     ),
-  drain: duration()
-    .prefault('30s')
-    .describe('How long requests in flight may take to end after SIGTERM; a second signal cuts them.'),
-  log: z
-    .strictObject({
-      level: z
-        .enum(LEVELS)
-        .default('info')
-        .describe(`What is logged: ${LEVELS.join(', ')}.`),
-    })
-    .prefault({})
-    .describe("The program's own log: JSON lines on standard error."),
-  tls: z
-    .strictObject({
-      certificate: path().describe('Certificate chain in PEM.').meta({ example: '/etc/lade/tls/tls.crt' }),
-      key: path().describe('Its private key in PEM.').meta({ example: '/etc/lade/tls/tls.key' }),
-    })
-    .optional()
-    .describe('HTTPS on every address. Files are read again when they change.'),
-  access: z
-    .strictObject({
-      htpasswd: path()
-        .optional()
-        .describe('Users and their bcrypt hashes (htpasswd -B); everybody may do everything without users.')
-        .meta({ example: '/etc/lade/users' }),
-    })
-    .prefault({})
-    .describe('Who may do what.'),
+  drain: drainSetting,
+  tls: tlsSettings.optional().describe('HTTPS on every address. The files are read again when they change.'),
+  trustedProxies: trustedProxySettings,
+  log: logSettings.prefault({}).describe("The program's own log: JSON lines on standard error."),
+  accessLog: accessLogSettings.prefault({}).describe('One JSON line for each request.'),
+  metrics: metricsSettings.prefault({}).describe('Figures for Prometheus.'),
+  health: healthSettings.prefault({}).describe('When the registry says that it is ready.'),
+  audit: auditSettings.prefault({}).describe('The journal of writes and refusals.'),
+  access: accessSettings.prefault({}).describe('Who may do what.'),
 });
 
 export type RegistrySettings = z.output<typeof registrySettings>;
