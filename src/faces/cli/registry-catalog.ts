@@ -81,7 +81,7 @@ export const manifestRow = (entry: ManifestEntry, noTrunc: boolean): Row => ({
   Digest: noTrunc ? entry.digest : shortId(entry.digest),
   Kind: entry.kind ?? '',
   MediaType: entry.mediaType,
-  ArtifactType: entry.artifactType ?? '',
+  ArtifactType: entry.kind === 'image' ? '' : (entry.artifactType ?? ''),
   Platforms: entry.platforms.map(platformText).join(', '),
   Size: humanSize(entry.bytes + entry.size),
   Bytes: entry.bytes + entry.size,

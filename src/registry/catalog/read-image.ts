@@ -105,6 +105,9 @@ const timeOf = (text: string | null | undefined): number | undefined => {
   return Number.isNaN(ms) ? undefined : ms;
 };
 
+/** Builders write empty annotations where they know nothing. */
+const given = (text: string | undefined): string | undefined => (text === '' ? undefined : text);
+
 /** Facts of a manifest, and what it says of itself by `org.opencontainers.image.*`. */
 export interface ImageReading {
   readonly facts: ImageFacts;
@@ -130,8 +133,8 @@ export const readImage = (manifest: StoredManifest, config: Uint8Array | undefin
       architecture: image.architecture ?? undefined,
       variant: image.variant ?? undefined,
       createdMs: timeOf(image.created),
-      baseName: texts[`${TEXTS}base.name`],
-      baseDigest: texts[`${TEXTS}base.digest`],
+      baseName: given(texts[`${TEXTS}base.name`]),
+      baseDigest: given(texts[`${TEXTS}base.digest`]),
       layers: layersOf(shape, image),
       labels,
     },
