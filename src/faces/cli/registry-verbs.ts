@@ -1,3 +1,4 @@
+import { registryAccounts } from './registry-account-verbs.ts';
 import { hidden, service, verb, type Group } from './verb-entry.ts';
 
 const registryLs = verb('List repositories', () => import('./verbs/registry-ls.ts'));
@@ -10,8 +11,13 @@ const registryShow = verb(
 export const registry: Group = {
   summary: "Lade's own registry",
   verbs: {
+    ...registryAccounts,
     audit: verb("Show a registry's log of writes and refusals", () => import('./verbs/registry-audit.ts')),
     config: service('Check or print the settings of a registry'),
+    conformance: verb(
+      'Check what a registry does of distribution-spec 1.1',
+      () => import('./verbs/registry-conformance.ts'),
+    ),
     history: verb('Show every move of a tag', () => import('./verbs/registry-history.ts')),
     restore: verb('Move a tag back to where it was', () => import('./verbs/registry-restore-tag.ts')),
     describe: verb(

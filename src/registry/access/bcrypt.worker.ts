@@ -1,5 +1,5 @@
 import { serveJobs } from '#work';
 import { compareSync } from 'bcryptjs';
-import type { PasswordCheck } from './htpasswd.ts';
+import type { PasswordCheck } from './passwords.ts';
 
 serveJobs<PasswordCheck, boolean>(({ password, hash }) => compareSync(password, hash));

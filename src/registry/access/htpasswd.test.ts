@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hashSync } from 'bcryptjs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { accessErrors, createHtpasswd, type AccessControl } from './index.ts';
+import { openMetadata, type MetadataStore } from '#metadata';
+import { accessErrors, accessSettings, createAccess, type AccessControl } from './index.ts';
 import { startWireRegistry } from '../registry/testing.ts';
 
 const basic = (name: string, password: string): string =>
@@ -24,15 +25,20 @@ const nameOf = async (
 
 let dir: string;
 let path: string;
+let metadata: MetadataStore & AsyncDisposable;
+const createHtpasswd = (options: { readonly path: string }): Promise<AccessControl> =>
+  createAccess({ ...metadata, settings: accessSettings.parse({ htpasswd: options.path }) });
 let auth: AccessControl;
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'lade-htpasswd-'));
   path = join(dir, 'users');
   await writeFile(path, `# users\nann:${hashSync('pässword:1', 4)}\n\nbob:${hashSync('b', 4)}\n`);
+  metadata = await openMetadata(join(dir, 'registry.db'));
   auth = await createHtpasswd({ path });
 });
 afterEach(async () => {
   await auth[Symbol.asyncDispose]();
+  await metadata[Symbol.asyncDispose]();
   await rm(dir, { recursive: true, force: true });
 });
 

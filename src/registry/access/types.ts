@@ -1,5 +1,8 @@
-/** What can be done to a repository; each includes nothing of the others. */
-export type Action = 'pull' | 'push' | 'delete';
+/**
+ * What can be done to a repository; each includes nothing of the others. `delete` removes content and moves what rules
+ * keep (tags, retention, collection); `administer` decides who may do what with it.
+ */
+export type Action = 'pull' | 'push' | 'delete' | 'administer';
 
 /** What a request needs: to be somebody, actions on repositories, or the right to administer the registry. */
 export type Need =
@@ -15,6 +18,10 @@ export interface AccessRequest {
   readonly address: string;
   /** Verified client certificate, if the connection has one. */
   readonly certificate?: ClientCertificate | undefined;
+  /** Where the client called: `https://HOST[:PORT]`, as it wrote the host. */
+  readonly origin?: string | undefined;
+  /** Value of the Cookie header, where sessions of browsers count. */
+  readonly cookie?: string | undefined;
 }
 
 export interface ClientCertificate {
@@ -24,14 +31,23 @@ export interface ClientCertificate {
   readonly alternatives: readonly string[];
 }
 
+/** How it was proved who calls. */
+export type CallerProof = 'password' | 'session' | 'token' | 'bearer' | 'secret' | 'certificate' | 'socket';
+
 /** Who calls, and what they may do. */
 export interface Caller {
   /** `anonymous` for who shows no credentials. */
   readonly name: string;
   readonly kind: 'anonymous' | 'local' | 'user' | 'robot' | 'certificate' | 'workload';
+  /** How it was proved who calls: only people who gave their password or signed in may change their own secrets. */
+  readonly proof?: CallerProof | undefined;
   /** False for the anonymous caller of a registry that has users. */
   readonly loggedIn: boolean;
   may(action: Action, repository: string): boolean;
+  /** What the same caller may with another token; `may` when absent. A refusal then asks for that token. */
+  mayOtherwise?(action: Action, repository: string): boolean;
+  /** Whether the list of repositories is for this caller; whoever is logged in when absent. */
+  readonly lists?: boolean | undefined;
   /** May change users, grants and everything else of the registry. */
   readonly administrator: boolean;
 }
@@ -44,6 +60,6 @@ export interface AccessControl extends AsyncDisposable {
    * @throws ACCESS_UNAUTHORIZED when credentials are shown and prove nobody
    */
   authenticate(request: AccessRequest): Promise<Caller>;
-  /** Value of WWW-Authenticate for a request with these needs, on the host that the client called. */
-  challenge(needs: readonly Need[], host: string | undefined): string;
+  /** Value of WWW-Authenticate for a request with these needs. */
+  challenge(needs: readonly Need[], request: Pick<AccessRequest, 'origin' | 'authorization'>): string;
 }

@@ -7,6 +7,8 @@ import { accountRoutes } from './account-routes.ts';
 import { catalogRoutes } from './catalog-routes.ts';
 import { administrationErrors } from './errors.ts';
 import { journalRoutes } from './journal-routes.ts';
+import { keepingRoutes } from './keeping-routes.ts';
+import { ownAccountRoutes } from './own-account-routes.ts';
 import { tagHistoryRoutes } from './tag-history-routes.ts';
 import type { AdminEnv, AdminRoutes, AdminServices } from './types.ts';
 
@@ -42,7 +44,14 @@ const answerError = (c: Context, thrown: unknown, challenge: string): Response =
 };
 
 /** Every topic of the administration. */
-const TOPICS: readonly AdminRoutes[] = [accountRoutes, catalogRoutes, journalRoutes, tagHistoryRoutes];
+const TOPICS: readonly AdminRoutes[] = [
+  accountRoutes,
+  catalogRoutes,
+  journalRoutes,
+  keepingRoutes,
+  tagHistoryRoutes,
+  ownAccountRoutes,
+];
 
 /**
  * The administration's interface under `/lade/v1/registry`: JSON in and out; errors are `{ code, message, hint }`. Who

@@ -1,5 +1,6 @@
 import type { Hono } from 'hono';
 import type { AccessControl, AccountService, Caller } from '#access';
+import type { Keeping } from '#keeping';
 import type { Cause } from '#metadata';
 import type { RegistryStorage } from '#protocol';
 
@@ -8,6 +9,7 @@ export interface AdminServices {
   readonly storage: RegistryStorage;
   readonly access: AccessControl;
   readonly accounts: AccountService;
+  readonly keeping: Keeping;
 }
 
 /** What every route finds in its context: who calls, and the cause of what it changes. */

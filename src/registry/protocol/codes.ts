@@ -33,10 +33,14 @@ const byCode: Readonly<Record<string, Protocol>> = {
   [protocolErrors.blobInUse.code]: { status: 405, code: 'UNSUPPORTED' },
   [accessErrors.unauthorized.code]: { status: 401, code: 'UNAUTHORIZED' },
   [accessErrors.denied.code]: { status: 403, code: 'DENIED' },
+  [accessErrors.throttled.code]: { status: 429, code: 'TOOMANYREQUESTS' },
   [protocolErrors.routeUnknown.code]: { status: 404, code: 'UNSUPPORTED' },
   [protocolErrors.unsupported.code]: { status: 405, code: 'UNSUPPORTED' },
   SYSTEM_DISK_FULL: { status: 507, code: 'DENIED' },
   DATABASE_DISK_FULL: { status: 507, code: 'DENIED' },
+  UPSTREAMS_NAMESPACE_UNKNOWN: { status: 404, code: 'NAME_UNKNOWN' },
+  UPSTREAMS_RATE_LIMITED: { status: 429, code: 'TOOMANYREQUESTS' },
+  UPSTREAMS_WRONG_CONTENT: { status: 502, code: 'TOOMANYREQUESTS' },
 };
 
 const byKind: Readonly<Record<ErrorKind, Protocol>> = {

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { requireNeeds, type AccessControl, type AccessRequest, type Caller, type Need } from '#access';
+import { accessErrors, requireNeeds, retryAfterOf, type AccessControl, type AccessRequest, type Caller, type Need } from '#access';
 import type { LadeError } from '#errors';
 import { answerError, answerJson, type Exchange } from './answers.ts';
 import { needsOf } from './authorize.ts';
@@ -10,11 +10,11 @@ import { translateError } from './codes.ts';
 import { protocolErrors } from './errors.ts';
 import { listReferrers, listRepositories, listTags } from './list-handlers.ts';
 import { deleteManifest, getManifest, putManifest } from './manifest-handlers.ts';
+import { localRoute } from './pull-through.ts';
 import { isRefusal, refusalEntry } from './refusal-entry.ts';
 import { createRefusals, type Refusals } from './refusals.ts';
 import { factsOf } from './request-facts.ts';
 import { parseRoute, type Route } from './routes.ts';
-import { nameSource } from './source-host.ts';
 import type { ProtocolOptions } from './types.ts';
 import { beginUpload, cancelUpload, continueUpload, finishUpload, uploadStatus } from './upload-handlers.ts';
 import { createWriters } from './writers.ts';
@@ -67,8 +67,10 @@ const splitUrl = (url: string): { readonly path: string; readonly query: URLSear
 
 /** What a request says about who sends it. */
 export const accessRequest = (request: IncomingMessage): AccessRequest => {
-  const { address = '', certificate } = factsOf(request);
-  return { authorization: request.headers.authorization, address, certificate };
+  const { address = '', certificate, secure } = factsOf(request);
+  const { authorization, cookie, host } = request.headers;
+  const origin = host === undefined ? undefined : `${secure ? 'https' : 'http'}://${host}`;
+  return { authorization, address, certificate, origin, cookie };
 };
 
 /** Who makes the change that a request asks for. */
@@ -82,6 +84,7 @@ export const causeOf = (request: IncomingMessage, caller: Pick<Caller, 'name'>) 
     requestId: facts.id,
     host: request.headers.host,
     method: request.method,
+    secure: facts.secure || undefined,
   };
 };
 
@@ -118,8 +121,10 @@ const headersOfFailure = (
   status: number,
   error: LadeError,
 ) => {
-  if (status === 401) return { 'WWW-Authenticate': access.challenge(needs, exchange.request.headers.host) };
-  const allowed = error.details?.['allowed'];
+  if (status === 401) return { 'WWW-Authenticate': access.challenge(needs, accessRequest(exchange.request)) };
+  if (error.code === accessErrors.throttled.code) return { 'Retry-After': retryAfterOf(error) };
+  const { allowed, retryAfterS } = error.details ?? {};
+  if (typeof retryAfterS === 'number') return { 'Retry-After': retryAfterS };
   return protocolErrors.unsupported.is(error) && typeof allowed === 'string' ? { Allow: allowed } : {};
 };
 
@@ -173,12 +178,13 @@ export const createProtocol = (options: ProtocolOptions): ProtocolHandler => {
       const caller = await access.authenticate(accessRequest(request));
       const cause = causeOf(request, caller);
       attempt = { ...attempt, caller };
-      const route = parseRoute(path);
+      const asked = parseRoute(path);
+      attempt = { ...attempt, route: asked };
+      const route = localRoute(asked, { method, query, response }, upstreams);
       const needs = needsOf(route, method);
       attempt = { ...attempt, route, needs };
       requireNeeds(caller, needs);
       const handler = handlerOf(route, method, path);
-      nameSource(response, method, query);
       await handler({ ...exchange, services, method, query, caller, cause });
     } catch (error) {
       answerFailure({ access, observer, refusals }, attempt, error);

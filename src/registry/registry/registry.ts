@@ -4,6 +4,7 @@ import { Hono } from 'hono';
 import { createKeeping, createPullCounter } from '#keeping';
 import { addClassicSearch } from './classic-search.ts';
 import { createProtocol } from '#protocol';
+import { createUpstreams } from '#upstreams';
 import type { Registry, RegistryOptions } from './types.ts';
 
 const isProtocol = (url: string): boolean =>
@@ -18,7 +19,11 @@ export const createRegistry = (options: RegistryOptions): Registry => {
   const keeping = createKeeping(storage, options.keeping);
   const { protection } = keeping;
   const pulls = createPullCounter(storage.metadata.pulls, observer);
-  const protocol = createProtocol({ storage, access, protection, observer: pulls, limits });
+  const upstreams =
+    options.upstreams === undefined || options.upstreams.length === 0
+      ? undefined
+      : createUpstreams(storage, options.upstreams);
+  const protocol = createProtocol({ storage, access, protection, upstreams, observer: pulls, limits });
   const app = new Hono();
   app.get('/healthz', (c) => c.text('ok\n'));
   addClassicSearch(app, { storage, access });
@@ -34,6 +39,7 @@ export const createRegistry = (options: RegistryOptions): Registry => {
     },
     app,
     keeping,
+    upstreams,
     collect: async ({ graceMs: uploadWindowMs, signal } = {}) => {
       await keeping.run({ cause: { actor: 'system:gc' }, uploadWindowMs, signal });
       const purged = await keeping.purge({ undoForMs: 0, signal });
@@ -45,6 +51,7 @@ export const createRegistry = (options: RegistryOptions): Registry => {
       };
     },
     [Symbol.asyncDispose]: async () => {
+      await upstreams?.[Symbol.asyncDispose]();
       await pulls[Symbol.asyncDispose]();
       await keeping[Symbol.asyncDispose]();
     },

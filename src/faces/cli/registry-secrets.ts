@@ -1,0 +1,19 @@
+import type { Cli } from './context.ts';
+import { cliErrors } from './errors.ts';
+import { askSecret, readAll } from './prompts.ts';
+
+/** The flag of verbs that take a password; there is none that holds it, because arguments are seen by everybody. */
+export const passwordFlags = {
+  'password-stdin': { kind: 'bool', help: 'Take the password from stdin' },
+} as const;
+
+/** A new password: from stdin, or typed twice. */
+export const newPassword = async (cli: Cli, fromStdin: boolean): Promise<string> => {
+  if (fromStdin) return (await readAll(cli.stdin)).replace(/\r?\n$/, '');
+  const password = await askSecret(cli, 'New password: ');
+  if ((await askSecret(cli, 'Once more: ')) === password) return password;
+  throw cliErrors.argumentInvalid({
+    problem: 'the passwords differ',
+    advice: 'type the same one twice',
+  });
+};

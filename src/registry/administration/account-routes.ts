@@ -1,0 +1,116 @@
+import type { Account, PersonalToken } from '#metadata';
+import * as z from 'zod';
+import { bodyOf, requireAdministrator } from './request.ts';
+import type { AdminRoutes } from './types.ts';
+
+/** What a robot or a token may do. */
+export const permission = z.strictObject({ pattern: z.string(), actions: z.array(z.string()).min(1) });
+const expiry = z.int().positive().optional();
+
+const newUser = z.strictObject({
+  name: z.string(),
+  password: z.string().optional(),
+  administrator: z.boolean().optional(),
+  description: z.string().max(500).optional(),
+});
+const userChange = z.strictObject({
+  password: z.string().optional(),
+  disabled: z.boolean().optional(),
+  administrator: z.boolean().optional(),
+});
+const robotChange = z.strictObject({ disabled: z.boolean() });
+const newRobot = z.strictObject({
+  name: z.string(),
+  permissions: z.array(permission).default([]),
+  description: z.string().max(500).optional(),
+  expiresMs: expiry,
+});
+const subject = z.strictObject({ kind: z.enum(['user', 'robot', 'group']), name: z.string() });
+const grant = z.strictObject({ subject, pattern: z.string(), role: z.string() });
+const grantKey = z.strictObject({ subject, pattern: z.string() });
+const htpasswd = z.strictObject({ htpasswd: z.string() });
+
+/** What is told of an account: never its hash. */
+const accountView = ({ secretHash, origin, ...rest }: Account) => ({
+  ...rest,
+  origin,
+  hasPassword: rest.kind === 'user' && secretHash !== undefined,
+});
+
+/** What is told of a token. */
+export const tokenView = ({ digest: _digest, ...rest }: PersonalToken) => rest;
+
+/** `/users`, `/robots`, `/grants`: for administrators. */
+export const accountRoutes: AdminRoutes = (app, { storage, accounts }) => {
+  const store = storage.metadata.accounts;
+
+  app.get('/users', (c) => {
+    requireAdministrator(c);
+    return c.json({ users: store.accounts('user').map(accountView) });
+  });
+  app.post('/users', async (c) => {
+    requireAdministrator(c);
+    const user = await bodyOf(c, newUser);
+    await accounts.addUser(user, c.get('cause'));
+    return c.json({ name: user.name }, 201);
+  });
+  app.post('/htpasswd', async (c) => {
+    requireAdministrator(c);
+    const body = await bodyOf(c, htpasswd);
+    return c.json({ added: await accounts.importUsers(body.htpasswd, c.get('cause')) });
+  });
+  app.post('/users/:name', async (c) => {
+    requireAdministrator(c);
+    const { password, disabled, administrator } = await bodyOf(c, userChange);
+    const [name, cause] = [c.req.param('name'), c.get('cause')];
+    if (password !== undefined) await accounts.setPassword(name, password, cause);
+    if (disabled !== undefined) await accounts.setDisabled(name, disabled, cause);
+    if (administrator !== undefined) await accounts.setAdministrator(name, administrator, cause);
+    return c.json({ name });
+  });
+  app.delete('/users/:name', async (c) => {
+    requireAdministrator(c);
+    await accounts.remove(c.req.param('name'), 'user', c.get('cause'));
+    return c.body(null, 204);
+  });
+
+  app.get('/robots', (c) => {
+    requireAdministrator(c);
+    return c.json({ robots: store.accounts('robot').map(accountView) });
+  });
+  app.post('/robots', async (c) => {
+    requireAdministrator(c);
+    return c.json(await accounts.addRobot(await bodyOf(c, newRobot), c.get('cause')), 201);
+  });
+  app.post('/robots/:name/rotate', async (c) => {
+    requireAdministrator(c);
+    return c.json(await accounts.rotateRobot(c.req.param('name'), c.get('cause')));
+  });
+  app.post('/robots/:name', async (c) => {
+    requireAdministrator(c);
+    const { disabled } = await bodyOf(c, robotChange);
+    await accounts.setDisabled(c.req.param('name'), disabled, c.get('cause'));
+    return c.json({ name: c.req.param('name') });
+  });
+  app.delete('/robots/:name', async (c) => {
+    requireAdministrator(c);
+    await accounts.remove(c.req.param('name'), 'robot', c.get('cause'));
+    return c.body(null, 204);
+  });
+
+  app.get('/grants', (c) => {
+    requireAdministrator(c);
+    return c.json({ grants: store.grants() });
+  });
+  app.put('/grants', async (c) => {
+    requireAdministrator(c);
+    const given = await bodyOf(c, grant);
+    await accounts.grant(given, c.get('cause'));
+    return c.json(given);
+  });
+  app.delete('/grants', async (c) => {
+    requireAdministrator(c);
+    await accounts.ungrant(await bodyOf(c, grantKey), c.get('cause'));
+    return c.body(null, 204);
+  });
+};
