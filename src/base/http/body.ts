@@ -39,9 +39,13 @@ const WAITING_BYTES = 256 * 1024;
 
 /**
  * The chunks of a stream as they arrived. Iterating the stream itself puts together what waits, so that at full speed
- * every byte is copied and the chunks are left to the garbage collector.
+ * every byte is copied and the chunks are left to the garbage collector. Who gives up midway destroys the stream, unless it is
+ * to be kept: a request must be answered all the same.
  */
-export async function* chunksOf(stream: Readable): AsyncGenerator<Buffer, void, undefined> {
+export async function* chunksOf(
+  stream: Readable,
+  { keep = false }: { readonly keep?: boolean } = {},
+): AsyncGenerator<Buffer, void, undefined> {
   const waiting: Buffer[] = [];
   let bytes = 0;
   let wake = (): void => undefined;
@@ -67,6 +71,7 @@ export async function* chunksOf(stream: Readable): AsyncGenerator<Buffer, void, 
     }
     await closed;
   } finally {
-    stream.off('data', onData).destroy();
+    stream.off('data', onData);
+    if (!keep) stream.destroy();
   }
 }

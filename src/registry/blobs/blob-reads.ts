@@ -1,4 +1,3 @@
-import { constants, createReadStream } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { Digest } from '#oci';
@@ -40,7 +39,7 @@ const readWhole = async (handle: FileHandle, { start, end }: ByteRange): Promise
 
 /** Reads what an upload has, while it grows. */
 export const openReader = async (path: string): Promise<UploadReader> => {
-  const handle = await open(path, constants.O_RDONLY | constants.O_CREAT, 0o600);
+  const handle = await open(path, 'r');
   return {
     read: async (position, length) => {
       const buffer = Buffer.allocUnsafe(length);
@@ -55,22 +54,6 @@ interface BlobReads extends Pick<BlobDriver, 'open' | 'read'> {
   /** To be called before the blob goes. */
   forget(digest: Digest): void;
 }
-
-/** A stream of content, which closes it at its end. */
-const streamOf = (content: BlobContent): Readable => {
-  if (content.kind === 'stream') return content.stream;
-  if (content.kind === 'bytes') return Readable.from(content.bytes.length === 0 ? [] : [content.bytes]);
-  const { fd, start, end } = content.region;
-  const stream = createReadStream('', {
-    fd,
-    start,
-    end: end - 1,
-    autoClose: false,
-    highWaterMark: READ_CHUNK,
-  });
-  stream.once('close', () => void content[Symbol.asyncDispose]());
-  return stream;
-};
 
 /** Reads blobs of the file driver; small ones that are asked for again come from memory. */
 export const createBlobReads = (layout: Layout): BlobReads => {
@@ -106,9 +89,20 @@ export const createBlobReads = (layout: Layout): BlobReads => {
     }
   };
 
+  const streamBlob = async (digest: Digest, range?: ByteRange): Promise<Readable> => {
+    const handle = await orMissing(open(layout.blob(digest), 'r'));
+    if (handle === undefined) throw blobErrors.unknown({ digest });
+    if (range !== undefined && range.end <= range.start) {
+      await handle.close();
+      return Readable.from([]);
+    }
+    const bounds = range === undefined ? {} : { start: range.start, end: range.end - 1 };
+    return handle.createReadStream({ ...bounds, highWaterMark: READ_CHUNK });
+  };
+
   return {
     open: openBlob,
-    read: async (digest, range) => streamOf(await openBlob(digest, range)),
+    read: streamBlob,
     forget: (digest) => cache.delete(digest),
   };
 };

@@ -16,6 +16,11 @@ export const blobErrors = defineErrors('blobs', {
     message: (p: { id: string }) => `another request writes to upload ${p.id}`,
     hint: 'wait for it, or begin a new upload',
   },
+  repositoryInvalid: {
+    kind: 'invalid-argument',
+    message: (p: { repository: string }) =>
+      `no uploads can be kept for the repository ${JSON.stringify(p.repository)}`,
+  },
   digestInvalid: {
     kind: 'invalid-argument',
     message: (p: { expected: string; actual: string }) =>

@@ -1,29 +1,23 @@
-import { constants } from 'node:fs';
-import { mkdir, open, opendir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, opendir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { algorithmOf, digestOf, type Digest } from '#oci';
+import { digestOf } from '#oci';
+import { appendTo } from './append.ts';
 import { createBlobReads, openReader } from './blob-reads.ts';
 import { blobErrors } from './errors.ts';
 import { createBlobFiles } from './blob-files.ts';
-import { ALGORITHMS, createLayout, orMissing, syncDirectory, type Layout } from './layout.ts';
+import { ALGORITHMS, createLayout, orMissing, type Layout } from './layout.ts';
+import { createPublisher } from './publisher.ts';
 import type { BlobDriver, UploadState } from './types.ts';
-import { appendTo, createUploadFiles, digestOfUpload, type UploadFile } from './upload-files.ts';
+import { digestOfUpload, openUploadFiles, type UploadFile } from './upload-files.ts';
 
 const stateOf = ({ id, repository, size }: UploadFile): UploadState => ({ id, repository, size });
 
-const publish = async (layout: Layout, session: UploadFile, digest: Digest): Promise<void> => {
-  const data = layout.data(session.id);
-  const directory = layout.blobDirectory(digest);
-  const made = await mkdir(directory, { recursive: true });
-  if (made !== undefined) await syncDirectory(layout.blobs(algorithmOf(digest)));
-  if ((await orMissing(stat(layout.blob(digest)))) !== undefined) return;
-  {
-    await using handle = await open(data, constants.O_RDWR | constants.O_CREAT, 0o600);
-    await handle.chmod(0o444);
-    await handle.sync();
-  }
-  await rename(data, layout.blob(digest));
-  await syncDirectory(directory);
+/** A large file is written back before it joins a group, which would wait for it. */
+const LARGE_BYTES = 4 * 1024 * 1024;
+
+const writeBack = async ({ path }: UploadFile): Promise<void> => {
+  await using handle = await open(path, 'r');
+  await handle.datasync();
 };
 
 async function* listBlobs(layout: Layout) {
@@ -46,7 +40,8 @@ export const createFileDriver = async (root: string): Promise<BlobDriver> => {
   const layout = createLayout(root);
   await mkdir(layout.uploads, { recursive: true });
   for (const algorithm of ALGORITHMS) await mkdir(layout.blobs(algorithm), { recursive: true });
-  const uploads = createUploadFiles(layout);
+  const uploads = await openUploadFiles(layout);
+  const publisher = createPublisher();
   const reads = createBlobReads(layout);
   const files = await createBlobFiles(layout);
 
@@ -64,32 +59,39 @@ export const createFileDriver = async (root: string): Promise<BlobDriver> => {
     list: () => listBlobs(layout),
     createUpload: async (repository, algorithm) => stateOf(await uploads.create(repository, algorithm)),
     upload: async (id) => {
-      const session = await uploads.find(id);
+      const session = uploads.find(id);
       return session === undefined ? undefined : stateOf(session);
     },
-    appendUpload: (id, source) =>
+    appendUpload: (id, source, { used = () => undefined } = {}) =>
       uploads.exclusively(id, async (session) => {
-        await appendTo(layout, session, source);
+        await appendTo(session, source, used);
         return stateOf(session);
       }),
     openUpload: async (id) => {
-      if ((await uploads.find(id)) === undefined) throw blobErrors.uploadUnknown({ id });
-      return openReader(layout.data(id));
+      const session = uploads.find(id);
+      if (session === undefined) throw blobErrors.uploadUnknown({ id });
+      return openReader(session.path);
     },
     commitUpload: (id, digest) =>
       uploads.exclusively(id, async (session) => {
-        const actual = await digestOfUpload(layout, session, digest);
-        if (actual === digest) await publish(layout, session, digest);
-        await uploads.forget(session);
-        if (actual !== digest) throw blobErrors.digestInvalid({ expected: digest, actual });
+        try {
+          const actual = await digestOfUpload(session, digest);
+          if (actual !== digest) throw blobErrors.digestInvalid({ expected: digest, actual });
+          if (session.size > LARGE_BYTES) await writeBack(session);
+          await publisher.publish({ from: session.path, to: layout.blob(digest) });
+        } finally {
+          await uploads.forget(session);
+        }
         return { size: session.size };
       }),
     removeUpload: async (id) => {
-      if ((await uploads.find(id)) !== undefined)
-        await uploads.exclusively(id, (session) => uploads.forget(session));
+      if (uploads.find(id) !== undefined) await uploads.exclusively(id, (session) => uploads.forget(session));
     },
     sweepUploads: (beforeMs) => uploads.sweep(beforeMs),
     files,
-    [Symbol.asyncDispose]: async () => uploads[Symbol.dispose](),
+    [Symbol.asyncDispose]: async () => {
+      uploads[Symbol.dispose]();
+      await publisher[Symbol.asyncDispose]();
+    },
   };
 };

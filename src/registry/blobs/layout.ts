@@ -2,9 +2,17 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { algorithmOf, hexOf, type Digest, type DigestAlgorithm } from '#oci';
+import { blobErrors } from './errors.ts';
 import { requireUploadId } from './upload-id.ts';
 
 export const ALGORITHMS: readonly DigestAlgorithm[] = ['sha256', 'sha512'];
+
+/** What an upload session is, and what its file is called after. */
+export interface UploadName {
+  readonly id: string;
+  readonly repository: string;
+  readonly algorithm: DigestAlgorithm;
+}
 
 /** Where the file driver puts things. Every path is made of checked names only. */
 export interface Layout {
@@ -14,25 +22,34 @@ export interface Layout {
   blobs(algorithm: DigestAlgorithm): string;
   blobDirectory(digest: Digest): string;
   blob(digest: Digest): string;
-  /** Bytes of an upload session. */
-  data(id: string): string;
-  /** What the session is for. */
-  record(id: string): string;
+  /** Of the sessions of one repository. */
+  uploadDirectory(repository: string): string;
+  /** Bytes of an upload session; its name says what it is for. */
+  upload(session: UploadName): string;
 }
+
+/** Without a sign that means something in a path, except the slash, which no directory's name can have. */
+const requireDirectoryName = (repository: string): string => {
+  if (!/^[a-z0-9][a-z0-9._/-]{0,254}$/.test(repository)) throw blobErrors.repositoryInvalid({ repository });
+  return repository;
+};
 
 export const createLayout = (root: string): Layout => {
   const uploads = join(root, 'uploads');
   const blobs = (algorithm: DigestAlgorithm): string => join(root, 'blobs', algorithm);
   const blobDirectory = (digest: Digest): string =>
     join(blobs(algorithmOf(digest)), hexOf(digest).slice(0, 2));
+  const uploadDirectory = (repository: string): string =>
+    join(uploads, requireDirectoryName(repository).replaceAll('/', '+'));
   return {
     uploads,
     intake: join(root, 'intake'),
     blobs,
     blobDirectory,
     blob: (digest) => join(blobDirectory(digest), hexOf(digest)),
-    data: (id) => join(uploads, `${requireUploadId(id)}.data`),
-    record: (id) => join(uploads, `${requireUploadId(id)}.json`),
+    uploadDirectory,
+    upload: ({ id, repository, algorithm }) =>
+      join(uploadDirectory(repository), `${requireUploadId(id)}.${algorithm}`),
   };
 };
 

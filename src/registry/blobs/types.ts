@@ -22,6 +22,11 @@ export interface UploadReader extends AsyncDisposable {
   read(position: number, length: number): Promise<Buffer>;
 }
 
+export interface AppendOptions {
+  /** Called with each chunk that the driver no longer needs, so that its memory can be freed. */
+  readonly used?: ((chunk: Uint8Array) => void) | undefined;
+}
+
 export interface TakeOptions {
   /** Whether a hard link may do: then nobody may ever write into the file. */
   readonly link: boolean;
@@ -82,10 +87,13 @@ export interface BlobDriver extends AsyncDisposable {
   createUpload(repository: string, algorithm: 'sha256' | 'sha512'): Promise<UploadState>;
   upload(id: string): Promise<UploadState | undefined>;
   /** Appends; what arrived before a failure stays and counts. */
-  appendUpload(id: string, source: AsyncIterable<Uint8Array>): Promise<UploadState>;
+  appendUpload(id: string, source: AsyncIterable<Uint8Array>, options?: AppendOptions): Promise<UploadState>;
   /** Opens what a session has taken. @throws BLOBS_UPLOAD_UNKNOWN */
   openUpload(id: string): Promise<UploadReader>;
-  /** Verifies, then publishes under `digest`. A wrong digest fails with BLOBS_DIGEST_INVALID and ends the session. */
+  /**
+   * Verifies, then publishes under `digest`. A wrong digest fails with BLOBS_DIGEST_INVALID. The session ends, whatever comes
+   * of it: after a disk that failed nobody knows what became of its bytes.
+   */
   commitUpload(id: string, digest: Digest): Promise<{ readonly size: number }>;
   /** Idempotent. */
   removeUpload(id: string): Promise<void>;

@@ -1,90 +1,115 @@
 import { randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
-import { open, readFile, readdir, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
-import { algorithmOf, digestOf, type Digest, type DigestAlgorithm } from '#oci';
+import { close, constants, open } from 'node:fs';
+import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { algorithmOf, digestOf, type Digest } from '#oci';
 import { hashFile } from '#work';
 import { blobErrors } from './errors.ts';
-import { orMissing, type Layout } from './layout.ts';
-import { createUploadHash, type UploadHash } from './upload-hash.ts';
+import { ALGORITHMS, orMissing, type Layout, type UploadName } from './layout.ts';
+import type { UploadHash } from './upload-hash.ts';
+import { requireUploadId } from './upload-id.ts';
 
 /** An upload session and the file behind it. */
-export interface UploadFile {
-  readonly id: string;
-  readonly repository: string;
-  readonly algorithm: DigestAlgorithm;
+export interface UploadFile extends UploadName {
+  readonly path: string;
   size: number;
+  /** When it was begun or last written to. */
+  touchedMs: number;
   /** Absent when what was written before is not known to it (after a restart or a failed write). */
   hash: UploadHash | undefined;
   busy: boolean;
 }
 
 export interface UploadFiles extends Disposable {
-  create(repository: string, algorithm: DigestAlgorithm): Promise<UploadFile>;
-  find(id: string): Promise<UploadFile | undefined>;
+  create(repository: string, algorithm: UploadName['algorithm']): Promise<UploadFile>;
+  /** @throws BLOBS_UPLOAD_UNKNOWN for what cannot be an id */
+  find(id: string): UploadFile | undefined;
   /** Runs `work` unless the session is unknown or another piece of work has it. */
   exclusively<T>(id: string, work: (session: UploadFile) => Promise<T>): Promise<T>;
+  /** Ends the session and removes its file, unless that has become something else. */
   forget(session: UploadFile): Promise<void>;
   /** Forgets idle sessions that nobody touched since. */
   sweep(beforeMs: number): Promise<number>;
 }
 
-const loadSession = async (layout: Layout, id: string): Promise<UploadFile | undefined> => {
-  const record = await orMissing(readFile(layout.record(id), 'utf8'));
-  if (record === undefined) return undefined;
-  try {
-    const { repository, algorithm } = JSON.parse(record) as Pick<UploadFile, 'repository' | 'algorithm'>;
-    const size = (await orMissing(stat(layout.data(id))))?.size ?? 0;
-    return { id, repository, algorithm, size, hash: undefined, busy: false };
-  } catch {
-    return undefined;
-  }
+const openFile = promisify(open);
+const closeFile = promisify(close);
+
+const fresh = (name: UploadName, path: string): UploadFile => ({
+  ...name,
+  path,
+  size: 0,
+  touchedMs: Date.now(),
+  hash: undefined,
+  busy: false,
+});
+
+/** The session that a file of an earlier process belongs to. */
+const sessionIn = async (
+  layout: Layout,
+  directory: string,
+  file: string,
+): Promise<UploadFile | undefined> => {
+  const [id = '', ending] = file.split('.');
+  const algorithm = ALGORITHMS.find((name) => name === ending);
+  const path = join(layout.uploads, directory, file);
+  const info = await orMissing(stat(path));
+  if (algorithm === undefined || info === undefined) return undefined;
+  const name = { id, repository: directory.replaceAll('+', '/'), algorithm };
+  return { ...fresh(name, path), size: info.size, touchedMs: info.mtimeMs };
 };
 
-const removeFiles = async (layout: Layout, id: string): Promise<void> => {
-  await rm(layout.record(id), { force: true });
-  await rm(layout.data(id), { force: true });
-};
-
-const touchedMs = async (layout: Layout, id: string): Promise<number> => {
-  const times = await Promise.all(
-    [layout.record(id), layout.data(id)].map(async (path) => (await orMissing(stat(path)))?.mtimeMs ?? 0),
-  );
-  return Math.max(...times);
-};
-
-const idsIn = async (layout: Layout): Promise<readonly string[]> => {
-  const names = await readdir(layout.uploads);
-  return [...new Set(names.map((name) => name.replace(/\.(?:json|data)$/, '')))];
-};
-
-/** Keeps the sessions of one driver; those of an earlier process are read from their files. */
-export const createUploadFiles = (layout: Layout): UploadFiles => {
+/** Sessions of an earlier process. What is no session goes: nobody could ever ask for it. */
+const loadSessions = async (layout: Layout): Promise<Map<string, UploadFile>> => {
   const sessions = new Map<string, UploadFile>();
+  for (const entry of await readdir(layout.uploads, { withFileTypes: true })) {
+    const directory = join(layout.uploads, entry.name);
+    const files = entry.isDirectory() ? await readdir(directory) : [];
+    for (const file of files) {
+      const session = await sessionIn(layout, entry.name, file);
+      if (session !== undefined) sessions.set(session.id, session);
+    }
+    if (!entry.isDirectory()) await rm(directory, { force: true });
+    else if (files.length === 0) await rmdir(directory);
+  }
+  return sessions;
+};
 
-  const find = async (id: string): Promise<UploadFile | undefined> => {
-    const loaded = sessions.get(id) ?? (await loadSession(layout, id));
-    if (loaded !== undefined && !sessions.has(id)) sessions.set(id, loaded);
-    return sessions.get(id);
+/** Keeps the sessions of one driver, those of an earlier process among them. A session is one file, and no more. */
+export const openUploadFiles = async (layout: Layout): Promise<UploadFiles> => {
+  const sessions = await loadSessions(layout);
+  const directories = new Set<string>();
+
+  const makeDirectory = async (repository: string): Promise<void> => {
+    if (directories.has(repository)) return;
+    await mkdir(layout.uploadDirectory(repository), { recursive: true });
+    directories.add(repository);
   };
+
+  const find = (id: string): UploadFile | undefined => sessions.get(requireUploadId(id));
 
   const forget = async (session: UploadFile): Promise<void> => {
     sessions.delete(session.id);
     session.hash?.abort();
-    await removeFiles(layout, session.id);
+    await rm(session.path, { force: true });
   };
 
   return {
     find,
     forget,
     create: async (repository, algorithm) => {
-      const id = randomUUID();
-      await writeFile(layout.record(id), JSON.stringify({ repository, algorithm }), { mode: 0o600 });
-      const session: UploadFile = { id, repository, algorithm, size: 0, hash: undefined, busy: false };
-      sessions.set(id, session);
+      const name = { id: randomUUID(), repository, algorithm };
+      const path = layout.upload(name);
+      await makeDirectory(repository);
+      const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+      await closeFile(await openFile(path, flags, 0o600));
+      const session = fresh(name, path);
+      sessions.set(name.id, session);
       return session;
     },
     exclusively: async (id, work) => {
-      const session = await find(id);
+      const session = find(id);
       if (session === undefined) throw blobErrors.uploadUnknown({ id });
       if (session.busy) throw blobErrors.uploadBusy({ id });
       session.busy = true;
@@ -92,18 +117,13 @@ export const createUploadFiles = (layout: Layout): UploadFiles => {
         return await work(session);
       } finally {
         session.busy = false;
+        session.touchedMs = Date.now();
       }
     },
     sweep: async (beforeMs) => {
-      let swept = 0;
-      for (const id of await idsIn(layout)) {
-        const session = sessions.get(id);
-        if (session?.busy === true || (await touchedMs(layout, id)) >= beforeMs) continue;
-        if (session === undefined) await removeFiles(layout, id);
-        else await forget(session);
-        swept += 1;
-      }
-      return swept;
+      const idle = [...sessions.values()].filter(({ busy, touchedMs }) => !busy && touchedMs < beforeMs);
+      for (const session of idle) await forget(session);
+      return idle.length;
     },
     [Symbol.dispose]: () => {
       for (const session of sessions.values()) session.hash?.abort();
@@ -112,46 +132,10 @@ export const createUploadFiles = (layout: Layout): UploadFiles => {
   };
 };
 
-const writeAll = async (handle: FileHandle, chunk: Uint8Array, position: number): Promise<void> => {
-  let done = 0;
-  while (done < chunk.length) {
-    const { bytesWritten } = await handle.write(chunk, done, chunk.length - done, position + done);
-    done += bytesWritten;
-  }
-};
-
-/** Appends to the session's file, hashing on the way. */
-export const appendTo = async (
-  layout: Layout,
-  session: UploadFile,
-  source: AsyncIterable<Uint8Array>,
-): Promise<void> => {
-  const path = layout.data(session.id);
-  await using handle = await open(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
-  if (session.size === 0) session.hash ??= createUploadHash(path, session.algorithm);
-  for await (const chunk of source) {
-    try {
-      await writeAll(handle, chunk, session.size);
-    } catch (error) {
-      session.hash?.abort();
-      session.hash = undefined;
-      await handle.truncate(session.size).catch(() => undefined);
-      throw error;
-    }
-    session.size += chunk.length;
-    session.hash?.update(chunk, session.size);
-  }
-};
-
 /** The digest of what the session has, in the algorithm of `wanted`. */
-export const digestOfUpload = async (
-  layout: Layout,
-  session: UploadFile,
-  wanted: Digest,
-): Promise<Digest> => {
+export const digestOfUpload = async (session: UploadFile, wanted: Digest): Promise<Digest> => {
   const algorithm = algorithmOf(wanted);
-  const { hash, size, id } = session;
+  const { hash, size, path } = session;
   if (hash?.algorithm === algorithm) return digestOf(algorithm, await hash.finish(size));
-  await (await open(layout.data(id), constants.O_WRONLY | constants.O_CREAT, 0o600)).close();
-  return digestOf(algorithm, await hashFile(layout.data(id), { algorithm, end: size }));
+  return digestOf(algorithm, await hashFile(path, { algorithm, end: size }));
 };

@@ -1,5 +1,6 @@
 import { systemErrors, toLadeError } from '#errors';
 import { blobErrors, type UploadState } from '#blobs';
+import { chunksOf, releaseChunk } from '#http';
 import { metadataErrors, requireDigest, requireName } from '#metadata';
 import { algorithmOf, type Digest, type DigestAlgorithm } from '#oci';
 import { answer } from './answers.ts';
@@ -78,8 +79,9 @@ const takeBody = async (call: Call, state: UploadState): Promise<UploadState> =>
   const limit = bodyLimit(call, state);
   if (length !== undefined && length > limit.bytes) throw limit.excess;
   try {
-    const body = call.request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
-    return await blobs.appendUpload(state.id, limit.bytes === Infinity ? body : bounded(body, limit));
+    const body = chunksOf(call.request, { keep: true });
+    const source = limit.bytes === Infinity ? body : bounded(body, limit);
+    return await blobs.appendUpload(state.id, source, { used: releaseChunk });
   } catch (error) {
     if (systemErrors.diskFull.is(toLadeError(error))) await blobs.removeUpload(state.id);
     throw error;
