@@ -34,6 +34,11 @@ export const cliErrors = defineErrors('cli', {
     message: (p: { readonly problem: string }) => `the check did not come to its end: ${p.problem}`,
     hint: 'see the log of the daemon, and try again',
   },
+  registryFailed: {
+    kind: 'internal',
+    message: (p: { readonly message: string; readonly hint: string }) => p.message,
+    hint: (p: { readonly hint: string }) => p.hint,
+  },
   notByThisEngine: {
     kind: 'unsupported',
     message: (p: { readonly option: string }) => `the engine that answers does not know ${p.option}`,

@@ -1,4 +1,5 @@
 import { registryAccounts } from './registry-account-verbs.ts';
+import { registryKeeping } from './registry-keeping-verbs.ts';
 import { hidden, service, verb, type Group } from './verb-entry.ts';
 
 const registryLs = verb('List repositories', () => import('./verbs/registry-ls.ts'));
@@ -12,6 +13,7 @@ export const registry: Group = {
   summary: "Lade's own registry",
   verbs: {
     ...registryAccounts,
+    ...registryKeeping,
     audit: verb("Show a registry's log of writes and refusals", () => import('./verbs/registry-audit.ts')),
     config: service('Check or print the settings of a registry'),
     conformance: verb(

@@ -21,6 +21,7 @@ import { linkKey, manifestKey, tagKey } from './known-plans.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
 const PROMISES = 'promises';
+const LAST = 'last-collection';
 
 /** What holds where nothing else is set. */
 export const KEEPING_DEFAULTS: KeepingOptions = {
@@ -62,14 +63,17 @@ const openPromises = ({ metadata }: RegistryStorage, windowMs: number) => {
 /**
  * What a registry keeps and lets go. Removing has two steps: rows go, which clients see at once and which can be undone;
  * a while later bytes go. Remembers in memory what clients were promised; `[Symbol.asyncDispose]` writes that down, and a
- * registry that could not treats everything as promised when it starts.
+ * registry that could not treats everything as promised when it starts. `settle` writes down what others remember, before
+ * rules are applied.
  */
 export const createKeeping = (
   storage: RegistryStorage,
-  options: KeepingOptions = KEEPING_DEFAULTS,
+  initial: KeepingOptions = KEEPING_DEFAULTS,
+  settle: () => Promise<void> = () => Promise.resolve(),
 ): Keeping & AsyncDisposable => {
   const { collection } = storage.metadata;
-  const ruleOf = createRuleOf(options.rules);
+  let options = initial;
+  let ruleOf = createRuleOf(options.rules);
   const promises = openPromises(storage, options.uploadWindowMs);
   const plans = createKnownPlans();
   const inTurn = createTurns();
@@ -106,6 +110,7 @@ export const createKeeping = (
 
   const runNow = async (run: RunOptions): Promise<RunResult> => {
     await forgotten;
+    await settle();
     const { scope = 'gc', cause, plan } = run;
     const listed = plan === undefined ? undefined : await checkListed(plan, run);
     const planner = plannerOf(run);
@@ -147,9 +152,10 @@ export const createKeeping = (
       record.purgedMs === undefined ? (record.finishedMs ?? Date.now()) + options.undoForMs : undefined,
   });
 
-  return {
+  const self: Keeping & AsyncDisposable = {
     protection: promises,
     plan: async (plan = {}) => {
+      await settle();
       const made = await makePlan({ collection, ruleOf }, plannerOf(plan), plan);
       plans.remember(made.plan.id, made.keys);
       return made.plan;
@@ -172,6 +178,21 @@ export const createKeeping = (
           signal,
         }),
       ),
+    configure: (next) => {
+      ruleOf = createRuleOf(next.rules);
+      options = next;
+      promises.configure(next.uploadWindowMs);
+    },
+    collect: async (cause, { signal, onProgress } = {}) => {
+      await collection.setState(LAST, String(Date.now()), { durable: false });
+      const ran = await inTurn(() => runNow({ cause, signal, onProgress }));
+      const purged = await self.purge({ signal });
+      const swept = await self.sweep({ signal });
+      return { ran, purged, swept };
+    },
+    lastCollectionMs: () => Number(collection.state(LAST) ?? 0),
+    rules: () => options.rules,
+    removedItems: (id, page) => collection.removedItems(id, page),
     removals: (filter) => collection.removals(filter).map(viewOf),
     held: async () => {
       const total = { blobs: 0, bytes: 0 };
@@ -189,4 +210,5 @@ export const createKeeping = (
       await collection.setState(PROMISES, promises.toText());
     },
   };
+  return self;
 };

@@ -73,7 +73,7 @@ export interface MadePlan {
 export const makePlan = async (
   deps: PlannerDeps,
   planner: PlannerOptions,
-  { repository, onItem, onKept }: PlanOptions,
+  { repository, onItem, onKept, onPart }: PlanOptions,
 ): Promise<MadePlan> => {
   const keys = collectKeys();
   const lastLinks = createLastLinks(deps.collection);
@@ -100,6 +100,7 @@ export const makePlan = async (
       }
     }
     tellKept(part, onKept);
+    await onPart?.();
     totals.protectedBlobs += part.protectedLinks.length;
     totals.protectedBytes += part.protectedLinks.reduce((sum, { size }) => sum + size, 0);
   }

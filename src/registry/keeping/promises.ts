@@ -14,6 +14,8 @@ export interface Promises extends Protection {
   removing<T>(repository: string, digests: readonly Digest[], work: () => Promise<T>): Promise<T>;
   /** Everything as text, for `sinceText`. */
   toText(): string;
+  /** Another longest window from now on. */
+  configure(windowMs: number): void;
 }
 
 interface Bucket {
@@ -65,6 +67,7 @@ const bucketsFrom = (text: string | undefined, widthMs: number) => {
 export const createPromises = (options: PromisesOptions): Promises => {
   const widthMs = Math.max(1000, Math.ceil(options.windowMs / BUCKETS));
   const { limit = LIMIT } = options;
+  let { windowMs: longestMs } = options;
   const { buckets, sinceMs = options.startMs } = bucketsFrom(options.earlier, widthMs);
   const leaving = new Map<string, Promise<unknown>>();
   let count = [...buckets.values()].reduce((sum, { keys }) => sum + keys.size, 0);
@@ -75,7 +78,7 @@ export const createPromises = (options: PromisesOptions): Promises => {
     const found = buckets.get(index);
     if (found !== undefined) return found;
     for (const [old, bucket] of buckets) {
-      if ((old + 1) * widthMs > now - options.windowMs) continue;
+      if ((old + 1) * widthMs > now - longestMs) continue;
       buckets.delete(old);
       count -= bucket.keys.size;
     }
@@ -116,6 +119,9 @@ export const createPromises = (options: PromisesOptions): Promises => {
         for (const key of keys) if (leaving.get(key) === done.promise) leaving.delete(key);
         done.resolve();
       }
+    },
+    configure: (windowMs) => {
+      longestMs = windowMs;
     },
     toText: () =>
       JSON.stringify({

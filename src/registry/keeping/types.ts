@@ -1,6 +1,6 @@
-import type { Cause, RemovalRecord, UndoResult } from '#metadata';
+import type { Cause, RemovalRecord, RemovedItem, UndoResult } from '#metadata';
 import type { Digest } from '#oci';
-import type { Protection, RegistryStorage } from '#protocol';
+import type { Protection } from '#protocol';
 import type { RetentionRule } from './rules.ts';
 
 /** Times in milliseconds. */
@@ -82,6 +82,8 @@ export interface PlanOptions {
   readonly onItem?: ((item: PlannedItem) => void) | undefined;
   /** Is told each tag and manifest that stays, where a rule applies. */
   readonly onKept?: ((item: KeptItem) => void) | undefined;
+  /** Is waited for after each repository. */
+  readonly onPart?: (() => Promise<void>) | undefined;
 }
 
 export interface RunOptions {
@@ -135,6 +137,14 @@ export interface RemovalView extends RemovalRecord {
   readonly undoableUntilMs: number | undefined;
 }
 
+export type CollectOptions = Pick<RunOptions, 'signal' | 'onProgress'>;
+
+export interface Collected {
+  readonly ran: RunResult;
+  readonly purged: PurgeResult;
+  readonly swept: SweepResult;
+}
+
 /** What a registry keeps and lets go. Everything may run while it serves; runs, undos and purges take turns. */
 export interface Keeping {
   /** To be told by the protocol what clients were promised. */
@@ -149,12 +159,15 @@ export interface Keeping {
     readonly uploadWindowMs?: number | undefined;
     readonly signal?: AbortSignal | undefined;
   }): Promise<SweepResult>;
+  /** Runs, purges what can no longer be undone, and sweeps: what the schedule does. */
+  collect(cause: Cause, options?: CollectOptions): Promise<Collected>;
+  /** When `collect` began last; 0 for never. */
+  lastCollectionMs(): number;
+  /** Other rules and times from now on. */
+  configure(options: KeepingOptions): void;
   removals(filter: { readonly limit: number; readonly clientDeletes: boolean }): readonly RemovalView[];
+  removedItems(id: string, page: { readonly limit: number; readonly offset: number }): readonly RemovedItem[];
+  rules(): readonly RetentionRule[];
   /** What undo holds on the disk. */
   held(): Promise<{ readonly blobs: number; readonly bytes: number }>;
-}
-
-/** What keeping works with. */
-export interface KeepingDeps {
-  readonly storage: RegistryStorage;
 }

@@ -16,9 +16,9 @@ const isProtocol = (url: string): boolean =>
  */
 export const createRegistry = (options: RegistryOptions): Registry => {
   const { storage, access = createOpenAccess(), observer, limits = {} } = options;
-  const keeping = createKeeping(storage, options.keeping);
-  const { protection } = keeping;
   const pulls = createPullCounter(storage.metadata.pulls, observer);
+  const keeping = createKeeping(storage, options.keeping, () => pulls.flush());
+  const { protection } = keeping;
   const upstreams =
     options.upstreams === undefined || options.upstreams.length === 0
       ? undefined
@@ -29,7 +29,12 @@ export const createRegistry = (options: RegistryOptions): Registry => {
   addClassicSearch(app, { storage, access });
   app.route(
     '/',
-    createAdministration({ storage, access, accounts: createAccountService(storage.metadata.accounts) }),
+    createAdministration({
+      storage,
+      access,
+      accounts: createAccountService(storage.metadata.accounts),
+      keeping,
+    }),
   );
   return {
     first: (request, response) => {

@@ -4,6 +4,7 @@ import type { AccessControl } from '#access';
 import type { CatalogReader } from '#catalog';
 import type { Keeping, KeepingOptions, SweepResult } from '#keeping';
 import type { ProtocolLimits, ProtocolObserver, RegistryStorage } from '#protocol';
+import type { Upstreams, UpstreamSettings } from '#upstreams';
 
 /** The storage of one directory, locked against a second registry. */
 export interface OpenStorage extends RegistryStorage, AsyncDisposable {
@@ -22,6 +23,8 @@ export interface Registry extends AsyncDisposable {
   /** Answers the protocol; leaves every other path to `app`. */
   readonly first: (request: IncomingMessage, response: ServerResponse) => boolean;
   readonly app: Hono;
+  /** Absent where there are none. */
+  readonly upstreams?: Upstreams | undefined;
   readonly keeping: Keeping;
   /** Removes what nothing refers to, with all that could be undone until now, and their bytes. May run while serving. */
   collect(options?: CollectOptions): Promise<SweepResult>;
@@ -35,4 +38,6 @@ export interface RegistryOptions {
   readonly limits?: ProtocolLimits | undefined;
   /** What it keeps, and for how long. */
   readonly keeping?: KeepingOptions | undefined;
+  /** Other registries whose content is served under names of this one. */
+  readonly upstreams?: readonly UpstreamSettings[] | undefined;
 }
