@@ -1,17 +1,39 @@
+import { keepingOptions, keepingSchedules, runRegularly } from '#keeping';
 import type { Journal } from '#metadata';
 import type { Registry } from '#registry';
 import type { Logger } from 'pino';
 import type { RegistrySettings } from './settings.ts';
 
-const COLLECT_INTERVAL_MS = 10 * 60 * 1000;
 const TRIM_INTERVAL_MS = 60 * 60 * 1000;
 
-/** Frees what nothing refers to, now and then. */
-export const collectRegularly = (registry: Registry, log: Logger): Disposable => {
-  const failed = (error: unknown): void => log.error({ err: error }, 'collection failed');
-  const timer = setInterval(() => void registry.collect().catch(failed), COLLECT_INTERVAL_MS);
-  timer.unref();
-  return { [Symbol.dispose]: () => clearInterval(timer) };
+type KeepingSettings = RegistrySettings['keeping'];
+
+/** Collects garbage when the settings say so, and looks once in a while whether it is time. */
+export const collectRegularly = (
+  { keeping }: Pick<Registry, 'keeping'>,
+  settings: KeepingSettings,
+  log: Logger,
+): Disposable & { reload(settings: KeepingSettings): void } => {
+  let schedules = keepingSchedules(settings);
+  const regular = runRegularly({
+    schedule: () => schedules.gc,
+    lastMs: () => keeping.lastCollectionMs(),
+    run: async () => {
+      const { ran, purged, swept } = await keeping.collect({ actor: 'system:gc' });
+      const { removal, tags, manifests, blobs } = ran;
+      if (removal !== undefined) log.info({ removal, tags, manifests, blobs }, 'garbage collected');
+      const freed = purged.blobs + swept.blobs;
+      if (freed > 0) log.info({ blobs: freed, bytes: purged.bytes + swept.bytes }, 'space freed');
+    },
+    failed: (error) => log.error({ err: error }, 'collection failed'),
+  });
+  return {
+    reload: (next) => {
+      schedules = keepingSchedules(next);
+      keeping.configure(keepingOptions(next));
+    },
+    [Symbol.dispose]: () => regular[Symbol.dispose](),
+  };
 };
 
 type AuditSettings = RegistrySettings['audit'];

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { startHttpServer, type HttpServer } from '#http';
 import { createAccess, isOpenAccess } from '#access';
+import { keepingOptions } from '#keeping';
 import { createRegistry, openRegistryStorage, type Registry } from '#registry';
 import type { Logger } from 'pino';
 import { collectRegularly, trimJournalRegularly } from './chores.ts';
@@ -70,8 +71,15 @@ export const startRegistryd = async (settings: RegistrySettings): Promise<Regist
       ? undefined
       : stack.use(await createAccess({ ...storage.metadata, settings: settings.access }));
     const monitoring = stack.use(createMonitoring(settings, storage, log));
-    const registry = createRegistry({ storage, access, observer: observerOf(log) });
-    stack.use(collectRegularly(registry, log));
+    const registry = stack.use(
+      createRegistry({
+        storage,
+        access,
+        observer: observerOf(log),
+        keeping: keepingOptions(settings.keeping),
+      }),
+    );
+    const collecting = stack.use(collectRegularly(registry, settings.keeping, log));
     const trimming = stack.use(trimJournalRegularly(storage.metadata.journal, settings.audit, log));
     const server = await listenFor({ settings, registry, monitoring });
     stack.defer(() => server.close(settings.drain));
@@ -82,6 +90,7 @@ export const startRegistryd = async (settings: RegistrySettings): Promise<Regist
       (next) => void (log.level = next.log.level),
       (next) => monitoring.reload(next),
       (next) => trimming.reload(next.audit),
+      (next) => collecting.reload(next.keeping),
       () => tls?.reload(),
     );
     return {

@@ -1,4 +1,5 @@
 import { accessSettings } from '#access';
+import { keepingSettings } from '#keeping';
 import * as z from 'zod';
 import {
   accessLogSettings,
@@ -36,6 +37,7 @@ export const registrySettings = z.strictObject({
   metrics: metricsSettings.prefault({}).describe('Figures for Prometheus.'),
   health: healthSettings.prefault({}).describe('When the registry says that it is ready.'),
   audit: auditSettings.prefault({}).describe('The journal of writes and refusals.'),
+  keeping: keepingSettings.prefault({}).describe('What is kept, and what goes when.'),
   access: accessSettings.prefault({}).describe('Who may do what.'),
 });
 
