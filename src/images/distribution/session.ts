@@ -123,7 +123,7 @@ const createProver =
       const response = await send(request, authorization);
       if (response.status !== 401 || round === MAX_AUTH_ROUNDS) return response;
       // Whom a redirect led to must not say where the credentials of this host go.
-      if (response.url.hostname !== new URL(await endpoint.base()).hostname) return response;
+      if (response.url.host !== new URL(await endpoint.base()).host) return response;
       if (!(await authorizer.learn(response, wish, authorization))) return response;
       drain(response);
     }

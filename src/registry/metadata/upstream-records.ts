@@ -25,6 +25,15 @@ const usage = (database: Database, prefix: string) => {
   };
 };
 
+const neededBytes = (database: Database, prefix: string): number =>
+  number(database, `SELECT COALESCE(SUM(size), 0) AS n FROM manifests WHERE ${BELOW}`, prefix) +
+  number(
+    database,
+    `SELECT COALESCE(SUM(size), 0) AS n FROM blobs WHERE digest IN (
+       SELECT digest FROM links JOIN edges USING (repository, digest) WHERE kind = 'blob' AND ${BELOW})`,
+    prefix,
+  );
+
 const QUICK = { durable: false } as const;
 
 /** What is remembered of other registries, in an open database. */
@@ -57,15 +66,16 @@ export const createUpstreamRecords = (database: Database): UpstreamRecords => ({
       QUICK,
     );
   },
-  leastUsed: (prefix, { limit, beforeMs }) =>
+  leastUsed: (prefix, { limit, beforeMs, offset = 0 }) =>
     database
       .all(
         `SELECT repository, digest, media_type, size, MAX(pushed_ms, COALESCE(used_ms, 0)) AS last_ms
          FROM manifests LEFT JOIN upstream_uses USING (repository, digest)
-         WHERE ${BELOW} AND MAX(pushed_ms, COALESCE(used_ms, 0)) < ?4 ORDER BY last_ms LIMIT ?5`,
+         WHERE ${BELOW} AND MAX(pushed_ms, COALESCE(used_ms, 0)) < ?4 ORDER BY last_ms LIMIT ?5 OFFSET ?6`,
         ...below(prefix),
         beforeMs,
         limit,
+        offset,
       )
       .map((row) => ({
         repository: String(row['repository']),
@@ -75,4 +85,5 @@ export const createUpstreamRecords = (database: Database): UpstreamRecords => ({
         usedMs: Number(row['last_ms']),
       })),
   usage: (prefix) => usage(database, prefix),
+  neededBytes: (prefix) => neededBytes(database, prefix),
 });

@@ -44,9 +44,11 @@ export interface UpstreamRecords {
   /** Manifests of the repositories below `prefix` (all when empty) that were not asked for since, the oldest first. */
   leastUsed(
     prefix: string,
-    page: { readonly limit: number; readonly beforeMs: number },
+    page: { readonly limit: number; readonly beforeMs: number; readonly offset?: number | undefined },
   ): readonly CachedManifest[];
   usage(prefix: string): CacheUsage;
+  /** Bytes of manifests and of the blobs here that they need, each blob counted once. */
+  neededBytes(prefix: string): number;
 }
 
 /** Blobs are not removed while one of these is there. */

@@ -1,10 +1,10 @@
 import { blobErrors, type ByteRange } from '#blobs';
 import type { Digest } from '#oci';
 import { answer, sendHead } from './answers.ts';
+import { findBlob, type BlobSource } from './blob-sources.ts';
 import { namesEntity } from './conditions.ts';
 import type { Call } from './call.ts';
 import { protocolErrors } from './errors.ts';
-import { sendContent } from './send-content.ts';
 
 export interface BlobPlace {
   readonly repository: string;
@@ -38,7 +38,8 @@ const commonHeaders = (digest: Digest) => ({
   ETag: `"${digest}"`,
 });
 
-const sendBlob = async (call: Call, digest: Digest, size: number): Promise<void> => {
+const sendBlob = async (call: Call, digest: Digest, source: BlobSource): Promise<void> => {
+  const { size } = source;
   const headers = commonHeaders(digest);
   const { 'if-range': condition } = call.request.headers;
   const isSame = condition === undefined || condition === headers.ETag;
@@ -51,28 +52,18 @@ const sendBlob = async (call: Call, digest: Digest, size: number): Promise<void>
   const more = range === undefined ? {} : { 'Content-Range': `bytes ${start}-${end - 1}/${size}` };
   const head = { ...headers, ...more, 'Content-Length': end - start };
   if (call.method === 'HEAD') return answer(call, { status, headers: head });
-  await using content = await call.services.storage.blobs.open(digest, { start, end });
-  sendHead(call, { status, headers: head });
-  await sendContent(call.response, content);
+  await source.send({ start, end }, () => sendHead(call, { status, headers: head }));
 };
 
-const findBlob = async (call: Call, repository: string, digest: Digest) => {
-  const { storage, upstreams } = call.services;
-  const { contents } = storage.metadata;
-  const found = contents.linkedBlob(repository, digest);
-  if (found !== undefined || upstreams?.covers(repository) !== true) return found;
-  await upstreams.ensureBlob(repository, digest, call.cause);
-  return contents.linkedBlob(repository, digest);
-};
-
-/** GET and HEAD of a blob that the repository links. */
-export const getBlob = async (call: Call, { repository, digest }: BlobPlace): Promise<void> => {
+/** GET and HEAD of a blob that the repository links, or that its upstream has. */
+export const getBlob = async (call: Call, place: BlobPlace): Promise<void> => {
+  const { repository, digest } = place;
   if (call.method === 'HEAD') await call.services.protection?.promised(repository, digest);
-  const blob = await findBlob(call, repository, digest);
-  if (blob === undefined) throw blobErrors.unknown({ digest });
+  await using source = await findBlob(call, place);
+  if (source === undefined) throw blobErrors.unknown({ digest });
   const known = namesEntity(call.request.headers['if-none-match'], `"${digest}"`);
   if (known) return answer(call, { status: 304, headers: commonHeaders(digest) });
-  return sendBlob(call, digest, blob.size);
+  await sendBlob(call, digest, source);
 };
 
 /** Unlinks a blob; its bytes go with the next collection. Blobs of a manifest stay. */

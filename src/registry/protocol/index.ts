@@ -3,9 +3,12 @@ export { translateError } from './codes.ts';
 export { protocolErrors } from './errors.ts';
 export type {
   Protection,
+  Freshness,
+  IncomingBlob,
   ProtocolLimits,
   ProtocolObserver,
   ProtocolOptions,
+  PullRequest,
   PullThrough,
   RegistryStorage,
 } from './types.ts';

@@ -36,14 +36,20 @@ const readPage = async (call: Call, { path, limit, read }: Paged) => {
   return { names, headers: { Link: `<${path}?${query.toString()}>; rel="next"` } };
 };
 
+const pageOf = (names: readonly string[], { limit, after }: Page): readonly string[] =>
+  names.filter((name) => name > after).slice(0, limit);
+
 /** Tags in ASCII order. */
 export const listTags = async (call: Call, repository: string): Promise<void> => {
-  const { contents } = call.services.storage.metadata;
-  if (!contents.hasRepository(repository)) throw protocolErrors.nameUnknown({ name: repository });
+  const { storage, upstreams } = call.services;
+  const { contents } = storage.metadata;
+  const remote = upstreams?.covers(repository) === true ? await upstreams.tags(repository) : undefined;
+  if ((remote ?? []).length === 0 && !contents.hasRepository(repository))
+    throw protocolErrors.nameUnknown({ name: repository });
   const { names, headers } = await readPage(call, {
     path: `/v2/${repository}/tags/list`,
     limit: limitOf(call, Number.MAX_SAFE_INTEGER - 1),
-    read: (page) => contents.tags(repository, page),
+    read: (page) => (remote === undefined ? contents.tags(repository, page) : pageOf(remote, page)),
   });
   return answerJson(call, { name: repository, tags: names }, { headers });
 };
@@ -84,11 +90,17 @@ const fitting = (entries: readonly Referrer[]): readonly Referrer[] => {
 };
 
 /** An index of what has the digest as its subject; empty when nothing has. */
-export const listReferrers = (call: Call, repository: string, digest: Digest): void => {
+export const listReferrers = async (call: Call, repository: string, digest: Digest): Promise<void> => {
   const artifactType = call.query.get('artifactType') ?? '';
   const after = call.query.get('last') ?? '';
-  const { contents } = call.services.storage.metadata;
-  const found = contents.referrers(repository, digest, { limit: REFERRERS_PAGE + 1, after });
+  const { storage, upstreams } = call.services;
+  const limit = REFERRERS_PAGE + 1;
+  const found =
+    upstreams?.covers(repository) === true
+      ? (await upstreams.referrers(repository, digest))
+          .filter((entry) => entry.digest > after)
+          .slice(0, limit)
+      : storage.metadata.contents.referrers(repository, digest, { limit, after });
   const page = fitting(found.slice(0, REFERRERS_PAGE));
   const last = page.at(-1);
   const query = new URLSearchParams({

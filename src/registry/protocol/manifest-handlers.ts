@@ -7,6 +7,7 @@ import { answer } from './answers.ts';
 import type { Call } from './call.ts';
 import { namesEntity } from './conditions.ts';
 import { protocolErrors } from './errors.ts';
+import { warnOfStale } from './pull-through.ts';
 
 const MAX_TAGS = 100;
 
@@ -45,7 +46,7 @@ export const getManifest = async (call: Call, place: ManifestPlace): Promise<voi
   const { storage, upstreams } = call.services;
   const { contents } = storage.metadata;
   if (upstreams?.covers(place.repository) === true)
-    await upstreams.ensureManifest(place.repository, place.target, call.cause);
+    warnOfStale(call.response, await upstreams.ensureManifest({ ...place, ...call }));
   const digest = digestFor(call, place);
   const removal = call.services.protection?.promised(place.repository, digest);
   if (removal !== undefined) await removal;

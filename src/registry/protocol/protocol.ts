@@ -141,7 +141,7 @@ const answerFailure = (
   const { status, code, error } = translateError(thrown);
   const { method = '' } = request;
   if (status >= 500) observer.failed?.({ method, path: attempt.path, error: thrown });
-  if (isRefusal({ status, code, method })) {
+  if (isRefusal({ status, code, method, authorization: request.headers.authorization })) {
     const cause = causeOf(request, attempt.caller ?? { name: 'anonymous' });
     refusals.record(refusalEntry(attempt.route, cause, error.message));
   }

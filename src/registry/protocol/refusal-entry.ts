@@ -8,19 +8,22 @@ const ACTION_BY_METHOD: Readonly<Record<string, JournalAction>> = {
 };
 
 /**
- * Whether an answer refuses what the caller may not do, by access or policy. Reads without credentials are the way
- * clients find out how to log in, and not written down.
+ * Whether an answer refuses what the caller may not do, by access or policy. Not written down: reads without
+ * credentials, which is how clients find out how to log in, and 401 for credentials, which may only be too old or for
+ * something else (access writes down those that prove nobody).
  */
 export const isRefusal = ({
   status,
   code,
   method,
+  authorization,
 }: {
   readonly status: number;
   readonly code: string;
   readonly method: string;
+  readonly authorization: string | undefined;
 }): boolean =>
-  (code === 'DENIED' && status < 500) || (status === 401 && method !== 'GET' && method !== 'HEAD');
+  (code === 'DENIED' && status < 500) || (status === 401 && authorization === undefined && method !== 'GET' && method !== 'HEAD');
 
 const placeOf = (route: Route | undefined): Pick<NewEntry, 'repository' | 'tag' | 'digest'> => {
   if (route === undefined || !('repository' in route)) return {};

@@ -3,6 +3,7 @@ import { createAdministration } from '#administration';
 import { Hono } from 'hono';
 import { createKeeping, createPullCounter } from '#keeping';
 import { addClassicSearch } from './classic-search.ts';
+import { createNotifications } from '#notifications';
 import { createProtocol } from '#protocol';
 import { createUpstreams } from '#upstreams';
 import type { Registry, RegistryOptions } from './types.ts';
