@@ -295,6 +295,22 @@ describe('listening', () => {
     await expect(stat(join(dir, 'half.sock'))).rejects.toThrow('ENOENT');
   });
 
+  test('a connection that never finishes its headers is cut', async () => {
+    const server = stack.use(
+      await startHttpServer({
+        app: sampleApp(),
+        listen: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
+        headersMs: 200,
+      }),
+    );
+    const port = Number(new URL(server.addresses[0]?.url ?? '').port);
+    for (const beginning of ['', 'GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ']) {
+      const socket = connect(port, '127.0.0.1');
+      socket.write(beginning);
+      expect(await text(socket)).toMatch(/^(?:HTTP\/1\.1 408 [^]*)?$/);
+    }
+  });
+
   test('close waits for a request in flight, then cuts what is left, and removes the socket', async () => {
     const { server, path } = await startUnix();
     const client = stack.use(createHttpClient({ socketPath: path }));

@@ -16,8 +16,16 @@ interface Listening {
 
 const DEFAULT_GRACE_MS = 5_000;
 
+const HEADERS_MS = 60_000;
+const CHECK_MS = 30_000;
+
 /** Uploads may take hours, so only the headers have a limit; idle connections outlive the clients' own pools. */
-const serverOptions = { requestTimeout: 0, headersTimeout: 60_000, keepAliveTimeout: 120_000 } as const;
+const serverOptions = (headersMs: number) => ({
+  requestTimeout: 0,
+  headersTimeout: headersMs,
+  connectionsCheckingInterval: Math.min(CHECK_MS, headersMs / 2),
+  keepAliveTimeout: 120_000,
+});
 
 /** Java's client offers `h2c` on every plain request; only those that mean it lose their HTTP connection. */
 const wantsUpgrade = (request: IncomingMessage): boolean => request.headers['http2-settings'] === undefined;
@@ -94,10 +102,10 @@ const replaceTls = (listenings: readonly Listening[], tls: ServerTls): void => {
 const createListening = (
   address: ListenAddress,
   listener: Listener,
-  first: HttpServerOptions['first'],
+  { first, headersMs = HEADERS_MS }: HttpServerOptions,
 ): Listening => {
   const requireHostHeader = address.kind === 'tcp';
-  const options = { ...serverOptions, requireHostHeader, shouldUpgradeCallback: wantsUpgrade };
+  const options = { ...serverOptions(headersMs), requireHostHeader, shouldUpgradeCallback: wantsUpgrade };
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     nameHost(address, request);
     // A handler that writes after the end must not end the process.
@@ -162,7 +170,7 @@ export const startHttpServer = async (options: HttpServerOptions): Promise<HttpS
   };
   try {
     for (const address of options.listen) {
-      const listening = createListening(address, listener, options.first);
+      const listening = createListening(address, listener, options);
       addresses.push(await listenOn(listening.server, address));
       listenings.push(listening);
     }

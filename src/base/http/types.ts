@@ -47,6 +47,8 @@ export interface HttpServerOptions {
    */
   readonly first?: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined;
   readonly listen: readonly ListenAddress[];
+  /** Milliseconds until a connection must have sent the headers of its next request, default 60,000. */
+  readonly headersMs?: number | undefined;
   /** Answers for what the application threw outside its own error handler. A bare 500 when absent. */
   readonly onError?: ((error: unknown) => Response) | undefined;
 }
