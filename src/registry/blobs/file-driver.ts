@@ -79,9 +79,11 @@ export const createFileDriver = async (root: string): Promise<BlobDriver> => {
           if (actual !== digest) throw blobErrors.digestInvalid({ expected: digest, actual });
           if (session.size > LARGE_BYTES) await writeBack(session);
           await publisher.publish({ from: session.path, to: layout.blob(digest) });
-        } finally {
+        } catch (error) {
           await uploads.forget(session);
+          throw error;
         }
+        uploads.published(session);
         return { size: session.size };
       }),
     removeUpload: async (id) => {

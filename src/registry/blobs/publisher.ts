@@ -62,8 +62,7 @@ export const createPublisher = (): Publisher => {
   return {
     publish: (publication) =>
       new Promise((resolve, reject) => {
-        const settle = (failure: unknown): void =>
-          failure === undefined ? resolve() : reject(failure as Error);
+        const settle = (failure: unknown): void => (failure === undefined ? resolve() : reject(failure));
         waiting.push({ ...publication, settle });
         // All of one turn go together.
         if (!running && waiting.length === 1) setImmediate(() => void runAll());

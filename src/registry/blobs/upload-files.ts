@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { close, constants, open } from 'node:fs';
+import { closeSync, constants, open } from 'node:fs';
 import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -27,14 +27,15 @@ export interface UploadFiles extends Disposable {
   find(id: string): UploadFile | undefined;
   /** Runs `work` unless the session is unknown or another piece of work has it. */
   exclusively<T>(id: string, work: (session: UploadFile) => Promise<T>): Promise<T>;
-  /** Ends the session and removes its file, unless that has become something else. */
+  /** Ends the session and removes its file. */
   forget(session: UploadFile): Promise<void>;
+  /** Ends the session, whose file has become something else. */
+  published(session: UploadFile): void;
   /** Forgets idle sessions that nobody touched since. */
   sweep(beforeMs: number): Promise<number>;
 }
 
 const openFile = promisify(open);
-const closeFile = promisify(close);
 
 const fresh = (name: UploadName, path: string): UploadFile => ({
   ...name,
@@ -89,21 +90,26 @@ export const openUploadFiles = async (layout: Layout): Promise<UploadFiles> => {
 
   const find = (id: string): UploadFile | undefined => sessions.get(requireUploadId(id));
 
-  const forget = async (session: UploadFile): Promise<void> => {
+  const published = (session: UploadFile): void => {
     sessions.delete(session.id);
     session.hash?.abort();
+  };
+
+  const forget = async (session: UploadFile): Promise<void> => {
+    published(session);
     await rm(session.path, { force: true });
   };
 
   return {
     find,
     forget,
+    published,
     create: async (repository, algorithm) => {
       const name = { id: randomUUID(), repository, algorithm };
       const path = layout.upload(name);
       await makeDirectory(repository);
       const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
-      await closeFile(await openFile(path, flags, 0o600));
+      closeSync(await openFile(path, flags, 0o600));
       const session = fresh(name, path);
       sessions.set(name.id, session);
       return session;
