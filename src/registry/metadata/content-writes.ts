@@ -1,7 +1,7 @@
 import type { Database, Statement } from '#database';
 import { isLadeError } from '#errors';
 import type { Digest } from '#oci';
-import { metadataErrors } from './errors.ts';
+import type { ContentGuards } from './content-guards.ts';
 import type { JournalWriter } from './journal.ts';
 import { copyLink, copyManifest, copyTag, copyTagsOf, keptForUndo } from './removal-statements.ts';
 import { tagMoveStatements } from './tag-cause.ts';
@@ -13,7 +13,7 @@ const insertRepository = (name: string): Statement => ({
   params: [name, Date.now()],
 });
 
-const putStatements = (put: ManifestPut): readonly Statement[] => {
+const putStatements = (put: ManifestPut, guards: ContentGuards): readonly Statement[] => {
   const { repository, digest, bytes, facts } = put;
   const now = Date.now();
   const annotations = facts.annotations === undefined ? null : JSON.stringify(facts.annotations);
@@ -46,11 +46,7 @@ const putStatements = (put: ManifestPut): readonly Statement[] => {
     },
     ...[...facts.blobs, ...facts.optionalBlobs].map((blob) => edge(blob, 'blob')),
     ...facts.manifests.map((manifest) => edge(manifest, 'manifest')),
-    ...put.tags.map((tag) => ({
-      sql: `INSERT INTO tags VALUES (?, ?, ?, ?)
-            ON CONFLICT (repository, name) DO UPDATE SET digest = excluded.digest, updated_ms = excluded.updated_ms`,
-      params: [repository, tag, digest, now],
-    })),
+    ...put.tags.map((tag) => guards.tagStatement(repository, tag, digest)),
   ];
 };
 
@@ -83,7 +79,7 @@ const pushEntries = ({ repository, digest, bytes, facts, tags, cause }: Manifest
 const DELETED = { action: 'delete', outcome: 'done' } as const;
 
 /** What `ContentStore` writes. */
-export const createContentWrites = (database: Database, journal: JournalWriter) => {
+export const createContentWrites = (database: Database, journal: JournalWriter, guards: ContentGuards) => {
   const writing = async (statements: readonly Statement[], entries: readonly NewEntry[]): Promise<void> => {
     await database.write([...statements, ...entries.map((entry) => journal.statement(entry))]);
     journal.appended();
@@ -104,12 +100,46 @@ export const createContentWrites = (database: Database, journal: JournalWriter) 
     }
   };
 
+  const has = (sql: string, repository: string, key: string): boolean =>
+    database.get(sql, repository, key) !== undefined;
+  const hasTag = (repository: string, tag: string): boolean =>
+    has('SELECT 1 FROM tags WHERE repository = ? AND name = ?', repository, tag);
+  const hasManifest = (repository: string, digest: Digest): boolean =>
+    has('SELECT 1 FROM manifests WHERE repository = ? AND digest = ?', repository, digest);
+  const tagsOf = (repository: string, digest: Digest): readonly string[] =>
+    database
+      .all('SELECT name FROM tags WHERE repository = ? AND digest = ?', repository, digest)
+      .map((row) => String(row['name']));
+
+  const removeManifest = (
+    { repository, target, cause, reason = 'delete-manifest' }: Removal<ManifestHead>,
+    tags: readonly string[],
+  ): Promise<boolean> =>
+    removing(
+      [
+        guards.sameTags(repository, target.digest, tags),
+        ...keptForUndo(repository, cause.actor, (copy) => [
+          ...copyManifest(copy, target.digest),
+          copyTagsOf(copy, target.digest),
+        ]),
+        {
+          sql: 'DELETE FROM manifests WHERE repository = ? AND digest = ?',
+          params: [repository, target.digest],
+          expectChanges: 1,
+        },
+      ],
+      { ...DELETED, repository, ...target, cause },
+      reason,
+    );
+
   return {
     linkBlob: (link: BlobLink) => {
       const { repository, digest, size, how, from, cause } = link;
-      return writing(linkStatements(link), [
-        { action: how, outcome: 'done', repository, digest, size, from, cause },
-      ]);
+      const entry: NewEntry = { action: how, outcome: 'done', repository, digest, size, from, cause };
+      return guards.attempt(
+        () => writing(linkStatements(link), [entry]),
+        () => guards.requireLink(link),
+      );
     },
     unlinkBlob: ({ repository, target, cause }: Removal<Digest>) =>
       removing(
@@ -123,35 +153,27 @@ export const createContentWrites = (database: Database, journal: JournalWriter) 
         ],
         { ...DELETED, repository, digest: target, cause },
       ),
-    putManifest: async (put: ManifestPut) => {
-      try {
-        await writing(
-          tagMoveStatements(put.cause, put.reason ?? 'push', putStatements(put)),
-          pushEntries(put),
-        );
-      } catch (error) {
-        if (!isLadeError(error, 'conflict')) throw error;
-        throw metadataErrors.manifestBlobUnknown({ digests: put.facts.blobs }, error);
+    putManifest: (put: ManifestPut) =>
+      guards.attempt(
+        () =>
+          writing(
+            tagMoveStatements(put.cause, put.reason ?? 'push', putStatements(put, guards)),
+            pushEntries(put),
+          ),
+        () => guards.requirePut(put),
+      ),
+    removeManifest: async (removal: Removal<ManifestHead>) => {
+      for (;;) {
+        const { repository, target } = removal;
+        const tags = tagsOf(repository, target.digest);
+        guards.requireDeletable(repository, tags);
+        if (await removeManifest(removal, tags)) return true;
+        if (!hasManifest(repository, target.digest)) return false;
       }
     },
-    removeManifest: ({ repository, target, cause, reason = 'delete-manifest' }: Removal<ManifestHead>) =>
-      removing(
-        [
-          ...keptForUndo(repository, cause.actor, (copy) => [
-            ...copyManifest(copy, target.digest),
-            copyTagsOf(copy, target.digest),
-          ]),
-          {
-            sql: 'DELETE FROM manifests WHERE repository = ? AND digest = ?',
-            params: [repository, target.digest],
-            expectChanges: 1,
-          },
-        ],
-        { ...DELETED, repository, ...target, cause },
-        reason,
-      ),
-    removeTag: ({ repository, target, cause, reason }: Removal<string>) =>
-      removing(
+    removeTag: async ({ repository, target, cause, reason }: Removal<string>) => {
+      if (hasTag(repository, target)) guards.requireDeletable(repository, [target]);
+      return removing(
         [
           ...keptForUndo(repository, cause.actor, (copy) => [copyTag(copy, target)]),
           {
@@ -162,6 +184,7 @@ export const createContentWrites = (database: Database, journal: JournalWriter) 
         ],
         { ...DELETED, repository, tag: target, cause },
         reason,
-      ),
+      );
+    },
   } satisfies Partial<ContentStore>;
 };

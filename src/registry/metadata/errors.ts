@@ -27,6 +27,30 @@ export const metadataErrors = defineErrors('metadata', {
     message: (p: { name: string }) => `the name ${p.name} is taken`,
     hint: 'choose another one, or remove what has it',
   },
+  tagWriteOnce: {
+    kind: 'already-exists',
+    message: (p: { repository: string; tag: string; digest: string }) =>
+      `tag ${p.repository}:${p.tag} is write-once and points to ${p.digest}`,
+    hint: 'push under another tag; the administrators of the registry decide which tags never move',
+  },
+  tagNotDeletable: {
+    kind: 'already-exists',
+    message: (p: { repository: string; tag: string }) =>
+      `tag ${p.repository}:${p.tag} is write-once: neither it nor its manifest can be deleted`,
+    hint: 'the administrators of the registry decide which tags stay',
+  },
+  quotaExceeded: {
+    kind: 'permission-denied',
+    message: (p: {
+      repositories: string;
+      scope: string | undefined;
+      used: number;
+      limit: number;
+      asked: number;
+    }) =>
+      `quota of ${p.repositories}${p.scope === undefined ? '' : ` (${p.scope})`} exceeded: ${p.used} of ${p.limit} bytes are used, ${p.asked} more were asked for`,
+    hint: 'delete tags that nobody needs and let the registry collect, or ask its administrators for more',
+  },
   tagHistoryUnknown: {
     kind: 'not-found',
     message: (p: { name: string; id?: number | undefined }) =>

@@ -35,6 +35,24 @@ export type {
   TagRestore,
 } from './tag-history-types.ts';
 export type {
+  Accounting,
+  ByteAccount,
+  NamespaceUsage,
+  RecountReport,
+  RegistryUsage,
+  RepositoryUsage,
+  TagUsage,
+  UsageFault,
+} from './accounting-types.ts';
+export type {
+  Policies,
+  PolicyRules,
+  QuotaRule,
+  QuotaUsage,
+  TagPolicy,
+  WriteOnceRule,
+} from './policy-types.ts';
+export type {
   BlobLink,
   Cause,
   ContentStore,

@@ -1,15 +1,19 @@
 import { openDatabase } from '#database';
+import { createAccounting } from './accounting.ts';
 import { createAccounts } from './accounts.ts';
 import { createCollection } from './collection.ts';
 import { createCatalog } from './catalog.ts';
+import { createContentGuards } from './content-guards.ts';
 import { createContentReads } from './content-reads.ts';
 import { createContentWrites } from './content-writes.ts';
 import { createDeliveries } from './deliveries.ts';
 import { createJournal } from './journal.ts';
 import { registryMigrations } from './migrations.ts';
+import { createPolicies } from './policies.ts';
 import { createPulls } from './pulls.ts';
 import { createBackupStore } from './backup-store.ts';
 import { createUpstreamRecords } from './upstream-records.ts';
+import { createQuotas } from './quotas.ts';
 import { createTagHistory } from './tag-history.ts';
 import type { MetadataStore } from './types.ts';
 
@@ -28,11 +32,16 @@ export const openMetadata = async (path: string): Promise<MetadataStore & AsyncD
     reserveBytes: RESERVE_BYTES,
   });
   const journal = createJournal(database);
+  const quotas = createQuotas(database);
+  const policies = createPolicies(quotas);
+  const guards = createContentGuards(database, policies, quotas);
   return {
-    contents: { ...createContentReads(database), ...createContentWrites(database, journal) },
+    contents: { ...createContentReads(database), ...createContentWrites(database, journal, guards) },
     journal,
     deliveries: createDeliveries(database),
-    tagHistory: createTagHistory(database, journal),
+    tagHistory: createTagHistory(database, journal, guards),
+    accounting: createAccounting(database),
+    policies,
     accounts: createAccounts(database, journal),
     collection: createCollection(database, journal),
     pulls: createPulls(database),

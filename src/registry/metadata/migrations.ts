@@ -1,5 +1,7 @@
 import type { Migration } from '#database';
 import { tagHistoryMigrations } from './tag-history-migrations.ts';
+import { accountingMigrations } from './accounting-migrations.ts';
+import { quotaMigrations } from './quota-migrations.ts';
 import { accountMigrations } from './account-migrations.ts';
 import { catalogMigrations } from './catalog-migrations.ts';
 import { deliveryMigrations } from './delivery-migrations.ts';
@@ -94,4 +96,6 @@ export const registryMigrations: readonly Migration[] = [
   ...collectionMigrations,
   ...upstreamMigrations,
   ...catalogMigrations,
+  ...accountingMigrations,
+  ...quotaMigrations,
 ];

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compareSpecificity, compilePattern, isPattern, mostSpecific } from './repository-pattern.ts';
+import {
+  compareSpecificity,
+  compilePattern,
+  isPattern,
+  mostSpecific,
+  patternExpression,
+} from './repository-pattern.ts';
 
 /** As slow and plain as the sentence in the documentation. */
 const naiveCharacters = (pattern: string, text: string): boolean => {
@@ -63,7 +69,9 @@ describe('patterns of repositories', () => {
   test('match as the naive reading of them does', () => {
     fc.assert(
       fc.property(pattern, name, (text, repository) => {
-        expect(compilePattern(text).matches(repository)).toBe(naive(text.split('/'), repository.split('/')));
+        const expected = naive(text.split('/'), repository.split('/'));
+        expect(compilePattern(text).matches(repository)).toBe(expected);
+        expect(new RegExp(patternExpression(text), 'u').test(repository)).toBe(expected);
       }),
       { numRuns: 5000 },
     );

@@ -132,3 +132,21 @@ export const mostSpecific = <T extends { readonly pattern: RepositoryPattern }>(
   }
   return best;
 };
+
+/** The same pattern as a regular expression, for SQL. @throws METADATA_PATTERN_INVALID */
+export const patternExpression = (text: string): string => {
+  checkPattern(text);
+  const parts = text.replaceAll(/\*\*(?:\/\*\*)+/g, '**').split('/');
+  let [expression, slash] = ['', ''];
+  for (const [index, part] of parts.entries()) {
+    if (part !== '**') {
+      expression += slash + part.replaceAll(/[.:-]/g, '[$&]').replaceAll('*', '[^/]*');
+      slash = '/';
+    } else if (index === parts.length - 1) expression += slash === '' ? '.*' : '(?:/.*)?';
+    else {
+      expression += `${slash}(?:.*/)?`;
+      slash = '';
+    }
+  }
+  return `^${expression}$`;
+};

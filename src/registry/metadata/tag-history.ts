@@ -1,6 +1,7 @@
-import type { Database, Row, SqlValue, Statement } from '#database';
+import type { Database, Row, SqlValue } from '#database';
 import { isLadeError } from '#errors';
 import type { Digest } from '#oci';
+import type { ContentGuards } from './content-guards.ts';
 import { metadataErrors } from './errors.ts';
 import type { JournalWriter } from './journal.ts';
 import { tagMoveStatements } from './tag-cause.ts';
@@ -81,22 +82,19 @@ const digestAt = (database: Database, { repository, tag, point }: TagRestore): D
   return move.to;
 };
 
-const restoreStatement = ({ repository, tag }: TagRestore, digest: Digest): Statement => ({
-  sql: `INSERT INTO tags SELECT repository, ?2, digest, ?4 FROM manifests WHERE repository = ?1 AND digest = ?3
-        ON CONFLICT (repository, name) DO UPDATE SET digest = excluded.digest, updated_ms = excluded.updated_ms`,
-  params: [repository, tag, digest, Date.now()],
-  expectChanges: 1,
-});
+type Guards = Pick<ContentGuards, 'requireMovable' | 'tagStatement'>;
 
 const restoring = async (
   database: Database,
   journal: JournalWriter,
+  guards: Guards,
   restore: TagRestore,
 ): Promise<RestoredTag> => {
   const { repository, tag, cause } = restore;
   const digest = digestAt(database, restore);
   const now = database.get('SELECT digest FROM tags WHERE repository = ? AND name = ?', repository, tag);
   if (now?.['digest'] === digest) return { digest, moved: false };
+  guards.requireMovable(repository, tag, digest);
   const entry = journal.statement({
     action: 'push',
     outcome: 'done',
@@ -108,11 +106,12 @@ const restoring = async (
   });
   try {
     await database.write([
-      ...tagMoveStatements(cause, 'restore', [restoreStatement(restore, digest)]),
+      ...tagMoveStatements(cause, 'restore', [guards.tagStatement(repository, tag, digest)]),
       entry,
     ]);
   } catch (error) {
     if (!isLadeError(error, 'conflict')) throw error;
+    guards.requireMovable(repository, tag, digest);
     throw metadataErrors.restoreManifestGone({ name: `${repository}:${tag}`, digest }, error);
   }
   journal.appended();
@@ -120,12 +119,12 @@ const restoring = async (
 };
 
 /** The history of tags in an open database that has this room's migrations. */
-export const createTagHistory = (database: Database, journal: JournalWriter): TagHistory => ({
+export const createTagHistory = (database: Database, journal: JournalWriter, guards: Guards): TagHistory => ({
   entries: (filter) => read(database, filter),
   head: () => {
     const row = database.get('SELECT id, hash FROM tag_history ORDER BY id DESC LIMIT 1');
     return { id: Number(row?.['id'] ?? 0), hash: textOf(row?.['hash']) ?? CHAIN_START };
   },
   verify: (options = {}) => verifyHistory(database, moveOf, options),
-  restore: (restore) => restoring(database, journal, restore),
+  restore: (restore) => restoring(database, journal, guards, restore),
 });

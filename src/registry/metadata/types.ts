@@ -5,6 +5,8 @@ import type { CatalogStore } from './catalog-types.ts';
 import type { DeliveryStore } from './delivery-types.ts';
 import type { ManifestFacts } from './manifest.ts';
 import type { BackupStore, UpstreamRecords } from './upstream-types.ts';
+import type { Accounting } from './accounting-types.ts';
+import type { Policies } from './policy-types.ts';
 import type { TagHistory, TagMoveReason } from './tag-history-types.ts';
 
 /**
@@ -170,6 +172,8 @@ export interface MetadataStore {
   readonly journal: Journal;
   readonly deliveries: DeliveryStore;
   readonly tagHistory: TagHistory;
+  readonly accounting: Accounting;
+  readonly policies: Policies;
   readonly accounts: AccountStore;
   readonly collection: CollectionStore;
   readonly pulls: PullStore;
