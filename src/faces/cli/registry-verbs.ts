@@ -8,6 +8,21 @@ const registryShow = verb(
   () => import('./verbs/registry-show.ts'),
 );
 
+const webhookLs = verb('List webhooks and how they do', () => import('./verbs/registry-webhook-ls.ts'));
+const registryWebhook: Group = {
+  summary: 'Look after the webhooks of a registry',
+  verbs: {
+    deliveries: verb(
+      'List events that were given up',
+      () => import('./verbs/registry-webhook-deliveries.ts'),
+    ),
+    ls: webhookLs,
+    list: hidden(webhookLs),
+    replay: verb('Send events that were given up again', () => import('./verbs/registry-webhook-replay.ts')),
+    test: verb('Send an event to a webhook', () => import('./verbs/registry-webhook-test.ts')),
+  },
+};
+
 /** `lade registry …`. */
 export const registry: Group = {
   summary: "Lade's own registry",
@@ -20,6 +35,7 @@ export const registry: Group = {
       'Check what a registry does of distribution-spec 1.1',
       () => import('./verbs/registry-conformance.ts'),
     ),
+    events: verb('Follow what happens in a registry', () => import('./verbs/registry-events.ts')),
     history: verb('Show every move of a tag', () => import('./verbs/registry-history.ts')),
     restore: verb('Move a tag back to where it was', () => import('./verbs/registry-restore-tag.ts')),
     describe: verb(
@@ -41,6 +57,7 @@ export const registry: Group = {
     inspect: hidden(registryShow),
     star: verb('Star a repository', () => import('./verbs/registry-star.ts')),
     tags: verb('List the tags of a repository with what they name', () => import('./verbs/registry-tags.ts')),
+    webhook: registryWebhook,
     'verify-history': verb(
       'Prove that the history of tags was not changed',
       () => import('./verbs/registry-verify-history.ts'),

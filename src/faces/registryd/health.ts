@@ -17,8 +17,7 @@ export interface ReadinessOptions {
 
 const databaseCheck = async (metadata: MetadataStore): Promise<string> => {
   try {
-    // A write of nothing goes the way of every write, so it fails when they do.
-    await metadata.journal.append([]);
+    await metadata.deliveries.probe();
     return 'ok';
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
@@ -37,7 +36,20 @@ const diskCheck = async (root: string, floor: number): Promise<string> => {
 };
 
 /** Whether the database takes writes and the disk has room. */
-export const checkReadiness = async ({ root, diskFloor, metadata }: ReadinessOptions): Promise<Readiness> => {
+const checkReadiness = async ({ root, diskFloor, metadata }: ReadinessOptions): Promise<Readiness> => {
   const [database, disk] = await Promise.all([databaseCheck(metadata), diskCheck(root, diskFloor)]);
   return { ready: database === 'ok' && disk === 'ok', checks: { database, disk } };
+};
+
+/** Every answer stands for this long: monitors ask often, and each answer is a write. */
+const FRESH_MS = 2_000;
+
+/** `checkReadiness`, at most once in two seconds. */
+export const createReadiness = (options: ReadinessOptions): (() => Promise<Readiness>) => {
+  let last: { readonly at: number; readonly answer: Promise<Readiness> } | undefined;
+  return () => {
+    const now = performance.now();
+    if (last === undefined || now - last.at > FRESH_MS) last = { at: now, answer: checkReadiness(options) };
+    return last.answer;
+  };
 };

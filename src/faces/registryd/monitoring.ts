@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { createAccessLog } from './access-log.ts';
 import { expose, type Family } from './exposition.ts';
 import { createFront, type Front, type FrontOptions } from './front.ts';
-import { checkReadiness } from './health.ts';
+import { createReadiness } from './health.ts';
 import { createProcessMetrics } from './process-metrics.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import type { RegistrySettings } from './settings.ts';
@@ -68,7 +68,7 @@ export const createMonitoring = (
   ]);
   const { diskFloor } = settings.health;
   const answers = {
-    readiness: () => checkReadiness({ root: storage.path, diskFloor, metadata: storage.metadata }),
+    readiness: createReadiness({ root: storage.path, diskFloor, metadata: storage.metadata }),
     metrics: async () => expose((await Promise.all(sources.map(async (source) => source()))).flat()),
   };
   const sideRule = { kind: settings.metrics.enabled ? 'open' : 'nobody' } as const;

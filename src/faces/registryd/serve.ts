@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { startHttpServer, type HttpServer } from '#http';
 import { createAccess, isOpenAccess } from '#access';
@@ -11,6 +12,7 @@ import { refuseOpenDoors } from './open-doors.ts';
 import { reloadAll, type Reloader } from './reload.ts';
 import type { RegistrySettings } from './settings.ts';
 import { readTls, watchTls } from './tls.ts';
+import { webhookFamilies } from './webhook-metrics.ts';
 
 export interface Registryd extends AsyncDisposable {
   /** Base URL. */
@@ -40,6 +42,12 @@ const listenFor = async ({ settings, registry, monitoring }: Serving): Promise<H
     ],
   });
 };
+
+const notificationOptions = ({ webhooks, listen }: RegistrySettings, log: Logger) => ({
+  webhooks,
+  address: `${hostname()}:${listen[0]?.port ?? 0}`,
+  failed: (error: unknown) => log.error({ err: error }, 'webhooks cannot write down how far they are'),
+});
 
 const nothing = { fetch: () => new Response('not found\n', { status: 404 }) };
 
@@ -77,12 +85,15 @@ export const startRegistryd = async (settings: RegistrySettings): Promise<Regist
         access,
         observer: observerOf(log),
         keeping: keepingOptions(settings.keeping),
+        notifications: notificationOptions(settings, log),
       }),
     );
+    monitoring.add(() => webhookFamilies(registry.notifications.status()));
     const collecting = stack.use(collectRegularly(registry, settings.keeping, log));
     const trimming = stack.use(trimJournalRegularly(storage.metadata.journal, settings.audit, log));
     const server = await listenFor({ settings, registry, monitoring });
     stack.defer(() => server.close(settings.drain));
+    stack.defer(() => registry.notifications.endStreams());
     const side = await listenForMonitors(settings, monitoring);
     if (side !== undefined) stack.defer(() => side.close(0));
     const tls = settings.tls === undefined ? undefined : stack.use(await watchTls(settings.tls, server, log));
@@ -91,6 +102,7 @@ export const startRegistryd = async (settings: RegistrySettings): Promise<Regist
       (next) => monitoring.reload(next),
       (next) => trimming.reload(next.audit),
       (next) => collecting.reload(next.keeping),
+      (next) => registry.notifications.reload(next.webhooks),
       () => tls?.reload(),
     );
     return {

@@ -1,5 +1,6 @@
 import { accessSettings } from '#access';
 import { keepingSettings } from '#keeping';
+import { webhooksSettings } from '#notifications';
 import * as z from 'zod';
 import {
   accessLogSettings,
@@ -38,6 +39,7 @@ export const registrySettings = z.strictObject({
   health: healthSettings.prefault({}).describe('When the registry says that it is ready.'),
   audit: auditSettings.prefault({}).describe('The journal of writes and refusals.'),
   keeping: keepingSettings.prefault({}).describe('What is kept, and what goes when.'),
+  webhooks: webhooksSettings.describe('Endpoints that are told of pushes, pulls, mounts and deletions.'),
   access: accessSettings.prefault({}).describe('Who may do what.'),
 });
 

@@ -8,6 +8,7 @@ import { catalogRoutes } from './catalog-routes.ts';
 import { administrationErrors } from './errors.ts';
 import { journalRoutes } from './journal-routes.ts';
 import { keepingRoutes } from './keeping-routes.ts';
+import { notificationRoutes } from './notification-routes.ts';
 import { ownAccountRoutes } from './own-account-routes.ts';
 import { tagHistoryRoutes } from './tag-history-routes.ts';
 import type { AdminEnv, AdminRoutes, AdminServices } from './types.ts';
@@ -49,6 +50,7 @@ const TOPICS: readonly AdminRoutes[] = [
   catalogRoutes,
   journalRoutes,
   keepingRoutes,
+  notificationRoutes,
   tagHistoryRoutes,
   ownAccountRoutes,
 ];

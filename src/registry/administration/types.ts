@@ -2,6 +2,7 @@ import type { Hono } from 'hono';
 import type { AccessControl, AccountService, Caller } from '#access';
 import type { Keeping } from '#keeping';
 import type { Cause } from '#metadata';
+import type { Notifications } from '#notifications';
 import type { RegistryStorage } from '#protocol';
 
 /** What the routes of the administration work with; each topic takes what it needs. */
@@ -10,6 +11,7 @@ export interface AdminServices {
   readonly access: AccessControl;
   readonly accounts: AccountService;
   readonly keeping: Keeping;
+  readonly notifications: Notifications;
 }
 
 /** What every route finds in its context: who calls, and the cause of what it changes. */

@@ -1,15 +1,28 @@
 import { createAccountService, createOpenAccess } from '#access';
-import { createAdministration } from '#administration';
+import { createAdministration, createTokenRoutes } from '#administration';
 import { Hono } from 'hono';
 import { createKeeping, createPullCounter } from '#keeping';
 import { addClassicSearch } from './classic-search.ts';
-import { createNotifications } from '#notifications';
-import { createProtocol } from '#protocol';
+import { createNotifications, type Notifications } from '#notifications';
+import { createProtocol, type ProtocolObserver } from '#protocol';
 import { createUpstreams } from '#upstreams';
 import type { Registry, RegistryOptions } from './types.ts';
 
 const isProtocol = (url: string): boolean =>
   url === '/v2' || url.startsWith('/v2/') || url.startsWith('/v2?');
+
+/** Tells webhooks of pulls, too. */
+const tellPulls = (notifications: Notifications, observer: ProtocolObserver = {}): ProtocolObserver => ({
+  ...observer,
+  pulled: (pull) => {
+    observer.pulled?.(pull);
+    notifications.pulled(pull);
+  },
+  pulledBlob: (pull) => {
+    observer.pulledBlob?.(pull);
+    notifications.pulled(pull);
+  },
+});
 
 /**
  * Makes a registry: the protocol under `/v2/` and everything around it. To be served by `startHttpServer` of the http
@@ -17,7 +30,8 @@ const isProtocol = (url: string): boolean =>
  */
 export const createRegistry = (options: RegistryOptions): Registry => {
   const { storage, access = createOpenAccess(), observer, limits = {} } = options;
-  const pulls = createPullCounter(storage.metadata.pulls, observer);
+  const notifications = createNotifications(storage.metadata, options.notifications);
+  const pulls = createPullCounter(storage.metadata.pulls, tellPulls(notifications, observer));
   const keeping = createKeeping(storage, options.keeping, () => pulls.flush());
   const { protection } = keeping;
   const upstreams =
@@ -27,6 +41,7 @@ export const createRegistry = (options: RegistryOptions): Registry => {
   const protocol = createProtocol({ storage, access, protection, upstreams, observer: pulls, limits });
   const app = new Hono();
   app.get('/healthz', (c) => c.text('ok\n'));
+  app.route('/', createTokenRoutes(access));
   addClassicSearch(app, { storage, access });
   app.route(
     '/',
@@ -35,6 +50,7 @@ export const createRegistry = (options: RegistryOptions): Registry => {
       access,
       accounts: createAccountService(storage.metadata.accounts),
       keeping,
+      notifications,
     }),
   );
   return {
@@ -45,6 +61,7 @@ export const createRegistry = (options: RegistryOptions): Registry => {
     },
     app,
     keeping,
+    notifications,
     upstreams,
     collect: async ({ graceMs: uploadWindowMs, signal } = {}) => {
       await keeping.run({ cause: { actor: 'system:gc' }, uploadWindowMs, signal });
@@ -58,6 +75,7 @@ export const createRegistry = (options: RegistryOptions): Registry => {
     },
     [Symbol.asyncDispose]: async () => {
       await upstreams?.[Symbol.asyncDispose]();
+      await notifications[Symbol.asyncDispose]();
       await pulls[Symbol.asyncDispose]();
       await keeping[Symbol.asyncDispose]();
     },

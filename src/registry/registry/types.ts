@@ -3,6 +3,7 @@ import type { Hono } from 'hono';
 import type { AccessControl } from '#access';
 import type { CatalogReader } from '#catalog';
 import type { Keeping, KeepingOptions, SweepResult } from '#keeping';
+import type { Notifications, NotificationsOptions } from '#notifications';
 import type { ProtocolLimits, ProtocolObserver, RegistryStorage } from '#protocol';
 import type { Upstreams, UpstreamSettings } from '#upstreams';
 
@@ -26,6 +27,7 @@ export interface Registry extends AsyncDisposable {
   /** Absent where there are none. */
   readonly upstreams?: Upstreams | undefined;
   readonly keeping: Keeping;
+  readonly notifications: Notifications;
   /** Removes what nothing refers to, with all that could be undone until now, and their bytes. May run while serving. */
   collect(options?: CollectOptions): Promise<SweepResult>;
 }
@@ -36,6 +38,8 @@ export interface RegistryOptions {
   readonly access?: AccessControl | undefined;
   readonly observer?: ProtocolObserver | undefined;
   readonly limits?: ProtocolLimits | undefined;
+  /** Webhooks and how events name the registry. */
+  readonly notifications?: NotificationsOptions | undefined;
   /** What it keeps, and for how long. */
   readonly keeping?: KeepingOptions | undefined;
   /** Other registries whose content is served under names of this one. */
