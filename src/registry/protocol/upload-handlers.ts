@@ -111,10 +111,10 @@ const mount = (call: Call, repository: string, digest: Digest): Promise<boolean>
   const { storage, protection } = call.services;
   const { contents } = storage.metadata;
   return storage.locks.run(digest, async () => {
+    await protection?.promised(repository, digest);
     const source = mountSource(call, digest);
     const blob = source === undefined ? undefined : contents.linkedBlob(source, digest);
     if (blob === undefined) return false;
-    protection?.promised(repository, digest);
     const link = { repository, digest, size: blob.size, how: 'mount', from: source, cause: call.cause } as const;
     await contents.linkBlob(link);
     return true;
