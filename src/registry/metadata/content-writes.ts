@@ -90,9 +90,10 @@ export const createContentWrites = (database: Database, journal: JournalWriter, 
     statements: readonly Statement[],
     entry: NewEntry,
     reason: TagMoveReason = 'delete',
+    also: readonly NewEntry[] = [],
   ): Promise<boolean> => {
     try {
-      await writing(tagMoveStatements(entry.cause, reason, statements), [entry]);
+      await writing(tagMoveStatements(entry.cause, reason, statements), [entry, ...also]);
       return true;
     } catch (error) {
       if (isLadeError(error, 'conflict')) return false;
@@ -130,6 +131,7 @@ export const createContentWrites = (database: Database, journal: JournalWriter, 
       ],
       { ...DELETED, repository, ...target, cause },
       reason,
+      tags.map((tag) => ({ ...DELETED, repository, tag, digest: target.digest, cause })),
     );
 
   return {

@@ -63,6 +63,9 @@ export const getBlob = async (call: Call, place: BlobPlace): Promise<void> => {
   if (source === undefined) throw blobErrors.unknown({ digest });
   const known = namesEntity(call.request.headers['if-none-match'], `"${digest}"`);
   if (known) return answer(call, { status: 304, headers: commonHeaders(digest) });
+  // Parts that a client asks for on its way through a blob are no pulls of their own.
+  if (call.method === 'GET' && (call.request.headers.range ?? 'bytes=0-').startsWith('bytes=0-'))
+    call.services.observer.pulledBlob?.({ repository, digest, size: source.size, cause: call.cause });
   await sendBlob(call, digest, source);
 };
 
