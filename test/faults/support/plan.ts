@@ -23,24 +23,8 @@ export const randomFrom = (seed: number): (() => number) => {
 /** Calls that one thread at most made of each kind. */
 export type Spectrum = ReadonlyMap<string, number>;
 
-/** Runs the operation once without a fault, and counts. */
-export const spectrumOf = async (
-  site: Site,
-  operation: Operation,
-  calls: readonly string[],
-): Promise<Spectrum> => {
-  const attempt = await operation.prepare(site);
-  const file = `${site.machine.socket}.calls`;
-  const tracing = await attach(site.machine.daemon.child.pid ?? 0, [
-    '-o',
-    file,
-    '-e',
-    `trace=${calls.join(',')}`,
-  ]);
-  const { ok } = await attempt.run(site.call);
-  await tracing.detach();
-  if (!ok) throw new Error(`${operation.name} fails without any fault`);
-  for (const tag of attempt.makes.keys()) site.committed.set(tag, (await idOf(site, tag)) ?? '');
+/** Calls in the output of strace, by the thread that made most of them. */
+const spectrumIn = (file: string): Spectrum => {
   const threads = new Map<string, number>();
   for (const [, thread, call = ''] of readFileSync(file, 'utf8').matchAll(/^(\d+) +(\w+)\(/gm)) {
     const key = `${thread} ${call}`;
@@ -52,6 +36,39 @@ export const spectrumOf = async (
     most.set(call, Math.max(most.get(call) ?? 0, count));
   }
   return most;
+};
+
+/** Counts the calls of a process while `work` runs; strace writes to `file`. */
+export const countCalls = async (
+  { pid, file, calls }: { readonly pid: number; readonly file: string; readonly calls: readonly string[] },
+  work: () => Promise<void>,
+): Promise<Spectrum> => {
+  const tracing = await attach(pid, ['-o', file, '-e', `trace=${calls.join(',')}`]);
+  try {
+    await work();
+  } finally {
+    await tracing.detach();
+  }
+  return spectrumIn(file);
+};
+
+/** Runs the operation once without a fault, and counts. */
+export const spectrumOf = async (
+  site: Site,
+  operation: Operation,
+  calls: readonly string[],
+): Promise<Spectrum> => {
+  const attempt = await operation.prepare(site);
+  const { socket, daemon } = site.machine;
+  const spectrum = await countCalls(
+    { pid: daemon.child.pid ?? 0, file: `${socket}.calls`, calls },
+    async () => {
+      const { ok } = await attempt.run(site.call);
+      if (!ok) throw new Error(`${operation.name} fails without any fault`);
+    },
+  );
+  for (const tag of attempt.makes.keys()) site.committed.set(tag, (await idOf(site, tag)) ?? '');
+  return spectrum;
 };
 
 export interface Candidate {
