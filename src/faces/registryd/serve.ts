@@ -75,6 +75,7 @@ export const startRegistryd = async (settings: RegistrySettings): Promise<Regist
   try {
     refuseOpenDoors(settings, log);
     const storage = stack.use(await openRegistryStorage(settings.root));
+    await storage.metadata.policies.configure({ ...settings.tags, quotas: settings.quotas });
     const access = isOpenAccess(settings.access)
       ? undefined
       : stack.use(await createAccess({ ...storage.metadata, settings: settings.access }));

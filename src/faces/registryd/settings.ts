@@ -1,5 +1,6 @@
 import { accessSettings } from '#access';
 import { keepingSettings } from '#keeping';
+import { quotaSettings, tagsSettings } from '#metadata';
 import { webhooksSettings } from '#notifications';
 import * as z from 'zod';
 import {
@@ -39,6 +40,10 @@ export const registrySettings = z.strictObject({
   health: healthSettings.prefault({}).describe('When the registry says that it is ready.'),
   audit: auditSettings.prefault({}).describe('The journal of writes and refusals.'),
   keeping: keepingSettings.prefault({}).describe('What is kept, and what goes when.'),
+  tags: tagsSettings.prefault({}).describe('What may happen to tags.'),
+  quotas: quotaSettings
+    .prefault([])
+    .describe('Bounds on what repositories hold; several that cover a repository all hold.'),
   webhooks: webhooksSettings.describe('Endpoints that are told of pushes, pulls, mounts and deletions.'),
   access: accessSettings.prefault({}).describe('Who may do what.'),
 });

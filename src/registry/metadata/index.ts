@@ -44,6 +44,7 @@ export type {
   TagUsage,
   UsageFault,
 } from './accounting-types.ts';
+export { quotaSettings, tagsSettings } from './policy-settings.ts';
 export type {
   Policies,
   PolicyRules,
@@ -85,6 +86,7 @@ export type {
   UndoResult,
 } from './collection-types.ts';
 export { blobsOfSnapshot } from './backup-store.ts';
+export { REMOVALS_LOCK } from './upstream-types.ts';
 export type {
   BackupHold,
   BackupStore,

@@ -2,12 +2,14 @@ import type { Caller } from '#access';
 import type { Cause } from '#metadata';
 import type { Exchange } from './answers.ts';
 import type { ProtocolObserver, Protection, PullThrough, RegistryStorage } from './types.ts';
+import type { UploadAllowance } from './upload-allowance.ts';
 import type { Writers } from './writers.ts';
 
 /** What every handler works with. */
 export interface Services {
   readonly storage: RegistryStorage;
   readonly writers: Writers;
+  readonly allowance: UploadAllowance;
   readonly protection: Protection | undefined;
   readonly upstreams: PullThrough | undefined;
   readonly observer: ProtocolObserver;

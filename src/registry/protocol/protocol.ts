@@ -1,5 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { accessErrors, requireNeeds, retryAfterOf, type AccessControl, type AccessRequest, type Caller, type Need } from '#access';
+import {
+  accessErrors,
+  requireNeeds,
+  retryAfterOf,
+  type AccessControl,
+  type AccessRequest,
+  type Caller,
+  type Need,
+} from '#access';
 import type { LadeError } from '#errors';
 import { answerError, answerJson, type Exchange } from './answers.ts';
 import { needsOf } from './authorize.ts';
@@ -17,6 +25,7 @@ import { factsOf } from './request-facts.ts';
 import { parseRoute, type Route } from './routes.ts';
 import type { ProtocolOptions } from './types.ts';
 import { beginUpload, cancelUpload, continueUpload, finishUpload, uploadStatus } from './upload-handlers.ts';
+import { createUploadAllowance } from './upload-allowance.ts';
 import { createWriters } from './writers.ts';
 
 const MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -160,6 +169,10 @@ export const createProtocol = (options: ProtocolOptions): ProtocolHandler => {
   const services: Services = {
     storage,
     writers: createWriters(),
+    allowance: createUploadAllowance({
+      policies: storage.metadata.policies,
+      evict: (id) => storage.blobs.removeUpload(id),
+    }),
     protection,
     upstreams,
     observer,

@@ -27,6 +27,11 @@ const stateOf = async (call: Call, repository: string, id: string): Promise<Uplo
   return state;
 };
 
+const removeUpload = async ({ services }: Call, id: string): Promise<void> => {
+  await services.storage.blobs.removeUpload(id);
+  services.allowance.release(id);
+};
+
 const lengthOf = (call: Call): number | undefined => {
   const header = call.request.headers['content-length'];
   return header === undefined ? undefined : Number(header);
@@ -71,6 +76,25 @@ async function* bounded(
   }
 }
 
+const ALLOWANCE_STEP = 1024 * 1024;
+
+/** The chunks of a body of unknown length, as far as quotas allow. */
+async function* allowed(
+  body: AsyncIterable<Buffer>,
+  { services }: Call,
+  state: UploadState,
+): AsyncGenerator<Buffer, void, undefined> {
+  let [size, held] = [state.size, state.size];
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size >= held) {
+      await services.allowance.reserve(state, size);
+      held = size + ALLOWANCE_STEP;
+    }
+    yield chunk;
+  }
+}
+
 /** Takes the request's body; a body that is cut stays as far as it came, one that fills the disk goes. */
 const takeBody = async (call: Call, state: UploadState): Promise<UploadState> => {
   const { blobs } = call.services.storage;
@@ -78,13 +102,19 @@ const takeBody = async (call: Call, state: UploadState): Promise<UploadState> =>
   if (length === 0) return state;
   const limit = bodyLimit(call, state);
   if (length !== undefined && length > limit.bytes) throw limit.excess;
+  const { allowance } = call.services;
+  await allowance.reserve(state, state.size + (length ?? 0));
   try {
     const body = chunksOf(call.request, { keep: true });
-    const source = limit.bytes === Infinity ? body : bounded(body, limit);
+    const within = length === undefined ? allowed(body, call, state) : body;
+    const source = limit.bytes === Infinity ? within : bounded(within, limit);
     return await blobs.appendUpload(state.id, source, { used: releaseChunk });
   } catch (error) {
-    if (systemErrors.diskFull.is(toLadeError(error))) await blobs.removeUpload(state.id);
+    if (systemErrors.diskFull.is(toLadeError(error)) || metadataErrors.quotaExceeded.is(error))
+      await removeUpload(call, state.id);
     throw error;
+  } finally {
+    allowance.rest(state.id);
   }
 };
 
@@ -93,6 +123,7 @@ const commit = async (call: Call, state: UploadState, digest: Digest): Promise<v
   const { storage } = call.services;
   await storage.locks.run(digest, async () => {
     const { size } = await storage.blobs.commitUpload(id, digest);
+    call.services.allowance.release(id);
     const { cause } = call;
     await storage.metadata.contents.linkBlob({ repository, digest, size, how: 'push', cause });
   });
@@ -115,7 +146,14 @@ const mount = (call: Call, repository: string, digest: Digest): Promise<boolean>
     const source = mountSource(call, digest);
     const blob = source === undefined ? undefined : contents.linkedBlob(source, digest);
     if (blob === undefined) return false;
-    const link = { repository, digest, size: blob.size, how: 'mount', from: source, cause: call.cause } as const;
+    const link = {
+      repository,
+      digest,
+      size: blob.size,
+      how: 'mount',
+      from: source,
+      cause: call.cause,
+    } as const;
     await contents.linkBlob(link);
     return true;
   });
@@ -145,7 +183,7 @@ export const beginUpload = async (call: Call, repository: string): Promise<void>
     const filled = await takeBody(call, state);
     return await commit(call, filled, requireDigest(digest));
   } catch (error) {
-    await blobs.removeUpload(state.id);
+    await removeUpload(call, state.id);
     throw error;
   }
 };
@@ -198,7 +236,6 @@ export const uploadStatus = async (call: Call, { repository, id }: UploadPlace):
 /** DELETE: gives up. */
 export const cancelUpload = async (call: Call, { repository, id }: UploadPlace): Promise<void> => {
   await stateOf(call, repository, id);
-  const { writers, storage } = call.services;
-  await writers.run(id, call.request, () => storage.blobs.removeUpload(id));
+  await call.services.writers.run(id, call.request, () => removeUpload(call, id));
   return answer(call, { status: 204 });
 };
