@@ -40,6 +40,8 @@ export interface DockerdOptions {
   /** Where else containerd is looked for. */
   readonly path?: string;
   readonly args?: readonly string[];
+  /** Beside its own environment. */
+  readonly env?: NodeJS.ProcessEnv;
   /** A network of its own keeps its bridge from other daemons of the machine, but reaches nobody. */
   readonly ownNetwork?: boolean;
 }
@@ -47,7 +49,7 @@ export interface DockerdOptions {
 /** Starts Debian's dockerd on a private root; undefined where docker.io is not installed. */
 export const startDockerd = async (
   scratch: Scratch,
-  { program = DOCKERD, path, args: more = [], ownNetwork = false }: DockerdOptions = {},
+  { program = DOCKERD, path, args: more = [], env: extra = {}, ownNetwork = false }: DockerdOptions = {},
 ): Promise<Dockerd | undefined> => {
   if (!isThere(program)) return undefined;
   const host = `unix://${scratch.join('docker.sock')}`;
@@ -61,7 +63,8 @@ export const startDockerd = async (
     '-p',
     scratch.join('docker.pid'),
   ];
-  const env = path === undefined ? process.env : { ...process.env, PATH: `${path}:${process.env['PATH']}` };
+  const PATH = path === undefined ? process.env['PATH'] : `${path}:${process.env['PATH']}`;
+  const env = { ...process.env, ...extra, PATH };
   const command = [program, ...args, ...more, '-l', 'error'];
   const [first = program, ...rest] = ownNetwork ? ['unshare', '--net', ...command] : command;
   const child = spawn(first, rest, { stdio: 'ignore', env });
