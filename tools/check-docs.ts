@@ -1,13 +1,15 @@
 /**
  * Checks that the documentation says what the code does: docs/errors.md lists exactly the codes of the catalogues,
+ * docs/registry-settings.md lists exactly the keys of the registry's settings,
  * every room has a README of at most 60 lines, ARCHITECTURE.md names every room, and relative links lead somewhere.
  *
- * `--write` writes docs/errors.md anew from the catalogues.
+ * `--write` writes both pages anew.
  */
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { definedEntries, type DefinedEntry } from '../src/base/errors/catalogue.ts';
+import { settingsPage } from './settings-page.ts';
 
 const project = join(import.meta.dirname, '..');
 const errorsPage = join(project, 'docs', 'errors.md');
@@ -121,10 +123,16 @@ const linkFaults = (): string[] =>
 const catalogues = await readCatalogues();
 if (catalogues.size < 3) throw new Error('hardly any catalogue was found: the check would pass on anything');
 const expected = renderErrors(catalogues);
-if (process.argv.includes('--write')) writeFileSync(errorsPage, expected);
+const settingsFile = join(project, 'docs', 'registry-settings.md');
+if (process.argv.includes('--write')) {
+  writeFileSync(errorsPage, expected);
+  writeFileSync(settingsFile, settingsPage());
+}
 const faults = [...roomFaults(), ...linkFaults()];
 if (!existsSync(errorsPage) || readFileSync(errorsPage, 'utf8') !== expected)
   faults.push('docs/errors.md: not what the catalogues say; run `node tools/check-docs.ts --write`');
+if (!existsSync(settingsFile) || readFileSync(settingsFile, 'utf8') !== settingsPage())
+  faults.push('docs/registry-settings.md: not what the schemas say; run `node tools/check-docs.ts --write`');
 for (const fault of faults) console.error(fault);
 console.log(`documentation: ${faults.length} faults`);
 process.exitCode = faults.length === 0 ? 0 : 1;

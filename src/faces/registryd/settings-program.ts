@@ -15,7 +15,7 @@ export const listenSettings = z
 export const tlsSettings = z.strictObject({
   certificate: path().describe('Certificate chain in PEM.').meta({ example: '/etc/lade/tls/tls.crt' }),
   key: path().describe('Its private key in PEM.').meta({ example: '/etc/lade/tls/tls.key' }),
-  minVersion: z.enum(['1.2', '1.3']).default('1.2').describe('Oldest version of TLS.'),
+  minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2').describe('Oldest version of TLS.'),
   clientCa: path()
     .optional()
     .describe('Authorities, in PEM, whose client certificates are an identity.')

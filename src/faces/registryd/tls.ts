@@ -45,7 +45,7 @@ export const readTls = async (settings: TlsSettings): Promise<TlsMaterial> => {
     throw registrydErrors.tlsUnusable({ path: settings.key, reason: reasonOf(error) }, error);
   }
   return {
-    tls: { cert, key, clientCa: ca, clientCertificates, minVersion: `TLSv${minVersion}` },
+    tls: { cert, key, clientCa: ca, clientCertificates, minVersion },
     certificate,
   };
 };

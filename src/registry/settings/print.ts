@@ -44,18 +44,34 @@ const hasItems = (outline: Outline): boolean =>
 
 const commented = (line: string): string => (/^ *(#|$)/.test(line) ? line : line.replace(/^( *)/, '$1# '));
 
+const itemsOf = (outline: Outline): Outline | undefined =>
+  alternatives(outline).find(({ items }) => items !== undefined)?.items;
+
+/** What stands below a key that is a group, or a list of groups; undefined for every other key. */
+const linesBelow = (child: Outline, indent: string): readonly string[] | undefined => {
+  if (child.example !== undefined) return undefined;
+  if (isGroup(child)) return exampleLines(child, `${indent}  `);
+  const items = itemsOf(child);
+  if (items === undefined || keysOf(items).length === 0 || isSecret(items)) return undefined;
+  return [`${indent}  -`, ...exampleLines(items, `${indent}    `)].map(commented);
+};
+
 const exampleLines = (outline: Outline, indent: string): readonly string[] =>
   keysOf(outline).flatMap((name) => {
     const child = childOf(outline, name) ?? {};
     const about = child.description === undefined ? [] : wrapped(child.description, indent);
-    if (isGroup(child) && child.example === undefined) {
-      const lines = [`${indent}${name}:`, ...exampleLines(child, `${indent}  `)];
-      return [...about, ...(child.default === undefined ? lines.map(commented) : lines), ''];
+    const below = linesBelow(child, indent);
+    if (below !== undefined) {
+      const lines = [`${indent}${name}:`, ...below];
+      const isSet = child.default !== undefined && isGroup(child);
+      return [...about, ...(isSet ? lines : lines.map(commented)), ''];
     }
     const value = child.default ?? child.example;
-    const set = child.default !== undefined && !(Array.isArray(child.default) && child.example !== undefined);
-    if (set) return [...about, `${indent}${name}: ${text(value)}`];
-    return [...about, `${indent}# ${name}: ${text(child.example ?? value ?? '')}`];
+    const isSet =
+      child.default !== undefined && !(Array.isArray(child.default) && child.example !== undefined);
+    if (isSet) return [...about, `${indent}${name}: ${text(value)}`];
+    const shownValue = child.example ?? value;
+    return [...about, `${indent}# ${name}:${shownValue === undefined ? '' : ` ${text(shownValue)}`}`];
   });
 
 /** A commented file with every key: defaults as they are, everything else as a comment with an example. */
@@ -79,7 +95,7 @@ const describe = (outline: Outline, prefix: string): readonly SettingDescription
     const standard = child.default === undefined || isGroup(child) ? '' : text(child.default);
     const own = { key, standard, description: child.description ?? '' };
     const below = hasItems(child)
-      ? describe(alternatives(child).find(({ items }) => items !== undefined)?.items ?? {}, `${key}[].`)
+      ? describe(itemsOf(child) ?? {}, `${key}[].`)
       : isSecret(child)
         ? []
         : describe(child, `${key}.`);
