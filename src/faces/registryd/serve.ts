@@ -86,6 +86,7 @@ export const startRegistryd = async (settings: RegistrySettings): Promise<Regist
         access,
         observer: observerOf(log),
         keeping: keepingOptions(settings.keeping),
+        upstreams: settings.upstreams,
         notifications: notificationOptions(settings, log),
       }),
     );

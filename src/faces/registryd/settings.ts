@@ -2,6 +2,7 @@ import { accessSettings } from '#access';
 import { keepingSettings } from '#keeping';
 import { quotaSettings, tagsSettings } from '#metadata';
 import { webhooksSettings } from '#notifications';
+import { upstreamsSettings } from '#upstreams';
 import * as z from 'zod';
 import {
   accessLogSettings,
@@ -45,6 +46,7 @@ export const registrySettings = z.strictObject({
     .prefault([])
     .describe('Bounds on what repositories hold; several that cover a repository all hold.'),
   webhooks: webhooksSettings.describe('Endpoints that are told of pushes, pulls, mounts and deletions.'),
+  upstreams: upstreamsSettings,
   access: accessSettings.prefault({}).describe('Who may do what.'),
 });
 

@@ -11,6 +11,8 @@ import { keepingRoutes } from './keeping-routes.ts';
 import { notificationRoutes } from './notification-routes.ts';
 import { ownAccountRoutes } from './own-account-routes.ts';
 import { tagHistoryRoutes } from './tag-history-routes.ts';
+import { upstreamRoutes } from './upstream-routes.ts';
+import { usageRoutes } from './usage-routes.ts';
 import type { AdminEnv, AdminRoutes, AdminServices } from './types.ts';
 
 /** Where the administration's interface begins. */
@@ -52,7 +54,9 @@ const TOPICS: readonly AdminRoutes[] = [
   keepingRoutes,
   notificationRoutes,
   tagHistoryRoutes,
+  usageRoutes,
   ownAccountRoutes,
+  upstreamRoutes,
 ];
 
 /**

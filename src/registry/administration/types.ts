@@ -4,6 +4,7 @@ import type { Keeping } from '#keeping';
 import type { Cause } from '#metadata';
 import type { Notifications } from '#notifications';
 import type { RegistryStorage } from '#protocol';
+import type { Upstreams } from '#upstreams';
 
 /** What the routes of the administration work with; each topic takes what it needs. */
 export interface AdminServices {
@@ -12,6 +13,8 @@ export interface AdminServices {
   readonly accounts: AccountService;
   readonly keeping: Keeping;
   readonly notifications: Notifications;
+  /** Absent where no other registry is served through this one. */
+  readonly upstreams?: Upstreams | undefined;
 }
 
 /** What every route finds in its context: who calls, and the cause of what it changes. */

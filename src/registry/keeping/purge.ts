@@ -1,6 +1,7 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { KeyedLocks } from '#blobs';
 import type { Digest } from '#oci';
+import { REMOVALS_LOCK } from '#metadata';
 import type { RegistryStorage } from '#protocol';
 import type { PurgeOptions, PurgeResult, SweepResult } from './types.ts';
 
@@ -30,6 +31,10 @@ const removeFiles = async ({ blobs }: RegistryStorage, digests: readonly Digest[
 /** While a backup copies files, none may go. */
 const isHeld = ({ metadata }: RegistryStorage): boolean =>
   metadata.backups.holds().some(({ untilMs }) => untilMs > Date.now());
+
+/** Runs a batch of removals unless a backup came first; a backup that begins waits for the batch. */
+const unlessHeld = <T>(storage: RegistryStorage, batch: () => Promise<T>): Promise<T | undefined> =>
+  storage.locks.run(REMOVALS_LOCK, async () => (isHeld(storage) ? undefined : batch()));
 
 interface Sizes {
   readonly digests: readonly Digest[];
@@ -73,7 +78,9 @@ export const purgeExpired = async (
       signal?.throwIfAborted();
       const digests = collection.heldBlobs(removals, BLOBS);
       if (digests.length === 0) break;
-      const { digests: gone, bytes } = await purgeSome(storage, removals, digests);
+      const purged = await unlessHeld(storage, () => purgeSome(storage, removals, digests));
+      if (purged === undefined) return total;
+      const { digests: gone, bytes } = purged;
       total.blobs += gone.length;
       total.bytes += bytes;
       onProgress?.({ ...total });
@@ -103,11 +110,13 @@ const sweepRecords = async (
     const digests = old.map(({ digest }) => digest);
     if (digests.length > 0) {
       const gone = new Set(
-        await lockAll(storage.locks, digests, async () => {
-          const forgotten = await collection.forgetBlobs(digests);
-          await removeFiles(storage, forgotten);
-          return forgotten;
-        }),
+        await unlessHeld(storage, () =>
+          lockAll(storage.locks, digests, async () => {
+            const forgotten = await collection.forgetBlobs(digests);
+            await removeFiles(storage, forgotten);
+            return forgotten;
+          }),
+        ),
       );
       total.blobs += gone.size;
       total.bytes += old.reduce((sum, { digest, size }) => sum + (gone.has(digest) ? size : 0), 0);

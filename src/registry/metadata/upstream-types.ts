@@ -58,6 +58,12 @@ export interface BackupHold {
   readonly untilMs: number;
 }
 
+/**
+ * Key of the lock under which blobs are removed for good, and under which holds begin: once a hold is there, no removal
+ * that did not see it is under way.
+ */
+export const REMOVALS_LOCK = 'removals of blobs';
+
 /** What a backup needs. */
 export interface BackupStore {
   /** Writes all metadata, as of one moment, into a new file; changes go on meanwhile. */

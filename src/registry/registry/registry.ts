@@ -51,6 +51,7 @@ export const createRegistry = (options: RegistryOptions): Registry => {
       accounts: createAccountService(storage.metadata.accounts),
       keeping,
       notifications,
+      upstreams,
     }),
   );
   return {

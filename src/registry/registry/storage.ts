@@ -8,7 +8,7 @@ import { registryErrors } from './errors.ts';
 import type { OpenStorage } from './types.ts';
 
 /** Of the files; the database has its own. */
-const LAYOUT = 1;
+export const LAYOUT = 1;
 
 const checkLayout = async (path: string): Promise<void> => {
   const file = join(path, 'version');

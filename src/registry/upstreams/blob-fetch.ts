@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { blobErrors, type ByteRange, type UploadReader } from '#blobs';
 import type { FetchedBlob } from '#distribution';
 import { toLadeError } from '#errors';
+import { releaseChunk } from '#http';
 import type { Cause } from '#metadata';
 import { algorithmOf, type Digest } from '#oci';
 import type { RegistryStorage } from '#protocol';
@@ -152,6 +153,7 @@ export const startBlobFetch = (options: BlobFetchOptions): BlobFetch => {
     await storage.blobs.appendUpload(
       session.id,
       counted(remote, progress, (count) => (upstream.counters.fetchedBytes += count)),
+      { used: releaseChunk },
     );
     await storage.locks.run(digest, async () => {
       const { size } = await storage.blobs.commitUpload(session.id, digest);
