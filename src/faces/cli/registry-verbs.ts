@@ -1,5 +1,6 @@
 import { registryAccounts } from './registry-account-verbs.ts';
 import { registryKeeping } from './registry-keeping-verbs.ts';
+import { registryUpstreams } from './registry-upstream-verbs.ts';
 import { hidden, service, verb, type Group } from './verb-entry.ts';
 
 const registryLs = verb('List repositories', () => import('./verbs/registry-ls.ts'));
@@ -29,6 +30,7 @@ export const registry: Group = {
   verbs: {
     ...registryAccounts,
     ...registryKeeping,
+    ...registryUpstreams,
     audit: verb("Show a registry's log of writes and refusals", () => import('./verbs/registry-audit.ts')),
     config: service('Check or print the settings of a registry'),
     conformance: verb(
@@ -36,11 +38,27 @@ export const registry: Group = {
       () => import('./verbs/registry-conformance.ts'),
     ),
     events: verb('Follow what happens in a registry', () => import('./verbs/registry-events.ts')),
+    'docker-config': verb(
+      'Print a config.json with credentials for a registry',
+      () => import('./verbs/registry-docker-config.ts'),
+    ),
+    du: verb(
+      'Show how many bytes namespaces, repositories and tags hold',
+      () => import('./verbs/registry-du.ts'),
+    ),
+    quota: verb('Show how full quotas are', () => import('./verbs/registry-quota.ts')),
     history: verb('Show every move of a tag', () => import('./verbs/registry-history.ts')),
-    restore: verb('Move a tag back to where it was', () => import('./verbs/registry-restore-tag.ts')),
+    restore: verb(
+      'Move a tag back to where it was; with --root, restore a backup',
+      () => import('./verbs/registry-restore-tag.ts'),
+    ),
     describe: verb(
       'Give a repository a description, a README, links and a logo',
       () => import('./verbs/registry-describe.ts'),
+    ),
+    'kubernetes-secret': verb(
+      'Print a Kubernetes Secret with credentials for a registry',
+      () => import('./verbs/registry-kubernetes-secret.ts'),
     ),
     ls: registryLs,
     list: hidden(registryLs),
