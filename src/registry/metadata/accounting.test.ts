@@ -257,11 +257,11 @@ test('any order of pushes, links, removals, collections and undos counts as a re
         await store.collection.removeLinks(removal, links);
         return await store.collection.finishRemoval(removal, cause);
       }
-      case 'undo': {
-        const [last] = store.collection.removals({ limit: 1, clientDeletes: true });
-        return last === undefined ? undefined : await store.collection.undoRemoval(last.id, cause);
-      }
+      case 'undo':
+        break;
     }
+    const [last] = store.collection.removals({ limit: 1, clientDeletes: true });
+    return last === undefined ? undefined : await store.collection.undoRemoval(last.id, cause);
   };
 
   await fc.assert(
