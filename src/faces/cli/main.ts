@@ -14,9 +14,16 @@ const endWith = async (code: number): Promise<void> => {
   setTimeout(() => process.exit(code), LINGER_MS).unref();
 };
 
+/** Of backups, not of tags: those are the running registry's. */
+const restoresRoot = (argv: readonly string[]): boolean =>
+  argv.some((word) => /^--(?:verify|root(?:=.*)?)$/.test(word));
+
+const isOfRegistryd = ([verb = '', ...rest]: readonly string[]): boolean =>
+  verb === 'serve' || verb === 'config' || (verb === 'restore' && restoresRoot(rest));
+
 const start = async (argv: readonly string[]): Promise<void> => {
   const [verb, ...rest] = argv;
-  const serves = verb === 'registry' && (rest[0] === 'serve' || rest[0] === 'config');
+  const serves = verb === 'registry' && isOfRegistryd(rest);
   if (verb !== 'daemon' && !serves) return endWith(await dispatch(argv));
   const { becomeProgram } = await import('./programs.ts');
   return await (serves ? becomeProgram('registryd', rest) : becomeProgram('daemon', rest));

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { toLadeError } from '#errors';
 import { runConfigVerb } from './config-verbs.ts';
 import { parseInvocation, settingsOf, USAGE } from './options.ts';
+import { runRestoreVerb } from './restore-verb.ts';
 import { startRegistryd } from './serve.ts';
 
 const untilSignal = async (): Promise<void> => {
@@ -11,6 +12,12 @@ const untilSignal = async (): Promise<void> => {
     once(process, 'SIGINT', { signal: stop.signal }),
   ]);
   stop.abort();
+};
+
+const signalOf = (name: NodeJS.Signals): AbortSignal => {
+  const stop = new AbortController();
+  process.once(name, () => stop.abort());
+  return stop.signal;
 };
 
 /** Does the work for each SIGHUP, one after the other. */
@@ -52,12 +59,16 @@ const serve = async (argv: readonly string[]): Promise<void> => {
 };
 
 /**
- * Runs `lade registry serve` (until SIGTERM or SIGINT; prints one line with the address when it serves) or `lade registry
- * config`, with the arguments behind it. Answers the exit code.
+ * Runs `lade registry serve` (until SIGTERM or SIGINT; prints one line with the address when it serves), `lade registry
+ * config` or `lade registry restore`, with the arguments behind it. Answers the exit code.
  */
-export const runRegistryd = async (verb: 'serve' | 'config', argv: readonly string[]): Promise<number> => {
+export const runRegistryd = async (
+  verb: 'serve' | 'config' | 'restore',
+  argv: readonly string[],
+): Promise<number> => {
   try {
     if (verb === 'config') process.stdout.write(await runConfigVerb(argv, process.env));
+    else if (verb === 'restore') process.stdout.write(await runRestoreVerb(argv, signalOf('SIGINT')));
     else await serve(argv);
     return 0;
   } catch (thrown) {

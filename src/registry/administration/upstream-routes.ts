@@ -1,7 +1,14 @@
 import type { Context } from 'hono';
 import { isAllowance } from '#http';
 import { requireName, requireTag } from '#metadata';
-import { backUp, importFolder, mirror, upstreamErrors, type TransferEvent } from '#upstreams';
+import {
+  backUp,
+  importFolder,
+  mirror,
+  upstreamErrors,
+  type BackupEvent,
+  type TransferEvent,
+} from '#upstreams';
 import * as z from 'zod';
 import { administrationErrors } from './errors.ts';
 import { answerLines, type TellingWork } from './lines.ts';
@@ -44,24 +51,36 @@ const requireLocal = (c: Context<AdminEnv>, what: string): void => {
 
 type Tell = Parameters<TellingWork>[0];
 
-/** Tells what is remarkable at once, and how far it is now and then. */
-const transferTeller = (tell: Tell): ((event: TransferEvent) => void) => {
-  let told = 0;
-  return (event) => {
-    if (event.kind === 'blob') {
-      if (Date.now() - told < PROGRESS_MS) return;
-      told = Date.now();
-    }
-    void tell(event);
+/** Runs `work` at most so often. */
+const seldom = (work: () => void): (() => void) => {
+  let last = 0;
+  return () => {
+    if (Date.now() - last < PROGRESS_MS) return;
+    last = Date.now();
+    work();
   };
 };
 
-const seldom = (tell: Tell): ((event: { readonly kind: string }) => void) => {
-  let told = 0;
+/** Tells what is remarkable at once, and how much was brought now and then. */
+const transferTeller = (tell: Tell): ((event: TransferEvent) => void) => {
+  const progress = { blobs: 0, bytes: 0 };
+  const tellProgress = seldom(() => void tell({ progress }));
   return (event) => {
-    if (event.kind === 'progress' && Date.now() - told < PROGRESS_MS) return;
-    told = Date.now();
-    void tell(event);
+    if (event.kind !== 'blob') return void tell(event);
+    progress.blobs += 1;
+    progress.bytes += event.bytes;
+    return tellProgress();
+  };
+};
+
+const backupTeller = (tell: Tell): ((event: BackupEvent) => void) => {
+  let progress: Readonly<Record<string, number>> = {};
+  const tellProgress = seldom(() => void tell({ progress }));
+  return (event) => {
+    if (event.kind !== 'progress') return void tell(event);
+    const { blobs, bytes, present } = event;
+    progress = { blobs, bytes, present };
+    return tellProgress();
   };
 };
 
@@ -109,7 +128,7 @@ export const upstreamRoutes: AdminRoutes = (app, { storage, upstreams }) => {
     requireLocal(c, 'backing up into a folder');
     const { path, ...options } = await bodyOf(c, backupBody);
     return answerLines(c, async (tell, signal) => {
-      await backUp(storage, path, { ...options, emit: seldom(tell), signal });
+      await backUp(storage, path, { ...options, emit: backupTeller(tell), signal });
     });
   });
   app.get('/backups/holds', (c) => {
