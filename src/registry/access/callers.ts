@@ -11,9 +11,9 @@ export interface Callers {
 
 /** Rights of an identity, by the grants given. */
 const mayOf = (identity: Identity, grants: readonly StoredGrant[]): May => {
-  const { name, kind, account, groups, permissions, limits, administrator, unlimited } = identity;
+  const { name, kind, account, groups, permissions, limits, unlimited } = identity;
   const within = limits === undefined ? () => true : permitted(limits);
-  if (administrator || unlimited === true) return within;
+  if (account?.administrator === true || unlimited === true) return within;
   const accountKind = account?.kind ?? (kind === 'robot' ? 'robot' : 'user');
   const principal = {
     account: kind === 'workload' ? undefined : { kind: accountKind, name },

@@ -60,6 +60,17 @@ export const accessErrors = defineErrors('access', {
     message: (p: { what: string }) => `${p.what} needs your password, not a token`,
     hint: 'log in with the password, or ask an administrator',
   },
+  serviceUnknown: {
+    kind: 'invalid-argument',
+    message: (p: { service: string; known: string }) =>
+      `tokens are made here for ${p.known}, not for ${JSON.stringify(p.service)}`,
+    hint: 'ask for the service that the challenge of the registry names',
+  },
+  grantTypeUnknown: {
+    kind: 'invalid-argument',
+    message: (p: { type: string }) => `unsupported grant type ${JSON.stringify(p.type)}`,
+    hint: 'use password or refresh_token',
+  },
   htpasswdUnreadable: {
     kind: 'invalid-argument',
     message: (p: { path: string; reason: string }) => `cannot read the users of ${p.path}: ${p.reason}`,

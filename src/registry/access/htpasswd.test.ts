@@ -27,7 +27,10 @@ let dir: string;
 let path: string;
 let metadata: MetadataStore & AsyncDisposable;
 const createHtpasswd = (options: { readonly path: string }): Promise<AccessControl> =>
-  createAccess({ ...metadata, settings: accessSettings.parse({ htpasswd: options.path }) });
+  createAccess({
+    ...metadata,
+    settings: accessSettings.parse({ htpasswd: options.path, tokens: { enabled: false } }),
+  });
 let auth: AccessControl;
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'lade-htpasswd-'));

@@ -18,6 +18,8 @@ export interface Identity {
   readonly limits?: readonly Permission[] | undefined;
   /** May do everything: users of a file that knows no rights. */
   readonly unlimited?: boolean | undefined;
+  /** Proved by a password in the end, where `proof` is a token that came of it. */
+  readonly inPerson?: boolean | undefined;
   /** When what was shown ends. */
   readonly untilMs?: number | undefined;
 }

@@ -13,7 +13,8 @@ export interface Proven {
 /** Callers by the Authorization header that proved them. */
 export interface ProvenHeaders {
   find(header: string): Caller | undefined;
-  add(header: string, proven: Proven): void;
+  /** `at` is the version before the proof began, so that no change during it is missed. */
+  add(header: string, proven: Proven, at: number): void;
 }
 
 interface Entry extends Proven {
@@ -47,10 +48,10 @@ export const createProvenHeaders = (version: () => number): ProvenHeaders => {
       }
       return entry.caller;
     },
-    add: (header, proven) => {
+    add: (header, proven, at) => {
       const [oldest] = known.keys();
       if (known.size >= MAX_HEADERS && oldest !== undefined) known.delete(oldest);
-      known.set(keyOf(header), { ...proven, version: version(), toldMs: Date.now() });
+      known.set(keyOf(header), { ...proven, version: at, toldMs: Date.now() });
       proven.onUse?.();
     },
   };

@@ -1,3 +1,5 @@
+import type { TokenEndpoint } from './token-endpoint.ts';
+
 /**
  * What can be done to a repository; each includes nothing of the others. `delete` removes content and moves what rules
  * keep (tags, retention, collection); `administer` decides who may do what with it.
@@ -62,4 +64,6 @@ export interface AccessControl extends AsyncDisposable {
   authenticate(request: AccessRequest): Promise<Caller>;
   /** Value of WWW-Authenticate for a request with these needs. */
   challenge(needs: readonly Need[], request: Pick<AccessRequest, 'origin' | 'authorization'>): string;
+  /** Makes tokens for clients, where it does. */
+  readonly tokens?: TokenEndpoint | undefined;
 }

@@ -1,3 +1,4 @@
+import { isVisible } from '#access';
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { Page, Referrer } from '#metadata';
 import type { Digest } from '#oci';
@@ -60,7 +61,7 @@ const visibleRepositories = async (call: Call, { limit, after }: Page): Promise<
   const found: string[] = [];
   for (let last = after; ;) {
     const batch = contents.repositories({ limit: Math.min(CATALOG_BATCH, limit + 1), after: last });
-    found.push(...batch.filter((name) => call.caller.may('pull', name)));
+    found.push(...batch.filter((name) => isVisible(call.caller, name)));
     last = batch.at(-1) ?? '';
     if (found.length >= limit || batch.length < Math.min(CATALOG_BATCH, limit + 1)) break;
     await breathe();

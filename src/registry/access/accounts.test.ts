@@ -1,0 +1,214 @@
+import { hashSync } from 'bcryptjs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { basic, bearer, startAccessRegistry, TEST_CAUSE, type AccessRegistry } from './testing.ts';
+
+let registry: AccessRegistry;
+const ann = basic('ann', 'ann-password');
+const root = basic('root', 'root-password');
+const API = '/lade/v1/registry';
+
+beforeAll(async () => {
+  registry = await startAccessRegistry();
+});
+afterAll(() => registry[Symbol.asyncDispose]());
+
+const call = async (method: string, path: string, headers: Record<string, string>, body?: object) => {
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  const answer = await registry.wire.call(method, `${API}${path}`, { headers, body: text });
+  return { status: answer.status, json: answer.json as Record<string, string>, text: answer.text };
+};
+
+/** Whether the credentials may pull and push. */
+const rights = async (headers: Record<string, string>, repository: string): Promise<readonly number[]> => [
+  await registry.status('GET', `/v2/${repository}/manifests/none`, headers),
+  await registry.status('POST', `/v2/${repository}/blobs/uploads/`, headers),
+];
+
+describe('personal tokens', () => {
+  test('stand for their owner within their permissions, and end at once', async () => {
+    const made = await call('POST', '/tokens', ann, {
+      name: 'laptop',
+      permissions: [{ pattern: 'team/app', actions: ['pull'] }],
+    });
+    expect(made.json['secret']).toMatch(/^ladepat_[\w-]{43}$/);
+    const pat = basic('ann', made.json['secret'] ?? '');
+    expect(await rights(pat, 'team/app')).toEqual([404, 403]);
+    expect(await rights(pat, 'team/other')).toEqual([403, 403]);
+    const { token } = await registry.token('scope=repository:team/app:pull,push', pat);
+    expect(await rights(bearer(token), 'team/app')).toEqual([404, 403]);
+    expect(await rights(basic('root', made.json['secret'] ?? ''), 'team/app')).toEqual([401, 401]);
+    expect((await call('DELETE', `/tokens/${made.json['id']}`, ann)).status).toBe(204);
+    expect(await rights(pat, 'team/app')).toEqual([401, 401]);
+    expect(await rights(bearer(token), 'team/app')).toEqual([401, 401]);
+  });
+
+  test('are stored as a digest, listed without it, and expire', async () => {
+    const expiresMs = Date.now() + 3_600_000;
+    const made = await call('POST', '/tokens', ann, { name: 'ends', expiresMs });
+    const [stored] = registry.wire.storage.metadata.accounts.tokens('ann');
+    expect(JSON.stringify(stored)).not.toContain(made.json['secret']);
+    expect((await call('GET', '/tokens', ann)).text).not.toMatch(/digest|ladepat_/);
+    const past = await registry.accounts.addToken(
+      { owner: 'ann', name: 'ended', expiresMs: Date.now() - 1 },
+      TEST_CAUSE,
+    );
+    expect(await rights(basic('ann', past.secret), 'team/app')).toEqual([401, 401]);
+    expect(await rights(basic('ann', made.json['secret'] ?? ''), 'team/app')).toEqual([404, 202]);
+  });
+
+  test('make no tokens and change no password; one with limits administers nothing', async () => {
+    const { secret } = await registry.accounts.addToken({ owner: 'ann', name: 'maker' }, TEST_CAUSE);
+    const pat = basic('ann', secret);
+    expect((await call('POST', '/tokens', pat, { name: 'more' })).status).toBe(403);
+    expect((await call('PUT', '/account/password', pat, { password: 'stolen-now' })).status).toBe(403);
+    const limited = await registry.accounts.addToken(
+      { owner: 'root', name: 'ci', permissions: [{ pattern: '**', actions: ['pull'] }] },
+      TEST_CAUSE,
+    );
+    expect((await call('GET', '/users', basic('root', limited.secret))).status).toBe(403);
+    const { token } = await registry.token('scope=registry:self:*', basic('root', limited.secret));
+    expect((await call('GET', '/users', bearer(token))).status).toBe(403);
+    expect(await rights(basic('root', limited.secret), 'x')).toEqual([404, 403]);
+  });
+
+  test('of others are for administrators', async () => {
+    expect((await call('GET', '/tokens?owner=root', ann)).status).toBe(403);
+    expect((await call('POST', '/tokens', ann, { name: 'x', owner: 'root' })).status).toBe(403);
+    const mine = await registry.accounts.addToken({ owner: 'root', name: 'mine' }, TEST_CAUSE);
+    expect((await call('DELETE', `/tokens/${mine.id}`, ann)).status).toBe(404);
+    expect((await call('DELETE', `/tokens/${mine.id}?owner=root`, root)).status).toBe(204);
+  });
+});
+
+describe('robots', () => {
+  test('may what they were made for and what they are granted, until they get a new secret', async () => {
+    const made = await call('POST', '/robots', root, {
+      name: 'ci',
+      permissions: [{ pattern: 'team/**', actions: ['pull', 'push'] }],
+    });
+    expect(made.json['name']).toBe('robot+ci');
+    const robot = basic('robot+ci', made.json['secret'] ?? '');
+    expect(await rights(robot, 'team/app')).toEqual([404, 202]);
+    expect(await rights(robot, 'other')).toEqual([403, 403]);
+    const { token } = await registry.token('scope=repository:team/app:pull', robot);
+    await registry.accounts.grant(
+      { subject: { kind: 'robot', name: 'ci' }, pattern: 'other', role: 'reader' },
+      TEST_CAUSE,
+    );
+    expect(await rights(robot, 'other')).toEqual([404, 403]);
+    const next = await call('POST', '/robots/robot%2Bci/rotate', root);
+    expect(await rights(robot, 'team/app')).toEqual([401, 401]);
+    expect(await rights(bearer(token), 'team/app')).toEqual([401, 401]);
+    expect(await rights(basic('robot+ci', next.json['secret'] ?? ''), 'team/app')).toEqual([404, 202]);
+    expect(
+      (await call('POST', '/tokens', basic('robot+ci', next.json['secret'] ?? ''), { name: 'x' })).status,
+    ).toBe(403);
+  });
+
+  test('are nobody among everyone', async () => {
+    const everyone = {
+      subject: { kind: 'group', name: 'everyone' },
+      pattern: 'shared',
+      role: 'reader',
+    } as const;
+    await registry.accounts.grant(everyone, TEST_CAUSE);
+    const { secret } = await registry.accounts.addRobot({ name: 'alone', permissions: [] }, TEST_CAUSE);
+    expect(await rights(basic('robot+alone', secret), 'shared')).toEqual([403, 403]);
+    expect(await rights(ann, 'shared')).toEqual([404, 403]);
+  });
+});
+
+describe('users', () => {
+  test('administration is for administrators, and no answer has a hash', async () => {
+    for (const [method, path] of [
+      ['GET', '/users'],
+      ['POST', '/users'],
+      ['POST', '/users/ann'],
+      ['DELETE', '/users/ann'],
+      ['GET', '/robots'],
+      ['POST', '/robots'],
+      ['GET', '/grants'],
+      ['PUT', '/grants'],
+      ['POST', '/htpasswd'],
+    ] as const) {
+      expect([path, (await call(method, path, ann, {})).status]).toEqual([path, 403]);
+      expect([path, (await call(method, path, {}, {})).status]).toEqual([path, 401]);
+    }
+    expect((await call('GET', '/users', root)).text).not.toMatch(/scrypt|secretHash/);
+  });
+
+  test('change their own password, and nobody is called what means something', async () => {
+    await call('POST', '/users', root, { name: 'carl', password: 'carl-password' });
+    const changed = await call('PUT', '/account/password', basic('carl', 'carl-password'), {
+      password: 'other-password',
+    });
+    expect(changed.status).toBe(200);
+    expect(await registry.status('GET', '/v2/', basic('carl', 'carl-password'))).toBe(401);
+    expect(await registry.status('GET', '/v2/', basic('carl', 'other-password'))).toBe(200);
+    for (const name of ['anonymous', 'everyone', 'robot+x', 'a:b', 'a\nb', '', '.x', 'oidc', 'x'.repeat(200)])
+      expect([name, (await call('POST', '/users', root, { name })).status]).toEqual([name, 400]);
+    expect((await call('POST', '/users', root, { name: 'carl' })).status).toBe(409);
+    expect((await call('POST', '/users', root, { name: 'dora', password: 'short' })).status).toBe(400);
+  });
+
+  test('of an htpasswd file are taken over, and their hashes made anew', async () => {
+    const htpasswd = `old:${hashSync('old-password', 4)}\nann:${hashSync('other', 4)}\n`;
+    expect((await call('POST', '/htpasswd', root, { htpasswd })).json['added']).toEqual(['old']);
+    expect(await registry.status('GET', '/v2/', basic('old', 'old-password'))).toBe(200);
+    expect(registry.wire.storage.metadata.accounts.account('old')?.secretHash).toMatch(/^\$scrypt\$/);
+    expect(await registry.status('GET', '/v2/', basic('old', 'old-password'))).toBe(200);
+    expect(await registry.status('GET', '/v2/', basic('old', 'wrong-password'))).toBe(401);
+    expect(await registry.status('GET', '/v2/', ann)).toBe(200);
+  });
+
+  test('every change is in the journal, and no secret is', async () => {
+    const { entries } = (await call('GET', '/audit?limit=1000', root)).json as unknown as {
+      entries: { reason?: string; outcome: string; cause: { actor: string } }[];
+    };
+    const reasons = entries.map(({ reason = '' }) => reason);
+    for (const expected of ['user carl added', 'robot robot+ci added', 'token laptop of ann revoked'])
+      expect(reasons).toContain(expected);
+    expect(JSON.stringify(entries)).not.toMatch(/ladepat_|laderob_|scrypt|-password/);
+  });
+});
+
+describe('guessing', () => {
+  test('unknown names cost as many hashes as known ones', async () => {
+    const { passwords } = registry;
+    const cost = async (name: string, password: string): Promise<number> => {
+      const before = passwords.computed();
+      await registry.status('GET', '/v2/', basic(name, password));
+      return passwords.computed() - before;
+    };
+    expect(await cost('ann', 'wrong-password')).toBe(1);
+    expect(await cost('nobody-here', 'wrong-password')).toBe(1);
+    expect(await cost('robot+nobody', 'wrong-password')).toBe(1);
+    await registry.accounts.setDisabled('carl', true, TEST_CAUSE);
+    expect(await cost('carl', 'wrong-password')).toBe(1);
+    expect(await cost('ann', 'ann-password')).toBeLessThanOrEqual(1);
+    expect(await cost('ann', 'ann-password')).toBe(0);
+  });
+
+  test('slows down, ends with 429 and Retry-After, and is written down without the password', async () => {
+    await using own = await startAccessRegistry();
+    const statuses: number[] = [];
+    for (let i = 0; i < 14; i += 1)
+      statuses.push(await own.status('GET', '/v2/', basic('ann', `guess-number-${i}`)));
+    expect(statuses.filter((status) => status === 401)).toHaveLength(12);
+    expect(own.waited.length).toBeGreaterThan(5);
+    const last = await own.wire.call('GET', '/v2/', { headers: basic('ann', 'ann-password') });
+    expect([last.status, last.code, Number(last.headers['retry-after'])]).toEqual([
+      429,
+      'TOOMANYREQUESTS',
+      expect.any(Number),
+    ]);
+    await expect.poll(() => own.wire.storage.metadata.journal.lastId()).toBeGreaterThan(10);
+    const entries = own.wire.storage.metadata.journal.entries({ limit: 100, outcome: 'refused' });
+    expect(
+      entries.some(
+        ({ cause, reason }) => cause.actor === 'ann' && reason === 'login: wrong name or password',
+      ),
+    ).toBe(true);
+    expect(JSON.stringify(entries)).not.toContain('guess-number');
+  });
+});

@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto';
+import type { AccountStore } from '#metadata';
+import type { CryptoKey, JWK } from 'jose';
+
+/** The algorithm of every token made here; no other is ever accepted for them. */
+export const OWN_ALGORITHM = 'ES256';
+
+interface LoadedKey {
+  readonly id: string;
+  readonly secret: CryptoKey;
+  readonly open: CryptoKey;
+  readonly createdMs: number;
+}
+
+/** The keys of this registry's tokens. */
+export interface SigningKeys {
+  /** The newest one, made when there is none or when it is too old. */
+  current(): Promise<LoadedKey>;
+  /** For verifying; undefined for a key that never was or is no more. */
+  find(id: string): Promise<CryptoKey | undefined>;
+  /** Public parts, as a JWK set. */
+  published(): Promise<{ readonly keys: readonly JWK[] }>;
+  /** Makes a new key now; older ones verify until their tokens have ended. */
+  rotate(): Promise<void>;
+}
+
+export interface SigningKeyOptions {
+  readonly accounts: AccountStore;
+  /** Age at which a key is replaced. */
+  readonly rotateMs: number;
+  /** Time that a replaced key still verifies. */
+  readonly keepMs: number;
+}
+
+const CAUSE = { actor: 'system:access' } as const;
+
+/** Only what everybody may know. */
+const publicPart = ({ crv, x, y }: JWK, id: string): JWK => ({
+  kty: 'EC',
+  ...(crv === undefined ? {} : { crv }),
+  ...(x === undefined ? {} : { x }),
+  ...(y === undefined ? {} : { y }),
+  kid: id,
+  alg: OWN_ALGORITHM,
+  use: 'sig',
+});
+
+/** Keys in the metadata; private parts never leave the process otherwise. */
+export const createSigningKeys = ({ accounts, rotateMs, keepMs }: SigningKeyOptions): SigningKeys => {
+  const loaded = new Map<string, LoadedKey>();
+  let making: Promise<void> | undefined;
+
+  const make = async (): Promise<void> => {
+    const { generateKeyPair, exportJWK } = await import('jose');
+    const { privateKey } = await generateKeyPair(OWN_ALGORITHM, { extractable: true });
+    const [id, createdMs] = [randomBytes(9).toString('base64url'), Date.now()];
+    await accounts.addSigningKey({ id, jwk: JSON.stringify(await exportJWK(privateKey)), createdMs }, CAUSE);
+    // A key that was replaced before the last one may still have tokens; those before it have none.
+    const [, replaced, ...older] = accounts.signingKeys();
+    const limit = createdMs - keepMs;
+    for (const key of replaced === undefined ? [] : older)
+      if (key.createdMs < limit) await accounts.removeSigningKey(key.id, CAUSE);
+  };
+
+  const load = async (id: string): Promise<LoadedKey | undefined> => {
+    const known = loaded.get(id);
+    if (known !== undefined) return known;
+    const stored = accounts.signingKeys().find((key) => key.id === id);
+    if (stored === undefined) return undefined;
+    const { importJWK } = await import('jose');
+    const jwk = JSON.parse(stored.jwk) as JWK;
+    const [secret, open] = await Promise.all([
+      importJWK(jwk, OWN_ALGORITHM),
+      importJWK(publicPart(jwk, id), OWN_ALGORITHM),
+    ]);
+    if (secret instanceof Uint8Array || open instanceof Uint8Array) return undefined;
+    const key = { id, secret, open, createdMs: stored.createdMs };
+    loaded.set(id, key);
+    return key;
+  };
+
+  const rotate = (): Promise<void> =>
+    (making ??= make().finally(() => {
+      making = undefined;
+      loaded.clear();
+    }));
+
+  const current = async (): Promise<LoadedKey> => {
+    const [newest] = accounts.signingKeys();
+    if (newest === undefined || newest.createdMs < Date.now() - rotateMs) await rotate();
+    const key = await load(accounts.signingKeys()[0]?.id ?? '');
+    if (key === undefined) throw new Error('a signing key that was just written cannot be read');
+    return key;
+  };
+
+  return {
+    current,
+    find: async (id) => (await load(id))?.open,
+    published: async () => {
+      await current();
+      return {
+        keys: accounts.signingKeys().map(({ id, jwk }) => publicPart(JSON.parse(jwk) as JWK, id)),
+      };
+    },
+    rotate,
+  };
+};
