@@ -17,10 +17,16 @@ const putStatements = (put: ManifestPut, guards: ContentGuards): readonly Statem
   const { repository, digest, bytes, facts } = put;
   const now = Date.now();
   const annotations = facts.annotations === undefined ? null : JSON.stringify(facts.annotations);
-  const edge = (to: Digest, kind: string): Statement => ({
-    sql: 'INSERT INTO edges VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
-    params: [repository, digest, to, kind],
-  });
+  // One statement for all of them: an index may list tens of thousands of manifests.
+  const edges = (to: readonly Digest[], kind: string): readonly Statement[] =>
+    to.length === 0
+      ? []
+      : [
+          {
+            sql: `INSERT INTO edges SELECT ?, ?, value, ? FROM json_each(?) WHERE true ON CONFLICT DO NOTHING`,
+            params: [repository, digest, kind, JSON.stringify(to)],
+          },
+        ];
   return [
     insertRepository(repository),
     ...facts.blobs.map((blob) => ({
@@ -44,8 +50,8 @@ const putStatements = (put: ManifestPut, guards: ContentGuards): readonly Statem
         now,
       ],
     },
-    ...[...facts.blobs, ...facts.optionalBlobs].map((blob) => edge(blob, 'blob')),
-    ...facts.manifests.map((manifest) => edge(manifest, 'manifest')),
+    ...edges([...facts.blobs, ...facts.optionalBlobs], 'blob'),
+    ...edges(facts.manifests, 'manifest'),
     ...put.tags.map((tag) => guards.tagStatement(repository, tag, digest)),
   ];
 };

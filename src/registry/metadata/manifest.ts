@@ -1,5 +1,4 @@
-import { isDigest, parseDigest, type Digest } from '#oci';
-import * as z from 'zod';
+import { isDigest, type Digest } from '#oci';
 import { metadataErrors } from './errors.ts';
 import { isIndexType, isImageType, manifestTypeOf, namesManifest } from './manifest-types.ts';
 
@@ -17,71 +16,86 @@ export interface ManifestFacts {
   readonly manifests: readonly Digest[];
 }
 
-const digest = z.string().refine(isDigest, 'not a digest').transform(parseDigest);
-const descriptor = z.looseObject({
-  mediaType: z.string(),
-  digest,
-  size: z.number().int().nonnegative(),
-  urls: z.array(z.string()).nullish(),
-});
-const common = {
-  schemaVersion: z.literal(2),
-  mediaType: z.string().optional(),
-  artifactType: z.string().nullish(),
-  subject: descriptor.nullish(),
-  annotations: z.record(z.string(), z.string()).nullish(),
-};
-const image = z.looseObject({
-  ...common,
-  config: descriptor,
-  layers: z.array(descriptor).nullish(),
-  manifests: z.undefined('an image has none').optional(),
-});
-const index = z.looseObject({
-  ...common,
-  manifests: z.array(descriptor).nullish(),
-  config: z.undefined('an index has none').optional(),
-  layers: z.undefined('an index has none').optional(),
-});
-const mention = z.looseObject({ mediaType: z.string().optional(), digest });
+type Members = Readonly<Record<string, unknown>>;
 
-type Descriptor = z.infer<typeof descriptor>;
+/** What a descriptor says, as far as it matters here. Read by hand: an index may have tens of thousands of them. */
+interface Entry {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly isElsewhere: boolean;
+}
+
+const invalid = (path: string, reason: string): Error =>
+  metadataErrors.manifestInvalid({ reason: `${path}: ${reason}` });
+
+const isObject = (value: unknown): value is Members =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const readEntry = (value: unknown, path: string): Entry => {
+  if (!isObject(value)) throw invalid(path, 'not a descriptor');
+  const { mediaType, digest, size, urls } = value;
+  if (typeof mediaType !== 'string') throw invalid(`${path}.mediaType`, 'not a string');
+  if (typeof digest !== 'string' || !isDigest(digest)) throw invalid(`${path}.digest`, 'not a digest');
+  if (!Number.isSafeInteger(size) || Number(size) < 0) throw invalid(`${path}.size`, 'not a size');
+  return { mediaType, digest, isElsewhere: Array.isArray(urls) && urls.length > 0 };
+};
+
+const readEntries = (value: Members, name: string): readonly Entry[] => {
+  const list = value[name] ?? [];
+  if (!Array.isArray(list)) throw invalid(name, 'not a list');
+  return list.map((member: unknown, index) => readEntry(member, `${name}.${index}`));
+};
+
+const readAnnotations = (value: unknown): Readonly<Record<string, string>> | undefined => {
+  if ((value ?? undefined) === undefined) return undefined;
+  if (isObject(value) && Object.values(value).every((text) => typeof text === 'string'))
+    return value as Readonly<Record<string, string>>;
+  throw invalid('annotations', 'not strings by name');
+};
+
+const readArtifactType = ({ artifactType = null }: Members): string | undefined => {
+  if (artifactType === null || artifactType === '') return undefined;
+  if (typeof artifactType === 'string') return artifactType;
+  throw invalid('artifactType', 'not a string');
+};
+
+/** What images and indexes have in common; neither has the members of the other. */
+const readCommon = (value: Members, others: readonly string[]) => {
+  if (value['schemaVersion'] !== 2) throw invalid('schemaVersion', 'not 2');
+  for (const name of others)
+    if (value[name] !== undefined) throw invalid(name, 'belongs to another kind of manifest');
+  const subject = value['subject'] ?? undefined;
+  return {
+    subject: subject === undefined ? undefined : readEntry(subject, 'subject').digest,
+    annotations: readAnnotations(value['annotations']),
+  };
+};
 
 /** Layers that a registry need not have: fetched from elsewhere, or not to be distributed. */
-const isForeign = ({ mediaType, urls }: Descriptor): boolean =>
-  /nondistributable|\.foreign\./.test(mediaType) || (urls?.length ?? 0) > 0;
+const isForeign = ({ mediaType, isElsewhere }: Entry): boolean =>
+  isElsewhere || /nondistributable|\.foreign\./.test(mediaType);
 
-const parsed = <T>(schema: z.ZodType<T>, value: unknown): T => {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw metadataErrors.manifestInvalid({ reason: `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}` });
-};
-
-const parseJson = (bytes: Buffer): object => {
+const parseJson = (bytes: Buffer): Members => {
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
     throw metadataErrors.manifestInvalid({ reason: 'it is not JSON' }, error);
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  if (isObject(value)) return value;
   throw metadataErrors.manifestInvalid({ reason: 'it is not a JSON object' });
 };
 
-const unique = (digests: readonly Digest[]): readonly Digest[] => [...new Set(digests)];
+const digestsOf = (entries: readonly { readonly digest: Digest }[]): readonly Digest[] => [
+  ...new Set(entries.map((entry) => entry.digest)),
+];
 
-const digestsOf = (entries: readonly { readonly digest: Digest }[]): readonly Digest[] =>
-  unique(entries.map((entry) => entry.digest));
-
-const readIndex = (value: object, mediaType: string): ManifestFacts => {
-  const { manifests, artifactType, subject, annotations } = parsed(index, value);
-  const entries = manifests ?? [];
+const readIndex = (value: Members, mediaType: string): ManifestFacts => {
+  const entries = readEntries(value, 'manifests');
   return {
     mediaType,
-    artifactType: (artifactType ?? '') === '' ? undefined : (artifactType ?? undefined),
-    subject: subject?.digest,
-    annotations: annotations ?? undefined,
+    artifactType: readArtifactType(value),
+    ...readCommon(value, ['config', 'layers']),
     blobs: [],
     // Build caches are indexes that list layers.
     optionalBlobs: digestsOf(entries.filter((entry) => !namesManifest(entry.mediaType))),
@@ -89,47 +103,57 @@ const readIndex = (value: object, mediaType: string): ManifestFacts => {
   };
 };
 
-const readImage = (value: object, mediaType: string): ManifestFacts => {
-  const { config, layers, artifactType, subject, annotations } = parsed(image, value);
-  const all = layers ?? [];
-  const blobs = unique([
-    config.digest,
-    ...all.filter((layer) => !isForeign(layer)).map((layer) => layer.digest),
-  ]);
+const readImage = (value: Members, mediaType: string): ManifestFacts => {
+  const config = readEntry(value['config'], 'config');
+  const layers = readEntries(value, 'layers');
+  const blobs = digestsOf([config, ...layers.filter((layer) => !isForeign(layer))]);
+  const needed = new Set(blobs);
   return {
     mediaType,
-    artifactType: (artifactType ?? '') === '' ? config.mediaType : (artifactType ?? undefined),
-    subject: subject?.digest,
-    annotations: annotations ?? undefined,
+    artifactType: readArtifactType(value) ?? config.mediaType,
+    ...readCommon(value, ['manifests']),
     blobs,
-    optionalBlobs: digestsOf(all.filter(isForeign)).filter((foreign) => !blobs.includes(foreign)),
+    optionalBlobs: digestsOf(layers.filter(isForeign)).filter((digest) => !needed.has(digest)),
     manifests: [],
   };
 };
 
+const mentioned = (value: unknown): Entry | undefined => {
+  if (!isObject(value)) return undefined;
+  const { mediaType, digest } = value;
+  if (typeof digest !== 'string' || !isDigest(digest)) return undefined;
+  const type = typeof mediaType === 'string' ? mediaType : '';
+  return { mediaType: type, digest, isElsewhere: false };
+};
+
 /** Descriptors of an unknown document: its members that are one, or lists of them. */
-const mentionsIn = (value: object): readonly z.infer<typeof mention>[] =>
+const mentionsIn = (value: Members): readonly Entry[] =>
   Object.entries(value)
     .filter(([name]) => name !== 'subject')
-    .flatMap(([, member]: [string, unknown]) => (Array.isArray(member) ? (member as unknown[]) : [member]))
-    .map((member) => mention.safeParse(member))
-    .flatMap(({ data }) => (data === undefined ? [] : [data]));
+    .flatMap(([, member]) => (Array.isArray(member) ? (member as unknown[]) : [member]))
+    .flatMap((member) => mentioned(member) ?? []);
 
-const member = <T>(value: object, name: string, schema: z.ZodType<T>): T | undefined =>
-  schema.safeParse((value as Readonly<Record<string, unknown>>)[name]).data;
+const unlessInvalid = <T>(read: () => T): T | undefined => {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+};
 
 /** A type that this registry does not know: nothing is required of it, and what can be recognized counts. */
-const readUnknown = (value: object, mediaType: string): ManifestFacts => {
+const readUnknown = (value: Members, mediaType: string): ManifestFacts => {
   const mentions = mentionsIn(value);
-  const artifactType = member(value, 'artifactType', z.string()) ?? '';
   return {
     mediaType,
-    artifactType: artifactType === '' ? member(value, 'config', descriptor)?.mediaType : artifactType,
-    subject: member(value, 'subject', mention)?.digest,
-    annotations: member(value, 'annotations', z.record(z.string(), z.string())),
+    artifactType:
+      unlessInvalid(() => readArtifactType(value)) ??
+      unlessInvalid(() => readEntry(value['config'], 'config').mediaType),
+    subject: mentioned(value['subject'])?.digest,
+    annotations: unlessInvalid(() => readAnnotations(value['annotations'])),
     blobs: [],
-    optionalBlobs: digestsOf(mentions.filter((entry) => !namesManifest(entry.mediaType ?? ''))),
-    manifests: digestsOf(mentions.filter((entry) => namesManifest(entry.mediaType ?? ''))),
+    optionalBlobs: digestsOf(mentions.filter((entry) => !namesManifest(entry.mediaType))),
+    manifests: digestsOf(mentions.filter((entry) => namesManifest(entry.mediaType))),
   };
 };
 
