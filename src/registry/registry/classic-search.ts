@@ -1,6 +1,6 @@
 import type { AccessControl } from '#access';
 import { classicSearch } from '#catalog';
-import type { Hono } from 'hono';
+import type { Context, Hono } from 'hono';
 import { incoming } from '#http';
 import { accessRequest, type RegistryStorage } from '#protocol';
 
@@ -15,6 +15,10 @@ export const addClassicSearch = (
   app: Hono,
   { storage, access }: { readonly storage: RegistryStorage; readonly access: AccessControl },
 ): void => {
+  const refused = (c: Context): Response => {
+    c.header('WWW-Authenticate', access.challenge([], accessRequest(incoming(c))));
+    return c.json({ errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] }, 401);
+  };
   app.get('/v1/_ping', (c) => {
     c.header('X-Docker-Registry-Version', '0.9.1');
     c.header('X-Docker-Registry-Standalone', 'true');
@@ -26,10 +30,11 @@ export const addClassicSearch = (
       const limit = Math.min(Number(c.req.query('n') ?? STANDARD) || STANDARD, MOST);
       const query = (c.req.query('q') ?? '').slice(0, 200);
       const mayPull = (name: string): boolean => caller.may('pull', name);
-      return c.json(classicSearch(storage.metadata, { query, limit, mayPull }));
+      const found = classicSearch(storage.metadata, { query, limit, mayPull });
+      // podman asks without its credentials, and with them at /v2/_catalog only when this is refused.
+      return caller.loggedIn || found.num_results > 0 ? c.json(found) : refused(c);
     } catch {
-      c.header('WWW-Authenticate', access.challenge([], accessRequest(incoming(c))));
-      return c.json({ errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] }, 401);
+      return refused(c);
     }
   });
 };
