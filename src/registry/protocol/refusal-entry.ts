@@ -23,7 +23,8 @@ export const isRefusal = ({
   readonly method: string;
   readonly authorization: string | undefined;
 }): boolean =>
-  (code === 'DENIED' && status < 500) || (status === 401 && authorization === undefined && method !== 'GET' && method !== 'HEAD');
+  (code === 'DENIED' && status < 500) ||
+  (status === 401 && authorization === undefined && method !== 'GET' && method !== 'HEAD');
 
 const placeOf = (route: Route | undefined): Pick<NewEntry, 'repository' | 'tag' | 'digest'> => {
   if (route === undefined || !('repository' in route)) return {};
