@@ -9,6 +9,7 @@ import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, writ
 import { basename, join } from 'node:path';
 import { build } from 'esbuild';
 import { bundleCli } from './bundle-cli.ts';
+import { lazyBuiltins } from './lazy-builtins.ts';
 
 const project = join(import.meta.dirname, '..');
 const finished = join(project, 'dist');
@@ -88,6 +89,7 @@ const bundle = async (): Promise<void> => {
     minify: true,
     legalComments: 'none',
     external: ['koffi', 'pino'],
+    plugins: [lazyBuiltins],
     logLevel: 'warning',
     banner: {
       js: "import { createRequire as ladeRequire } from 'node:module'; const require = ladeRequire(import.meta.url);",

@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Context, Env } from 'hono';
 import { httpErrors } from './errors.ts';
 
@@ -18,8 +17,18 @@ export const incoming = <E extends Env>(c: Context<E>): IncomingMessage => bindi
 /** The raw answer; a handler that writes to it returns `answered()`. */
 export const outgoing = <E extends Env>(c: Context<E>): ServerResponse => bindings(c).outgoing;
 
+let alreadySent: Response | undefined;
+
+/** To be called before Hono's listener is loaded, which puts another Response in the place of Node's. */
+export const loadAnswered = async (): Promise<void> => {
+  ({ RESPONSE_ALREADY_SENT: alreadySent } = await import('@hono/node-server/utils/response'));
+};
+
 /** What a handler returns when it answers through `outgoing(c)` or `hijack(c)`, now or later. */
-export const answered = (): Response => RESPONSE_ALREADY_SENT;
+export const answered = (): Response => {
+  if (alreadySent === undefined) throw new Error('there is no server yet');
+  return alreadySent;
+};
 
 const signals = new WeakMap<IncomingMessage, AbortSignal>();
 

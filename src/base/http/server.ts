@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { createSecureContext, Server as TlsServer } from 'node:tls';
-import { answered } from './exchange.ts';
+import { answered, loadAnswered } from './exchange.ts';
 import { offerUpgrade, wasHijacked } from './hijack.ts';
 import { listenOn } from './listen.ts';
 import type { BoundAddress, HttpServer, HttpServerOptions, ListenAddress, ServerTls } from './types.ts';
@@ -35,7 +35,22 @@ const nameHost = (address: ListenAddress, request: IncomingMessage): void => {
   if (address.kind === 'unix') request.headers.host = 'localhost';
 };
 
+/**
+ * Loads Hono's listener with the first request that gets so far, where others are answered before: it takes 15 MB, which a
+ * program that only speaks its protocol never needs.
+ */
 const createListener = async (options: HttpServerOptions): Promise<Listener> => {
+  if (options.first === undefined) return await loadListener(options);
+  let loading: Promise<Listener> | undefined;
+  return async (request, response) => {
+    loading ??= loadListener(options);
+    const listener = await loading;
+    await listener(request, response);
+  };
+};
+
+const loadListener = async (options: HttpServerOptions): Promise<Listener> => {
+  await loadAnswered();
   const { getRequestListener } = await import('@hono/node-server');
   const failed = (error: unknown): Response =>
     options.onError?.(error) ?? new Response(null, { status: 500 });
