@@ -31,7 +31,10 @@ const IDLE_MS = 60 * 60 * 1000;
 const STORE_PAUSE_MS = 5_000;
 
 /** Time to wait after this many failures: doubled each time, and somewhere between half and all of it. */
-export const pauseAfter = (attempts: number, { backoff, maxBackoff }: WebhookSettings): number => {
+export const pauseAfter = (
+  attempts: number,
+  { backoff, maxBackoff }: Pick<WebhookSettings, 'backoff' | 'maxBackoff'>,
+): number => {
   const full = Math.min(maxBackoff, backoff * 2 ** Math.min(attempts - 1, 40));
   return Math.round(full * (0.5 + Math.random() / 2));
 };
@@ -71,7 +74,7 @@ const nextWork = (
  * Starts to deliver: from the stored position, or, when the endpoint is new, from now on. Entries are sent in order; one
  * that fails is tried again until it is given up, and nothing after it is sent before.
  */
-export const startEndpoint = async (settings: WebhookSettings, deps: EndpointDeps): Promise<Endpoint> => {
+export const startEndpoint = (settings: WebhookSettings, deps: EndpointDeps): Endpoint => {
   const { journal, deliveries, source, failed } = deps;
   const stop = new AbortController();
   const { signal } = stop;
@@ -86,7 +89,6 @@ export const startEndpoint = async (settings: WebhookSettings, deps: EndpointDep
     await deliveries.save(next);
     stored = next;
   };
-  if (stored === undefined) await save(state);
 
   const sendNow = (entries: readonly JournalEntry[], attempt: number) =>
     sender.send(
@@ -141,6 +143,7 @@ export const startEndpoint = async (settings: WebhookSettings, deps: EndpointDep
   };
 
   const step = async (): Promise<void> => {
+    if (stored === undefined) await save(state);
     const entries = journal.entries({ after: state.position, limit: PAGE });
     const { wanted, upTo } = nextWork(entries, wants, settings.batch);
     if (upTo === undefined) return bell.wait(IDLE_MS, signal);

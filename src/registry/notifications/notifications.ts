@@ -67,7 +67,7 @@ const createEndpoints = (deps: EndpointDeps) => {
         if (!isDeepStrictEqual(wanted, endpoint.settings)) await drop(name, endpoint);
       }
       for (const settings of webhooks) {
-        if (!endpoints.has(settings.name)) endpoints.set(settings.name, await startEndpoint(settings, deps));
+        if (!endpoints.has(settings.name)) endpoints.set(settings.name, startEndpoint(settings, deps));
       }
     },
   };
