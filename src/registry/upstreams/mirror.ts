@@ -16,11 +16,16 @@ import type { MirrorRequest, TransferOptions, TransferTotals } from './transfer-
 
 interface SourceName {
   readonly domain: string;
-  readonly plainHttp: boolean;
+  readonly scheme: 'http' | 'https' | undefined;
   readonly repository: string | undefined;
 }
 
 const HUB = new Set(['registry-1.docker.io', 'index.docker.io']);
+
+const schemeOf = (source: string): SourceName['scheme'] => {
+  if (!source.includes('://')) return undefined;
+  return source.startsWith('http:') ? 'http' : 'https';
+};
 
 const parseSource = (source: string): SourceName => {
   const text = source.includes('://') ? source : `https://${source}`;
@@ -31,17 +36,19 @@ const parseSource = (source: string): SourceName => {
     throw invalid('it is no plain name of a registry');
   const path = pathname.replace(/^\/+|\/+$/g, '');
   const domain = HUB.has(host) ? 'docker.io' : host;
-  return { domain, plainHttp: protocol === 'http:', repository: path === '' ? undefined : requireName(path) };
+  return { domain, scheme: schemeOf(source), repository: path === '' ? undefined : requireName(path) };
 };
 
-const clientFor = (request: MirrorRequest, { domain, plainHttp }: SourceName): RegistryClient => {
-  const { username, password, insecure = false, allow } = request;
+const clientFor = (request: MirrorRequest, { domain, scheme }: SourceName): RegistryClient => {
+  const { username, password, allow } = request;
+  // A loopback host without a scheme may speak either.
+  const insecure = request.insecure === true ? true : scheme === undefined ? undefined : false;
   return createRegistryClient({
     credentials: async (host) =>
       host !== domain || username === undefined || password === undefined
         ? undefined
         : { kind: 'basic', username, password },
-    hosts: () => ({ plainHttp, insecure }),
+    hosts: () => ({ plainHttp: scheme === 'http', insecure }),
     guard: createOutboundGuard({ allow }),
     retry: { idleMs: 60_000 },
   });
