@@ -10,6 +10,7 @@ export { mountInfo } from './mount-info.ts';
 export { STAT_WORDS, statWords } from './stat-words.ts';
 export { statfs } from './statfs.ts';
 export { syncFileSystem } from './sync-file-system.ts';
+export { releaseProgramPages } from './program-pages.ts';
 export { peerClosed } from './peer.ts';
 export { sendFile } from './send-file.ts';
 export {

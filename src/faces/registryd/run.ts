@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { toLadeError } from '#errors';
+import { releaseProgramPages } from '#sys';
 import { runConfigVerb } from './config-verbs.ts';
 import { parseInvocation, settingsOf, USAGE } from './options.ts';
 import { runRestoreVerb } from './restore-verb.ts';
@@ -34,6 +35,9 @@ const onHangup = (work: () => Promise<void>): Disposable => {
   return { [Symbol.dispose]: () => void process.off('SIGHUP', listener) };
 };
 
+/** Milliseconds after the start when nothing of it goes on any more. */
+const SETTLED_MS = 2_000;
+
 const serve = async (argv: readonly string[]): Promise<void> => {
   const invocation = parseInvocation(argv, process.env);
   if (invocation.help) {
@@ -55,6 +59,7 @@ const serve = async (argv: readonly string[]): Promise<void> => {
   });
   for (const variable of unknownVariables) registryd.log.warn({ variable }, 'this variable sets nothing');
   process.stdout.write(`lade registry: serving ${registryd.url} from ${settings.root}\n`);
+  setTimeout(releaseProgramPages, SETTLED_MS).unref();
   await stopped;
 };
 
