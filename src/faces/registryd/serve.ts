@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { startHttpServer, type HttpServer } from '#http';
 import { createAccess, isOpenAccess } from '#access';
 import { keepingOptions } from '#keeping';
+import { protocolLimits } from '#protocol';
 import { createRegistry, openRegistryStorage, type Registry } from '#registry';
 import type { Logger } from 'pino';
 import { collectRegularly, trimJournalRegularly } from './chores.ts';
@@ -32,6 +33,7 @@ const listenFor = async ({ settings, registry, monitoring }: Serving): Promise<H
   const tls = settings.tls === undefined ? undefined : (await readTls(settings.tls)).tls;
   return startHttpServer({
     ...registry,
+    headersMs: settings.limits.headers,
     first: (request, response) => {
       monitoring.begin(request, response);
       return monitoring.front(request, response) || registry.first(request, response);
@@ -85,6 +87,7 @@ export const startRegistryd = async (settings: RegistrySettings): Promise<Regist
         storage,
         access,
         observer: observerOf(log),
+        limits: protocolLimits(settings.limits),
         keeping: keepingOptions(settings.keeping),
         upstreams: settings.upstreams,
         notifications: notificationOptions(settings, log),

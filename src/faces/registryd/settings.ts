@@ -2,6 +2,7 @@ import { accessSettings } from '#access';
 import { keepingSettings } from '#keeping';
 import { quotaSettings, tagsSettings } from '#metadata';
 import { webhooksSettings } from '#notifications';
+import { limitsSettings } from '#protocol';
 import { upstreamsSettings } from '#upstreams';
 import * as z from 'zod';
 import {
@@ -40,6 +41,7 @@ export const registrySettings = z.strictObject({
   metrics: metricsSettings.prefault({}).describe('Figures for Prometheus.'),
   health: healthSettings.prefault({}).describe('When the registry says that it is ready.'),
   audit: auditSettings.prefault({}).describe('The journal of writes and refusals.'),
+  limits: limitsSettings.prefault({}).describe('Bounds on what clients may send.'),
   keeping: keepingSettings.prefault({}).describe('What is kept, and what goes when.'),
   tags: tagsSettings.prefault({}).describe('What may happen to tags.'),
   quotas: quotaSettings

@@ -1,6 +1,7 @@
 export { accessRequest, causeOf, createProtocol, type ProtocolHandler } from './protocol.ts';
 export { translateError } from './codes.ts';
 export { protocolErrors } from './errors.ts';
+export { limitsSettings, protocolLimits } from './settings.ts';
 export type {
   Protection,
   Freshness,
