@@ -3,6 +3,7 @@ import { createAccounting } from './accounting.ts';
 import { createAccounts } from './accounts.ts';
 import { createCollection } from './collection.ts';
 import { createCatalog } from './catalog.ts';
+import { createContentCache } from './content-cache.ts';
 import { createContentGuards } from './content-guards.ts';
 import { createContentReads } from './content-reads.ts';
 import { createContentWrites } from './content-writes.ts';
@@ -11,6 +12,7 @@ import { createJournal } from './journal.ts';
 import { registryMigrations } from './migrations.ts';
 import { createPolicies } from './policies.ts';
 import { createPulls } from './pulls.ts';
+import { createScrub } from './scrub.ts';
 import { createBackupStore } from './backup-store.ts';
 import { createUpstreamRecords } from './upstream-records.ts';
 import { createQuotas } from './quotas.ts';
@@ -26,17 +28,22 @@ const RESERVE_BYTES = 1024 * 1024;
  * @throws `corrupt` when the file is no database, `failed-precondition` when a newer version wrote it
  */
 export const openMetadata = async (path: string): Promise<MetadataStore & AsyncDisposable> => {
-  const database = await openDatabase({
+  const opened = await openDatabase({
     path,
     migrations: registryMigrations,
     reserveBytes: RESERVE_BYTES,
   });
+  // All that writes goes through it, so that nothing that is remembered is ever out of date.
+  const { database, cached } = createContentCache(opened);
   const journal = createJournal(database);
   const quotas = createQuotas(database);
   const policies = createPolicies(quotas);
   const guards = createContentGuards(database, policies, quotas);
   return {
-    contents: { ...createContentReads(database), ...createContentWrites(database, journal, guards) },
+    contents: {
+      ...cached(createContentReads(database)),
+      ...createContentWrites(database, journal, guards),
+    },
     journal,
     deliveries: createDeliveries(database),
     tagHistory: createTagHistory(database, journal, guards),
@@ -45,6 +52,7 @@ export const openMetadata = async (path: string): Promise<MetadataStore & AsyncD
     accounts: createAccounts(database, journal),
     collection: createCollection(database, journal),
     pulls: createPulls(database),
+    scrub: createScrub(database, journal),
     upstreamRecords: createUpstreamRecords(database),
     backups: createBackupStore(database),
     catalog: createCatalog(database, journal),

@@ -15,7 +15,10 @@ const REFERRERS = 5_000;
 const RARE = 'application/vnd.example.rare';
 const SAMPLES = 50;
 
-const nameOf = (index: number): string => `team${index % 37}/app${index % REPOSITORIES}`;
+const nameOf = (index: number): string => {
+  const one = index % REPOSITORIES;
+  return `team${one % 37}/app${one}`;
+};
 
 const fill = async (root: string): Promise<Digest> => {
   let subject: Digest | undefined;
