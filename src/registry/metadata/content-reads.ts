@@ -1,6 +1,6 @@
 import type { Database, Row } from '#database';
 import type { Digest } from '#oci';
-import type { ContentStore, Page, Referrer } from './types.ts';
+import type { ContentStore, Page, Referrer, ReferrersPage } from './types.ts';
 
 const text = (row: Row | undefined, column: string): string => String(row?.[column] ?? '');
 
@@ -65,14 +65,16 @@ const createManifestReads = (database: Database) => ({
     if (row === undefined) return undefined;
     return { digest, mediaType: text(row, 'media_type'), bytes: Buffer.from(row.bytes as Uint8Array) };
   },
-  referrers: (repository: string, subject: Digest, { limit, after }: Page) =>
+  referrers: (repository: string, subject: Digest, { limit, after, artifactType }: ReferrersPage) =>
     database
       .all(
         `SELECT digest, media_type, size, artifact_type, annotations FROM manifests
-         WHERE repository = ? AND subject = ? AND digest > ? ORDER BY digest LIMIT ?`,
+         WHERE repository = ?1 AND subject = ?2 AND digest > ?3 AND (?4 IS NULL OR artifact_type = ?4)
+         ORDER BY digest LIMIT ?5`,
         repository,
         subject,
         after,
+        artifactType ?? null,
         limit,
       )
       .map(referrerOf),

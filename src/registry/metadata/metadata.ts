@@ -34,14 +34,15 @@ export const openMetadata = async (path: string): Promise<MetadataStore & AsyncD
     reserveBytes: RESERVE_BYTES,
   });
   // All that writes goes through it, so that nothing that is remembered is ever out of date.
-  const { database, cached } = createContentCache(opened);
+  const cache = createContentCache(opened);
+  const { database } = cache;
   const journal = createJournal(database);
   const quotas = createQuotas(database);
   const policies = createPolicies(quotas);
   const guards = createContentGuards(database, policies, quotas);
   return {
     contents: {
-      ...cached(createContentReads(database)),
+      ...cache.cached(createContentReads(database)),
       ...createContentWrites(database, journal, guards),
     },
     journal,

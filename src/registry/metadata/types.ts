@@ -1,6 +1,7 @@
 import type { Digest } from '#oci';
 import type { AccountStore } from './account-types.ts';
 import type { CollectionStore, PullStore } from './collection-types.ts';
+import type { ScrubStore } from './scrub-types.ts';
 import type { CatalogStore } from './catalog-types.ts';
 import type { DeliveryStore } from './delivery-types.ts';
 import type { ManifestFacts } from './manifest.ts';
@@ -52,6 +53,11 @@ export interface Page {
   readonly after: string;
 }
 
+export interface ReferrersPage extends Page {
+  /** Only those of this type. */
+  readonly artifactType?: string | undefined;
+}
+
 export interface ManifestPut {
   readonly repository: string;
   readonly digest: Digest;
@@ -59,6 +65,8 @@ export interface ManifestPut {
   readonly facts: ManifestFacts;
   readonly tags: readonly string[];
   readonly cause: Cause;
+  /** What the tags may name now, undefined being nothing; whatever they name unless given. */
+  readonly expected?: ((current: Digest | undefined) => boolean) | undefined;
   /** For the history of tags; `push` unless given. */
   readonly reason?: TagMoveReason | undefined;
 }
@@ -95,7 +103,7 @@ export interface ContentStore {
   tagged(repository: string, tag: string): Digest | undefined;
   manifestHead(repository: string, digest: Digest): ManifestHead | undefined;
   manifest(repository: string, digest: Digest): StoredManifest | undefined;
-  referrers(repository: string, subject: Digest, page: Page): readonly Referrer[];
+  referrers(repository: string, subject: Digest, page: ReferrersPage): readonly Referrer[];
   /** Size of a blob that the repository may use. */
   linkedBlob(repository: string, digest: Digest): { readonly size: number } | undefined;
   /** Repositories that may use the blob, in order. */
@@ -177,6 +185,7 @@ export interface MetadataStore {
   readonly accounts: AccountStore;
   readonly collection: CollectionStore;
   readonly pulls: PullStore;
+  readonly scrub: ScrubStore;
   readonly upstreamRecords: UpstreamRecords;
   readonly backups: BackupStore;
   readonly catalog: CatalogStore;

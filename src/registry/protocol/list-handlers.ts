@@ -92,30 +92,31 @@ const fitting = (entries: readonly Referrer[]): readonly Referrer[] => {
 
 /** An index of what has the digest as its subject; empty when nothing has. */
 export const listReferrers = async (call: Call, repository: string, digest: Digest): Promise<void> => {
-  const artifactType = call.query.get('artifactType') ?? '';
+  const artifactType = call.query.get('artifactType') || undefined;
   const after = call.query.get('last') ?? '';
   const { storage, upstreams } = call.services;
   const limit = REFERRERS_PAGE + 1;
   const found =
     upstreams?.covers(repository) === true
       ? (await upstreams.referrers(repository, digest))
-          .filter((entry) => entry.digest > after)
+          .filter(
+            (entry) => entry.digest > after && (artifactType ?? entry.artifactType) === entry.artifactType,
+          )
           .slice(0, limit)
-      : storage.metadata.contents.referrers(repository, digest, { limit, after });
-  const page = fitting(found.slice(0, REFERRERS_PAGE));
-  const last = page.at(-1);
+      : storage.metadata.contents.referrers(repository, digest, { limit, after, artifactType });
+  const manifests = fitting(found.slice(0, REFERRERS_PAGE));
+  const last = manifests.at(-1);
   const query = new URLSearchParams({
-    ...(artifactType === '' ? {} : { artifactType }),
+    ...(artifactType === undefined ? {} : { artifactType }),
     last: last?.digest ?? '',
   });
   const headers = {
     'Content-Type': 'application/vnd.oci.image.index.v1+json',
-    ...(artifactType === '' ? {} : { 'OCI-Filters-Applied': 'artifactType' }),
-    ...(page.length < found.length
+    ...(artifactType === undefined ? {} : { 'OCI-Filters-Applied': 'artifactType' }),
+    ...(manifests.length < found.length
       ? { Link: `</v2/${repository}/referrers/${digest}?${query.toString()}>; rel="next"` }
       : {}),
   };
-  const manifests = artifactType === '' ? page : page.filter((entry) => entry.artifactType === artifactType);
   const index = { schemaVersion: 2, mediaType: headers['Content-Type'], manifests };
   return answerJson(call, index, { headers });
 };
