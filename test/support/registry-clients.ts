@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { delimiter, join } from 'node:path';
 import { hash } from 'bcryptjs';
 import { makeCertificates } from './certificates.ts';
-import { busyboxArchive, project, startMachine, startRegistry, type RegistryService } from './lade.ts';
+import { busyboxArchive, LADE, project, startMachine, startRegistry, type RegistryService } from './lade.ts';
 import { mustRun, run, type Finished, type RunOptions } from './process.ts';
 import { createScratch, type Scratch } from './scratch.ts';
 
@@ -71,7 +71,7 @@ const buildImage = async (scratch: Scratch): Promise<LocalImage> => {
 };
 
 /** How clients reach the registry. */
-export const DOORS = ['plain HTTP', 'TLS and Basic'] as const;
+export const DOORS = ['plain HTTP', 'TLS and Basic', 'TLS and tokens'] as const;
 export type Door = (typeof DOORS)[number];
 
 /** A client with a home of its own. */
@@ -101,16 +101,33 @@ export interface ClientSite extends AsyncDisposable {
   readonly stack: AsyncDisposableStack;
 }
 
-const USER = { name: 'ann', password: 'pw:ann' };
+const USER = { name: 'ann', password: 'pw:of ann' };
 
-/** Flags of a registry behind TLS with one user, and the authority of its certificate. */
-const guard = async (
-  scratch: Scratch,
-): Promise<{ readonly flags: readonly string[]; readonly ca: string }> => {
+interface Guard {
+  readonly flags: readonly string[];
+  readonly ca: string;
+  /** Lets the user in, once the registry serves. */
+  admit(root: string): Promise<void>;
+}
+
+/** A registry behind TLS with one user: of an htpasswd file and by Basic alone, or of its own and by tokens. */
+const guard = async (scratch: Scratch, door: Door): Promise<Guard> => {
   const { ca, server } = await makeCertificates(scratch);
-  writeFileSync(scratch.join('htpasswd'), `${USER.name}:${await hash(USER.password, 4)}\n`);
-  const flags = ['--tls-cert', server.cert, '--tls-key', server.key, '--htpasswd', scratch.join('htpasswd')];
-  return { flags, ca };
+  const users = scratch.join('htpasswd');
+  writeFileSync(users, `${USER.name}:${await hash(USER.password, 4)}\n`);
+  const basic = door === 'TLS and Basic';
+  const access = basic ? { htpasswd: users, tokens: { enabled: false } } : { enabled: true };
+  const settings = { tls: { certificate: server.cert, key: server.key }, access };
+  // JSON is YAML.
+  writeFileSync(scratch.join('registry.yaml'), JSON.stringify(settings));
+  const admit = async (root: string): Promise<void> => {
+    if (basic) return;
+    const at = ['--registry', `unix://${root}/registry.sock`];
+    const add = ['registry', 'user', 'add', ...at, '--password-stdin', USER.name];
+    await mustRun(LADE, add, { input: USER.password });
+    await mustRun(LADE, ['registry', 'grant', 'add', ...at, '--user', USER.name, 'admin', '**']);
+  };
+  return { flags: ['--config', scratch.join('registry.yaml')], ca, admit };
 };
 
 /** Where clients keep what they know, and how they learn of the registry: all of it below `own`. */
@@ -146,8 +163,11 @@ export const startClientSite = async (door: Door): Promise<ClientSite> => {
   const stack = new AsyncDisposableStack();
   stack.defer(() => scratch[Symbol.dispose]());
   try {
-    const { flags, ca } = door === 'plain HTTP' ? { flags: [], ca: undefined } : await guard(scratch);
-    const registry = stack.use(await startRegistry(scratch.join('registry'), ...flags));
+    const guarded = door === 'plain HTTP' ? undefined : await guard(scratch, door);
+    const ca = guarded?.ca;
+    const root = scratch.join('registry');
+    const registry = stack.use(await startRegistry(root, ...(guarded?.flags ?? [])));
+    await guarded?.admit(root);
     const address = registry.address.replace('localhost', '127.0.0.1');
     const image = await buildImage(scratch);
     const client = (name: string): Client => {
