@@ -12,6 +12,8 @@ const ATTEMPTS = 5;
 export interface ContentGuards {
   /** Points a tag to a manifest; changes no row where a write-once tag points elsewhere, so that the transaction fails. */
   tagStatement(repository: string, tag: string, digest: Digest): Statement;
+  /** Keeps a put to what it expects of its tags. @throws METADATA_TAG_MOVED when they are something else now */
+  expectedTags(put: ManifestPut): readonly Statement[];
   /** @throws METADATA_TAG_WRITE_ONCE when the tag is write-once and points elsewhere */
   requireMovable(repository: string, tag: string, digest: Digest): void;
   /** Throws the first reason why a put cannot be: blobs, then tags, then quotas. */
@@ -63,7 +65,28 @@ export const createContentGuards = (
       throw metadataErrors.tagWriteOnce({ repository, tag, digest: String(row['digest']) });
   };
 
+  const taggedAs = (repository: string, tag: string): Digest | undefined =>
+    database.get('SELECT digest FROM tags WHERE repository = ? AND name = ?', repository, tag)?.['digest'] as
+      | Digest
+      | undefined;
+
+  /** Fails the transaction when the tag names something else by then. */
+  const stillTagged = (repository: string, tag: string, digest: Digest | undefined): Statement => ({
+    sql: `UPDATE repositories SET created_ms = created_ms
+          WHERE name = ?1 AND (SELECT digest FROM tags WHERE repository = ?1 AND name = ?2) IS ?3`,
+    params: [repository, tag, digest ?? null],
+    expectChanges: 1,
+  });
+
   return {
+    expectedTags: ({ repository, tags, expected }) =>
+      expected === undefined
+        ? []
+        : tags.map((tag) => {
+            const current = taggedAs(repository, tag);
+            if (expected(current)) return stillTagged(repository, tag, current);
+            throw metadataErrors.tagMoved({ repository, tag, digest: current ?? 'not there' });
+          }),
     tagStatement: (repository, tag, digest) => ({
       sql: `INSERT INTO tags VALUES (?, ?, ?, ?) ON CONFLICT (repository, name)
             DO UPDATE SET digest = excluded.digest, updated_ms = excluded.updated_ms

@@ -52,6 +52,7 @@ const putStatements = (put: ManifestPut, guards: ContentGuards): readonly Statem
     },
     ...edges([...facts.blobs, ...facts.optionalBlobs], 'blob'),
     ...edges(facts.manifests, 'manifest'),
+    ...guards.expectedTags(put),
     ...put.tags.map((tag) => guards.tagStatement(repository, tag, digest)),
   ];
 };

@@ -72,6 +72,12 @@ export const metadataErrors = defineErrors('metadata', {
     kind: 'invalid-argument',
     message: (p: { reason: string }) => `manifest invalid: ${p.reason}`,
   },
+  tagMoved: {
+    kind: 'failed-precondition',
+    message: (p: { repository: string; tag: string; digest: string }) =>
+      `${p.repository}:${p.tag} is not what the request expects: it is ${p.digest}`,
+    hint: 'pull it again, and push with the ETag of that answer',
+  },
   schemaOne: {
     kind: 'invalid-argument',
     message: () => 'manifest invalid: Docker image manifests of schema 1 are not accepted',

@@ -21,6 +21,7 @@ const byCode: Readonly<Record<string, Protocol>> = {
   [protocolErrors.sizeInvalid.code]: { status: 400, code: 'SIZE_INVALID' },
   [protocolErrors.manifestUnknown.code]: { status: 404, code: 'MANIFEST_UNKNOWN' },
   [metadataErrors.manifestInvalid.code]: { status: 400, code: 'MANIFEST_INVALID' },
+  [metadataErrors.tagMoved.code]: { status: 412, code: 'MANIFEST_INVALID' },
   [metadataErrors.schemaOne.code]: { status: 400, code: 'MANIFEST_INVALID' },
   [metadataErrors.manifestBlobUnknown.code]: { status: 404, code: 'MANIFEST_BLOB_UNKNOWN' },
   [protocolErrors.manifestTooLarge.code]: { status: 413, code: 'SIZE_INVALID' },

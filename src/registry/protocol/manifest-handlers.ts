@@ -5,7 +5,7 @@ import { metadataErrors, readManifest, requireTag, type ManifestTarget } from '#
 import { algorithmOf, digestOf, type Digest } from '#oci';
 import { answer } from './answers.ts';
 import type { Call } from './call.ts';
-import { namesEntity } from './conditions.ts';
+import { expectedOfTag, namesEntity } from './conditions.ts';
 import { protocolErrors } from './errors.ts';
 import { warnOfStale } from './pull-through.ts';
 
@@ -110,7 +110,8 @@ export const putManifest = async (call: Call, { repository, target }: ManifestPl
   const missing = missingBlobs(call, repository, facts.blobs);
   if (missing.length > 0) throw metadataErrors.manifestBlobUnknown({ digests: missing });
   const { contents } = call.services.storage.metadata;
-  await contents.putManifest({ repository, digest, bytes, facts, tags, cause: call.cause });
+  const expected = expectedOfTag(call.request.headers);
+  await contents.putManifest({ repository, digest, bytes, facts, tags, expected, cause: call.cause });
   const { subject } = facts;
   return answer(call, {
     status: 201,

@@ -190,6 +190,43 @@ describe('what changes', () => {
   });
 });
 
+describe('pushes with a condition', () => {
+  const push = (body: string, headers: Readonly<Record<string, string>>, tag = 'v1') =>
+    wire.call('PUT', `/v2/cond/x/manifests/${tag}`, {
+      body,
+      headers: { 'content-type': OCI_INDEX, ...headers },
+    });
+  const etagOf = (body: string): string => `"${digestBy('sha256', body)}"`;
+
+  test('move a tag only from what it is expected to be', async () => {
+    const [one, two, three] = [indexOf([]), indexOf([]), indexOf([])];
+    expect((await push(one, { 'if-match': '*' })).status).toBe(412);
+    expect((await push(one, { 'if-none-match': '*' })).status).toBe(201);
+    const refused = await push(two, { 'if-none-match': '*' });
+    expect([refused.status, refused.code]).toEqual([412, 'MANIFEST_INVALID']);
+    expect((await push(two, { 'if-match': etagOf(three) })).status).toBe(412);
+    expect((await get('cond/x', 'v1')).text).toBe(one);
+    expect((await push(two, { 'if-match': etagOf(one) })).status).toBe(201);
+    expect((await push(three, { 'if-none-match': etagOf(one) })).status).toBe(201);
+    expect((await get('cond/x', 'v1')).text).toBe(three);
+  });
+
+  test('of many at once that expect the same exactly one succeeds', async () => {
+    const first = indexOf([]);
+    for (const [tag, headers] of [
+      ['new', { 'if-none-match': '*' }],
+      ['old', { 'if-match': etagOf(first) }],
+    ] as const) {
+      await put('cond/x', 'old', first);
+      const bodies = Array.from({ length: 12 }, () => indexOf([]));
+      const answers = await Promise.all(bodies.map((body) => push(body, headers, tag)));
+      const won = answers.flatMap(({ status }, index) => (status === 201 ? [bodies[index]] : []));
+      expect([won.length, new Set(answers.map(({ status }) => status))]).toEqual([1, new Set([201, 412])]);
+      expect((await get('cond/x', tag)).text).toBe(won[0]);
+    }
+  });
+});
+
 describe('manifests', () => {
   test('of any media type are kept byte for byte', async () => {
     const value = fc.dictionary(fc.string({ maxLength: 10 }), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 5 });
