@@ -21,5 +21,6 @@ export const bearerCaller = (callers: Callers, token: OwnToken): Caller => {
     lists: catalog,
     may: (action, name) => repository(action, name) && whole.may(action, name),
     mayOtherwise: (action, name) => whole.may(action, name),
+    sees: (name) => whole.may('pull', name),
   };
 };

@@ -1,22 +1,29 @@
 import type { AccountStore, Journal } from '#metadata';
-import { parseBasic, parseBearer } from './basic.ts';
+import { createAuthenticate } from './authenticate.ts';
 import { bearerCaller } from './bearer.ts';
-import { createCallers, type Callers } from './callers.ts';
+import { createCallers } from './callers.ts';
 import { bearerChallenge } from './challenge.ts';
 import { createDirectory } from './directory.ts';
 import { accessErrors } from './errors.ts';
+import { createExchange, type Exchange } from './exchange.ts';
+import { createExternalIssuer } from './external-issuer.ts';
 import { createFailedLogins } from './failed-logins.ts';
+import { createJsonFetch } from './fetch-json.ts';
 import { openHtpasswd } from './htpasswd-file.ts';
+import { createIdentify } from './identify.ts';
 import type { Identity } from './identity.ts';
+import { claimedIssuer } from './issuer-keys.ts';
 import { createOwnTokens } from './own-tokens.ts';
 import { createPasswords, type Passwords } from './passwords.ts';
-import { createProvenHeaders, type Proven } from './proven-headers.ts';
+import type { Proven } from './proven-headers.ts';
 import { createRefreshTokens } from './refresh-tokens.ts';
 import type { AccessSettings } from './settings.ts';
+import { createSignIn, type SignIn } from './sign-in.ts';
 import { createSigningKeys } from './signing-keys.ts';
 import { createThrottle, type Throttle } from './throttle.ts';
 import { createTokenEndpoint, type TokenEndpoint } from './token-endpoint.ts';
-import type { AccessControl, AccessRequest, Caller } from './types.ts';
+import type { AccessControl } from './types.ts';
+import { createWorkloads } from './workloads.ts';
 
 export interface AccessOptions {
   readonly accounts: AccountStore;
@@ -31,49 +38,30 @@ export interface AccessOptions {
 export interface Access extends AccessControl {
   /** None where tokens are switched off. */
   readonly tokens: TokenEndpoint | undefined;
+  readonly exchange: Exchange;
+  /** None without a provider. */
+  readonly signIn: SignIn | undefined;
 }
 
-const FOREVER = Number.POSITIVE_INFINITY;
 const BASIC_CHALLENGE = 'Basic realm="lade registry"';
 /** Tokens of a replaced key may be this much older than its end. */
 const KEY_SLACK_MS = 60 * 60 * 1000;
+const SWEEP_MS = 60 * 60 * 1000;
 
-/** Proves headers, each in its own way. */
-interface Proofs {
-  readonly identify: (request: AccessRequest) => Promise<Identity | undefined>;
-  readonly byBearer: (token: string, request: AccessRequest) => Promise<Proven>;
-}
-
-const createAuthenticate = (
-  callers: Callers,
-  { identify, byBearer }: Proofs,
-  options: { readonly version: () => number; readonly noteUse: (identity: Identity) => void },
-): AccessControl['authenticate'] => {
-  const proven = createProvenHeaders(options.version);
-
-  const prove = async (header: string, request: AccessRequest): Promise<Caller> => {
-    const version = options.version();
-    const token = parseBearer(header);
-    if (token !== undefined) {
-      const found = await byBearer(token, request);
-      proven.add(header, found, version);
-      return found.caller;
-    }
-    const identity = await identify(request);
-    if (identity === undefined) throw accessErrors.unauthorized({});
-    const caller = callers.of(identity);
-    const onUse = (): void => options.noteUse(identity);
-    proven.add(header, { caller, untilMs: identity.untilMs ?? FOREVER, onUse }, version);
-    return caller;
-  };
-
-  return async (request) => {
-    const { authorization } = request;
-    if (authorization !== undefined) return proven.find(authorization) ?? prove(authorization, request);
-    const identity = await identify(request);
-    return identity === undefined ? callers.anonymous() : callers.of(identity);
-  };
+/** Drops what has ended, now and then. */
+const sweepExpired = (accounts: AccountStore): Disposable => {
+  const timer = setInterval(() => void accounts.dropExpired(Date.now()).catch(() => undefined), SWEEP_MS);
+  timer.unref();
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 };
+
+const createNoteUse =
+  (accounts: AccountStore) =>
+  ({ account, token }: Identity): void => {
+    if (account === undefined) return;
+    const use = { account: account.name, tokenId: token?.id, atMs: Date.now() };
+    void accounts.used(use).catch(() => undefined);
+  };
 
 /**
  * Access control by the accounts and grants in the metadata, and by whatever else the settings name.
@@ -82,51 +70,39 @@ const createAuthenticate = (
  */
 export const createAccess = async (options: AccessOptions): Promise<Access> => {
   const { accounts, journal, settings } = options;
+  const { publicUrl, external, oidc } = settings;
+  const { issuer, service, lifetime, refreshLifetime, rotateKeys, identityTokens } = settings.tokens;
   const stack = new AsyncDisposableStack();
   const htpasswd = settings.htpasswd === undefined ? undefined : await openHtpasswd(settings.htpasswd);
   const htpasswdUnlimited = settings.htpasswdUsers === 'administrators';
   const passwords = options.passwords ?? stack.use(createPasswords());
-  const throttle = options.throttle ?? createThrottle();
+  const fetch = stack.use(createJsonFetch());
+  stack.use(sweepExpired(accounts));
   const callers = createCallers(accounts);
   const failures = createFailedLogins(journal);
+  const throttle = options.throttle ?? createThrottle();
   const directory = createDirectory({ accounts, passwords, throttle, htpasswd, htpasswdUnlimited });
-  const { issuer, service, lifetime, refreshLifetime, rotateKeys } = settings.tokens;
   const keys = createSigningKeys({ accounts, rotateMs: rotateKeys, keepMs: lifetime + KEY_SLACK_MS });
   const tokens = createOwnTokens({ accounts, htpasswd, htpasswdUnlimited, keys, issuer, service });
-
-  const identify = async (request: AccessRequest): Promise<Identity | undefined> => {
-    const { authorization, address } = request;
-    if (authorization === undefined) return undefined;
-    const credentials = parseBasic(authorization);
-    if (credentials === undefined) throw accessErrors.unauthorized({});
-    try {
-      const identity = await directory.prove(credentials, address);
-      if (identity !== undefined) return identity;
-    } catch (error) {
-      if (accessErrors.throttled.is(error))
-        failures.record({ name: credentials.name, address, reason: 'too many failed logins' });
-      throw error;
-    }
-    failures.record({ name: credentials.name, address, reason: 'wrong name or password' });
-    throw accessErrors.unauthorized({});
-  };
+  const workloads = createWorkloads(settings.workloads, fetch);
+  const outside = external === undefined ? undefined : createExternalIssuer(external, fetch);
+  const { certificates } = settings;
+  const identify = createIdentify({ accounts, directory, failures, tokens, workloads, certificates });
+  const noteUse = createNoteUse(accounts);
 
   const byBearer = async (token: string): Promise<Proven> => {
+    if (outside !== undefined && (await claimedIssuer(token)) === outside.issuer) {
+      const proven = await outside.prove(token);
+      if (proven !== undefined) return proven;
+    }
     const found = await tokens.read(token);
     if (found === undefined) throw accessErrors.unauthorized({});
     return { caller: bearerCaller(callers, found), untilMs: found.untilMs };
   };
 
-  const noteUse = ({ account, token }: Identity): void => {
-    if (account === undefined) return;
-    const use = { account: account.name, tokenId: token?.id, atMs: Date.now() };
-    void accounts.used(use).catch(() => undefined);
-  };
-
-  const refresh = createRefreshTokens({ accounts, service, lifetimeMs: refreshLifetime });
   const endpoint = createTokenEndpoint({
     tokens,
-    refresh,
+    refresh: createRefreshTokens({ accounts, service, lifetimeMs: refreshLifetime }),
     keys,
     callers,
     identify: async (request) => {
@@ -136,20 +112,36 @@ export const createAccess = async (options: AccessOptions): Promise<Access> => {
     },
     service,
     lifetimeMs: lifetime,
-    identityTokens: settings.tokens.identityTokens,
+    identityTokens,
   });
-  const { publicUrl } = settings;
+  const usesTokens = settings.tokens.enabled || external?.realm !== undefined;
   return {
-    authenticate: createAuthenticate(
+    authenticate: createAuthenticate({
       callers,
-      { identify, byBearer },
-      { version: () => accounts.version() + (htpasswd?.version() ?? 0), noteUse },
-    ),
+      identify,
+      byBearer,
+      version: () => accounts.version() + (htpasswd?.version() ?? 0),
+      noteUse,
+    }),
     challenge: (needs, request) =>
-      settings.tokens.enabled
-        ? bearerChallenge({ realm: undefined, publicUrl, service }, needs, request)
+      usesTokens
+        ? bearerChallenge(
+            { realm: external?.realm, publicUrl, service: external?.audience ?? service },
+            needs,
+            request,
+          )
         : BASIC_CHALLENGE,
     tokens: settings.tokens.enabled ? endpoint : undefined,
+    exchange: createExchange({
+      workloads,
+      tokens,
+      lifetimeMs: lifetime,
+      onFailure: (address) => failures.record({ name: 'oidc', address, reason: 'no rule for this token' }),
+    }),
+    signIn:
+      oidc === undefined
+        ? undefined
+        : createSignIn({ accounts, fetch }, { ...oidc, sessionLifetimeMs: oidc.sessionLifetime, publicUrl }),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 };

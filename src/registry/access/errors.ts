@@ -71,6 +71,21 @@ export const accessErrors = defineErrors('access', {
     message: (p: { type: string }) => `unsupported grant type ${JSON.stringify(p.type)}`,
     hint: 'use password or refresh_token',
   },
+  issuerUnreachable: {
+    kind: 'unavailable',
+    message: (p: { url: string; reason: string }) => `cannot use ${p.url}: ${p.reason}`,
+    hint: 'check the address of the issuer in the settings, and that it can be reached from here',
+  },
+  signInFailed: {
+    kind: 'unauthenticated',
+    message: (p: { reason: string }) => `the sign-in failed: ${p.reason}`,
+    hint: 'begin again at /lade/v1/registry/oidc/login',
+  },
+  signInUnknown: {
+    kind: 'not-found',
+    message: () => 'there is no sign-in through another service here',
+    hint: 'set access.oidc, or log in with a password',
+  },
   htpasswdUnreadable: {
     kind: 'invalid-argument',
     message: (p: { path: string; reason: string }) => `cannot read the users of ${p.path}: ${p.reason}`,

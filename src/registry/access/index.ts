@@ -3,7 +3,9 @@ export { createAccountService, type AccountService } from './account-service.ts'
 export { createOpenAccess, localCaller } from './open-access.ts';
 export { isVisible, requireNeeds } from './require.ts';
 export { accessSettings, isOpenAccess, type AccessSettings } from './settings.ts';
+export { cookieValue, SESSION_COOKIE, setCookie, SIGN_IN_COOKIE } from './cookies.ts';
 export { TOKEN_PATH } from './challenge.ts';
+export type { SignIn } from './sign-in.ts';
 export type { TokenAnswer, TokenEndpoint } from './token-endpoint.ts';
 export { ROLES, type Role } from './roles.ts';
 export { accessErrors, retryAfterOf } from './errors.ts';

@@ -13,9 +13,12 @@ export const WORKLOAD_NAME = 'oidc';
 /** Names with a meaning of their own, which no person may have. */
 const RESERVED: ReadonlySet<string> = new Set(['anonymous', 'everyone', 'local', WORKLOAD_NAME]);
 
+/** Whether it can be a person's name. */
+export const isUserName = (name: string): boolean => NAME.test(name) && !RESERVED.has(name);
+
 /** A person's name. @throws ACCESS_NAME_INVALID */
 export const requireUserName = (name: string): string => {
-  if (!NAME.test(name) || RESERVED.has(name)) throw accessErrors.nameInvalid({ name: name.slice(0, 128) });
+  if (!isUserName(name)) throw accessErrors.nameInvalid({ name: name.slice(0, 128) });
   return name;
 };
 

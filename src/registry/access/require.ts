@@ -16,7 +16,7 @@ const mayList = (caller: Caller): boolean => caller.lists ?? caller.loggedIn;
 
 /** Whether lists of repositories show this one to the caller. */
 export const isVisible = (caller: Caller, repository: string): boolean =>
-  caller.administrator || (caller.mayOtherwise?.('pull', repository) ?? caller.may('pull', repository));
+  caller.administrator || (caller.sees?.(repository) ?? caller.may('pull', repository));
 
 /**
  * Checks that the caller may do all of it.

@@ -1,4 +1,5 @@
-import { duration } from '#settings';
+import { duration, secret } from '#settings';
+import { isPattern } from '#metadata';
 import * as z from 'zod';
 
 const path = () => z.string().min(1);
@@ -32,6 +33,77 @@ const tokenSettings = z.strictObject({
   rotateKeys: duration().prefault('90d').describe('Age at which the signing key is replaced.'),
 });
 
+const issuerUrl = () => z.url({ protocol: /^https?$/ });
+
+const keysOf = () =>
+  z
+    .string()
+    .min(1)
+    .optional()
+    .describe('URL or file of its public keys (JWKS); found by discovery when absent.')
+    .meta({ example: 'https://issuer.example/keys' });
+
+/** `access.external`. */
+const externalSettings = z.strictObject({
+  issuer: z.string().min(1).describe('Its name in tokens.').meta({ example: 'https://auth.example' }),
+  audience: z.string().min(1).default('lade-registry').describe('Whom its tokens are for: this registry.'),
+  keys: keysOf(),
+  realm: issuerUrl()
+    .optional()
+    .describe('Where clients get its tokens. Without it they are sent to this registry all the same.')
+    .meta({ example: 'https://auth.example/token' }),
+});
+
+const ruleSettings = z.strictObject({
+  claims: z
+    .record(z.string(), z.string().min(1))
+    .refine((claims) => Object.keys(claims).length > 0, 'a rule without claims would trust everybody')
+    .describe('Values that claims must have; * stands for any characters.')
+    .meta({ example: { repository: 'org/app', ref: 'refs/heads/main' } }),
+  permissions: z
+    .array(
+      z.strictObject({
+        pattern: z.string().refine(isPattern, 'write a pattern of repositories such as team/**'),
+        actions: z.array(z.enum(['pull', 'push', 'delete'])).min(1),
+      }),
+    )
+    .min(1)
+    .describe('What such a job may do.'),
+});
+
+/** `access.workloads`. */
+const workloadSettings = z.strictObject({
+  issuer: issuerUrl()
+    .describe('Whose tokens are trusted.')
+    .meta({ example: 'https://token.actions.githubusercontent.com' }),
+  audience: z
+    .string()
+    .min(1)
+    .describe('Audience that tokens must have.')
+    .meta({ example: 'registry.example' }),
+  keys: keysOf(),
+  rules: z.array(ruleSettings).min(1).describe('Every rule that a token satisfies counts.'),
+});
+
+/** `access.oidc`. */
+const signInSettings = z.strictObject({
+  issuer: issuerUrl().describe('The OpenID provider.').meta({ example: 'https://login.example' }),
+  clientId: z.string().min(1).describe('Name of the registry there.').meta({ example: 'lade' }),
+  clientSecret: secret().optional().describe('Its secret there, for confidential clients.'),
+  scopes: z.string().default('openid profile email').describe('What is asked of the provider.'),
+  nameClaim: z.string().min(1).default('preferred_username').describe('Claim that names new accounts.'),
+  groupsClaim: z
+    .string()
+    .min(1)
+    .default('groups')
+    .describe('Claim that lists groups, which grants may name.'),
+  administratorGroups: z
+    .array(z.string())
+    .default([])
+    .describe('Whoever is in one of them is an administrator.'),
+  sessionLifetime: duration().prefault('12h').describe('How long somebody stays signed in.'),
+});
+
 /** The section `access` of a registry's settings. */
 export const accessSettings = z.strictObject({
   enabled: z
@@ -54,6 +126,18 @@ export const accessSettings = z.strictObject({
     .optional()
     .describe('Address by which clients know the registry; without it the one that each of them called.')
     .meta({ example: 'https://registry.example' }),
+  certificates: z
+    .enum(['commonName', 'email', 'dns'])
+    .optional()
+    .describe(
+      'Name in client certificates (tls.clientCa) that is the name of a user; they prove nobody otherwise.',
+    ),
+  external: externalSettings.optional().describe('Another token service whose tokens count here.'),
+  workloads: z
+    .array(workloadSettings)
+    .default([])
+    .describe('Jobs of CI systems that log in with a token of their own (OpenID Connect).'),
+  oidc: signInSettings.optional().describe('Sign-in of people in a browser through an OpenID provider.'),
   tokens: tokenSettings.prefault({}).describe('Tokens that this registry makes for clients.'),
 });
 
@@ -61,4 +145,9 @@ export type AccessSettings = z.output<typeof accessSettings>;
 
 /** Whether everybody may do everything. */
 export const isOpenAccess = (settings: AccessSettings): boolean =>
-  settings.enabled === false || (settings.enabled === undefined && settings.htpasswd === undefined);
+  settings.enabled === false ||
+  (settings.enabled === undefined &&
+    [settings.htpasswd, settings.certificates, settings.external, settings.oidc].every(
+      (one) => one === undefined,
+    ) &&
+    settings.workloads.length === 0);

@@ -1,3 +1,5 @@
+import type { Exchange } from './exchange.ts';
+import type { SignIn } from './sign-in.ts';
 import type { TokenEndpoint } from './token-endpoint.ts';
 
 /**
@@ -48,6 +50,8 @@ export interface Caller {
   may(action: Action, repository: string): boolean;
   /** What the same caller may with another token; `may` when absent. A refusal then asks for that token. */
   mayOtherwise?(action: Action, repository: string): boolean;
+  /** Whether lists show the repository; `may('pull')` when absent. */
+  sees?(repository: string): boolean;
   /** Whether the list of repositories is for this caller; whoever is logged in when absent. */
   readonly lists?: boolean | undefined;
   /** May change users, grants and everything else of the registry. */
@@ -66,4 +70,8 @@ export interface AccessControl extends AsyncDisposable {
   challenge(needs: readonly Need[], request: Pick<AccessRequest, 'origin' | 'authorization'>): string;
   /** Makes tokens for clients, where it does. */
   readonly tokens?: TokenEndpoint | undefined;
+  /** Exchanges tokens of other services, where it does. */
+  readonly exchange?: Exchange | undefined;
+  /** Lets people sign in through another service, where it does. */
+  readonly signIn?: SignIn | undefined;
 }

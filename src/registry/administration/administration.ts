@@ -6,10 +6,12 @@ import { Hono, type Context } from 'hono';
 import { accountRoutes } from './account-routes.ts';
 import { catalogRoutes } from './catalog-routes.ts';
 import { administrationErrors } from './errors.ts';
+import { refuseForeignSite } from './foreign-site.ts';
 import { journalRoutes } from './journal-routes.ts';
 import { keepingRoutes } from './keeping-routes.ts';
 import { notificationRoutes } from './notification-routes.ts';
 import { ownAccountRoutes } from './own-account-routes.ts';
+import { signInRoutes } from './sign-in-routes.ts';
 import { tagHistoryRoutes } from './tag-history-routes.ts';
 import { upstreamRoutes } from './upstream-routes.ts';
 import { usageRoutes } from './usage-routes.ts';
@@ -56,6 +58,7 @@ const TOPICS: readonly AdminRoutes[] = [
   tagHistoryRoutes,
   usageRoutes,
   ownAccountRoutes,
+  signInRoutes,
   upstreamRoutes,
 ];
 
@@ -69,6 +72,7 @@ export const createAdministration = (services: AdminServices): Hono<AdminEnv> =>
   app.use(async (c, next) => {
     const request = incoming(c);
     const isLocal = request.socket.remoteAddress === undefined;
+    if (!isLocal) refuseForeignSite(request);
     const caller = isLocal ? localCaller : await access.authenticate(accessRequest(request));
     c.set('caller', caller);
     c.set('cause', causeOf(request, caller));
