@@ -79,7 +79,7 @@ export interface Quotas {
   requireDemand(demand: QuotaDemand): void;
 }
 
-const require = ({ repositories, scope, used, limit }: QuotaUsage, asked: number): void => {
+const requireFit = ({ repositories, scope, used, limit }: QuotaUsage, asked: number): void => {
   if (asked > 0 && used + asked > limit)
     throw metadataErrors.quotaExceeded({ repositories, scope, used, limit, asked });
 };
@@ -126,12 +126,12 @@ export const createQuotas = (database: Database): Quotas => {
         .map(usageOf),
     of: (repository) => rowsOf(repository).map(({ id: _id, ...usage }) => usage),
     requireRoom: (repository, bytes) => {
-      for (const usage of rowsOf(repository)) require(usage, bytes);
+      for (const usage of rowsOf(repository)) requireFit(usage, bytes);
     },
     requireDemand: ({ repository, holder, digest, size }) => {
       for (const usage of rowsOf(repository)) {
         const held = usage.id !== undefined && database.get(HELD[holder], digest, usage.id) !== undefined;
-        require(usage, held ? 0 : size);
+        requireFit(usage, held ? 0 : size);
       }
     },
   };
