@@ -1,12 +1,16 @@
-import { hidden, verb, type Group } from './verb-entry.ts';
+import { hidden, verb, type Group, type Verb } from './verb-entry.ts';
 
 const gcLs = verb(
   'List removals and until when they can be undone',
   () => import('./verbs/registry-gc-ls.ts'),
 );
 
-/** `lade registry gc …` and `lade registry retention …`. */
-export const registryKeeping: Readonly<Record<string, Group>> = {
+/** `lade registry check`, `lade registry gc …` and `lade registry retention …`. */
+export const registryKeeping: Readonly<Record<string, Verb | Group>> = {
+  check: verb(
+    'Read everything and say what is damaged; mend it with --repair',
+    () => import('./verbs/registry-check.ts'),
+  ),
   gc: {
     summary: 'Collect the garbage of a registry while it serves',
     verbs: {

@@ -17,7 +17,7 @@ export type Progress = Readonly<Record<string, number>>;
 /** `1 tag, 2 manifests, 3 blobs, 4.5MiB`: counts as a sentence, zeros left out. */
 export const countsText = (counts: Progress): string => {
   const parts = Object.entries(counts)
-    .filter(([name, count]) => count > 0 && !/bytes/i.test(name))
+    .filter(([name, count]) => count > 0 && !/bytes|^of/i.test(name))
     .map(([name, count]) => `${count} ${count === 1 ? name.replace(/s$/, '') : name}`);
   const bytes = counts['bytes'] ?? 0;
   const all = bytes > 0 ? [...parts, binarySize(bytes)] : parts;

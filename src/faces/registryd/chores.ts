@@ -38,6 +38,38 @@ export const collectRegularly = (
 
 type AuditSettings = RegistrySettings['audit'];
 
+/** Reads everything and compares it with its digests when the settings say so. */
+export const checkRegularly = (
+  { keeping }: Pick<Registry, 'keeping'>,
+  settings: KeepingSettings,
+  log: Logger,
+): Disposable & { reload(settings: KeepingSettings): void } => {
+  let current = settings;
+  const regular = runRegularly({
+    schedule: () => keepingSchedules(current).check,
+    lastMs: () => keeping.report()?.startedMs ?? 0,
+    run: async () => {
+      const { repair, rate: bytesPerSecond } = current.check;
+      const cause = { actor: 'system:check' };
+      const report = await keeping.check({
+        cause,
+        repair,
+        bytesPerSecond,
+        onFinding: (finding) => log.error({ finding }, 'the check found damage'),
+      });
+      const { blobs, bytes, findings } = report;
+      log.info({ blobs, bytes, findings: findings.length }, 'everything was checked');
+    },
+    failed: (error) => log.error({ err: error }, 'the check did not come to its end'),
+  });
+  return {
+    reload: (next) => {
+      current = next;
+    },
+    [Symbol.dispose]: () => regular[Symbol.dispose](),
+  };
+};
+
 /** Removes old entries of the journal every hour, and once at the start. */
 export const trimJournalRegularly = (
   journal: Pick<Journal, 'trim'>,

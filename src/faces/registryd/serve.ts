@@ -6,7 +6,7 @@ import { keepingOptions } from '#keeping';
 import { protocolLimits } from '#protocol';
 import { createRegistry, openRegistryStorage, type Registry } from '#registry';
 import type { Logger } from 'pino';
-import { collectRegularly, trimJournalRegularly } from './chores.ts';
+import { checkRegularly, collectRegularly, trimJournalRegularly } from './chores.ts';
 import { createLog, observerOf } from './log.ts';
 import { createMonitoring, type Monitoring } from './monitoring.ts';
 import { refuseOpenDoors } from './open-doors.ts';
@@ -95,6 +95,7 @@ export const startRegistryd = async (settings: RegistrySettings): Promise<Regist
     );
     monitoring.add(() => webhookFamilies(registry.notifications.status()));
     const collecting = stack.use(collectRegularly(registry, settings.keeping, log));
+    const checking = stack.use(checkRegularly(registry, settings.keeping, log));
     const trimming = stack.use(trimJournalRegularly(storage.metadata.journal, settings.audit, log));
     const server = await listenFor({ settings, registry, monitoring });
     stack.defer(() => server.close(settings.drain));
@@ -107,6 +108,7 @@ export const startRegistryd = async (settings: RegistrySettings): Promise<Regist
       (next) => monitoring.reload(next),
       (next) => trimming.reload(next.audit),
       (next) => collecting.reload(next.keeping),
+      (next) => checking.reload(next.keeping),
       (next) => registry.notifications.reload(next.webhooks),
       () => tls?.reload(),
     );

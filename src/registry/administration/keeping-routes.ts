@@ -14,6 +14,12 @@ const repository = z.string().transform(requireName).optional();
 const runBody = z.strictObject({ plan: z.string().optional(), repository });
 const purgeBody = z.strictObject({ all: z.boolean().default(false) });
 
+const checkBody = z.strictObject({
+  repair: z.boolean().default(false),
+  restart: z.boolean().default(false),
+  bytesPerSecond: z.int().positive().optional(),
+});
+
 type Tell = (value: unknown) => Promise<void> | void;
 
 /** Tells at most so often. */
@@ -60,7 +66,8 @@ const RUN_ROUTES = [
 /**
  * `GET /gc/plan`, `POST /gc/runs`, `GET /gc/removals` (`deletes=1` with those of clients), `GET
  * /gc/removals/ID/items`, `POST /gc/removals/ID/undo`, `POST /gc/purge`; `GET /retention` (rules), `GET
- * /retention/plan` (what goes and what stays, and why), `POST /retention/runs`. Plans, runs and purges answer one JSON
+ * /retention/plan` (what goes and what stays, and why), `POST /retention/runs`; `GET /check` (the last report), `POST
+ * /check`. Plans, runs and purges answer one JSON
  * object a line.
  */
 export const keepingRoutes: AdminRoutes = (app, { keeping }) => {
@@ -122,6 +129,21 @@ export const keepingRoutes: AdminRoutes = (app, { keeping }) => {
     return answerLines(c, async (tell, signal) => {
       const onProgress = seldom(tell);
       await tell({ result: await keeping.purge({ signal, onProgress, ...(all ? { undoForMs: 0 } : {}) }) });
+    });
+  });
+
+  app.get('/check', (c) => {
+    requireAdministrator(c);
+    return c.json({ report: keeping.report() });
+  });
+
+  app.post('/check', async (c) => {
+    requireAdministrator(c);
+    const body = await bodyOf(c, checkBody);
+    return answerLines(c, async (tell, signal) => {
+      const onFinding = (finding: unknown): void => void tell({ finding });
+      const options = { ...body, cause: c.get('cause'), signal, onFinding, onProgress: seldom(tell) };
+      await tell({ report: await keeping.check(options) });
     });
   });
 };

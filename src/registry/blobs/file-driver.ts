@@ -8,6 +8,7 @@ import { createBlobFiles } from './blob-files.ts';
 import { ALGORITHMS, createLayout, orMissing, type Layout } from './layout.ts';
 import { createPublisher } from './publisher.ts';
 import type { BlobDriver, UploadState } from './types.ts';
+import { quarantineBlob, verifyBlob } from './verify-blob.ts';
 import { digestOfUpload, openUploadFiles, type UploadFile } from './upload-files.ts';
 
 const stateOf = ({ id, repository, size }: UploadFile): UploadState => ({ id, repository, size });
@@ -55,6 +56,11 @@ export const createFileDriver = async (root: string): Promise<BlobDriver> => {
     remove: async (digest) => {
       reads.forget(digest);
       await rm(layout.blob(digest), { force: true });
+    },
+    verify: (digest, options = {}) => verifyBlob(layout, digest, options),
+    quarantine: (digest) => {
+      reads.forget(digest);
+      return quarantineBlob(layout, digest);
     },
     list: () => listBlobs(layout),
     createUpload: async (repository, algorithm) => stateOf(await uploads.create(repository, algorithm)),

@@ -19,6 +19,9 @@ export interface Layout {
   readonly uploads: string;
   /** Where files stay until they are known to be the blob they are said to be. */
   readonly intake: string;
+  /** Where corrupt blobs are moved. */
+  readonly quarantine: string;
+  quarantined(digest: Digest, nowMs: number): string;
   blobs(algorithm: DigestAlgorithm): string;
   blobDirectory(digest: Digest): string;
   blob(digest: Digest): string;
@@ -44,6 +47,9 @@ export const createLayout = (root: string): Layout => {
   return {
     uploads,
     intake: join(root, 'intake'),
+    quarantine: join(root, 'quarantine'),
+    quarantined: (digest, nowMs) =>
+      join(root, 'quarantine', `${algorithmOf(digest)}-${hexOf(digest)}-${nowMs}`),
     blobs,
     blobDirectory,
     blob: (digest) => join(blobDirectory(digest), hexOf(digest)),

@@ -138,6 +138,21 @@ export const blobDriverSuite = (name: string, open: (place: string) => Promise<B
       await expect(driver.read(digest)).rejects.toMatchObject({ code: 'BLOBS_UNKNOWN' });
     });
 
+    test('reads stored bytes again, and moves them aside for ever', async () => {
+      const bytes = randomBytes(700_000);
+      const digest = digestBy('sha256', bytes);
+      expect(await driver.verify(digest)).toBe('missing');
+      await driver.commitUpload(await upload(bytes), digest);
+      let read = 0;
+      expect(await driver.verify(digest, { read: (count) => void (read += count) })).toBe('whole');
+      expect(read).toBe(bytes.length);
+      expect(await driver.quarantine(digest)).toBe(true);
+      expect(await driver.quarantine(digest)).toBe(false);
+      expect(await driver.stat(digest)).toBeUndefined();
+      await driver.commitUpload(await upload(bytes), digest);
+      expect(await driver.verify(digest)).toBe('whole');
+    });
+
     test('one writer at a time', async () => {
       const { id } = await driver.createUpload('a/b', 'sha256');
       const gate = Promise.withResolvers<void>();

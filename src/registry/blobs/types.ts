@@ -59,6 +59,12 @@ export type BlobContent = AsyncDisposable &
     | { readonly kind: 'stream'; readonly stream: Readable }
   );
 
+export interface VerifyOptions {
+  /** Is told of each piece that was read, and waited for: that bounds the rate. */
+  readonly read?: ((bytes: number) => Promise<void> | void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** A blob as the driver lists it. */
 export interface StoredBlob {
   readonly digest: Digest;
@@ -82,6 +88,10 @@ export interface BlobDriver extends AsyncDisposable {
   read(digest: Digest, range?: ByteRange): Promise<Readable>;
   /** Idempotent. */
   remove(digest: Digest): Promise<void>;
+  /** Reads the stored bytes again, past everything kept in memory, and says whether they are what the digest says. */
+  verify(digest: Digest, options?: VerifyOptions): Promise<'whole' | 'corrupt' | 'missing'>;
+  /** Moves the bytes aside, never to be served again; whether there were any. Somebody may look at them later. */
+  quarantine(digest: Digest): Promise<boolean>;
   /** Every blob that is there from the beginning to the end; those that come or go meanwhile, or not. */
   list(): AsyncIterable<StoredBlob>;
   createUpload(repository: string, algorithm: 'sha256' | 'sha512'): Promise<UploadState>;

@@ -7,6 +7,11 @@ export const keepingErrors = defineErrors('keeping', {
     message: (p: { id: string }) => `there is no plan ${p.id}`,
     hint: 'plans are known until the registry restarts; make a new one with `lade registry gc plan`',
   },
+  checkRuns: {
+    kind: 'conflict',
+    message: () => 'a check runs already',
+    hint: 'wait for it; `lade registry check --last` shows how far it is',
+  },
   planOutdated: {
     kind: 'failed-precondition',
     message: (p: { id: string; more: number; example: string }) =>

@@ -1,5 +1,6 @@
 import type { Cause, RemovalRecord } from '#metadata';
 import type { RegistryStorage } from '#protocol';
+import { createChecking } from './check.ts';
 import { keepingErrors } from './errors.ts';
 import { createKnownPlans } from './known-plans.ts';
 import { makePlan } from './make-plan.ts';
@@ -30,6 +31,14 @@ export const KEEPING_DEFAULTS: KeepingOptions = {
   uploadIdleMs: 7 * 24 * HOUR_MS,
   rules: [],
 };
+
+/** What others do for keeping. */
+export interface KeepingDeps {
+  /** Writes down what others remember, before rules are applied. */
+  readonly settle?: (() => Promise<void>) | undefined;
+  /** Whether blobs of a repository come from an upstream when they are asked for. */
+  readonly covers?: ((repository: string) => boolean) | undefined;
+}
 
 /** One at a time, in the order of the calls. */
 const createTurns = (): (<T>(work: () => Promise<T>) => Promise<T>) => {
@@ -63,13 +72,12 @@ const openPromises = ({ metadata }: RegistryStorage, windowMs: number) => {
 /**
  * What a registry keeps and lets go. Removing has two steps: rows go, which clients see at once and which can be undone;
  * a while later bytes go. Remembers in memory what clients were promised; `[Symbol.asyncDispose]` writes that down, and a
- * registry that could not treats everything as promised when it starts. `settle` writes down what others remember, before
- * rules are applied.
+ * registry that could not treats everything as promised when it starts.
  */
 export const createKeeping = (
   storage: RegistryStorage,
   initial: KeepingOptions = KEEPING_DEFAULTS,
-  settle: () => Promise<void> = () => Promise.resolve(),
+  { settle = () => Promise.resolve(), covers = () => false }: KeepingDeps = {},
 ): Keeping & AsyncDisposable => {
   const { collection } = storage.metadata;
   let options = initial;
@@ -152,7 +160,15 @@ export const createKeeping = (
       record.purgedMs === undefined ? (record.finishedMs ?? Date.now()) + options.undoForMs : undefined,
   });
 
+  const checking = createChecking({
+    storage,
+    covers,
+    uploadWindowMs: () => options.uploadWindowMs,
+    signal: stop.signal,
+  });
+
   const self: Keeping & AsyncDisposable = {
+    ...checking,
     protection: promises,
     plan: async (plan = {}) => {
       await settle();

@@ -1,6 +1,7 @@
 import type { Cause, RemovalRecord, RemovedItem, UndoResult } from '#metadata';
 import type { Digest } from '#oci';
 import type { Protection } from '#protocol';
+import type { Checking } from './check-types.ts';
 import type { RetentionRule } from './rules.ts';
 
 /** Times in milliseconds. */
@@ -146,7 +147,7 @@ export interface Collected {
 }
 
 /** What a registry keeps and lets go. Everything may run while it serves; runs, undos and purges take turns. */
-export interface Keeping {
+export interface Keeping extends Checking {
   /** To be told by the protocol what clients were promised. */
   readonly protection: Protection;
   plan(options?: PlanOptions): Promise<Plan>;

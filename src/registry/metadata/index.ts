@@ -109,3 +109,4 @@ export type {
   UnreadManifest,
 } from './catalog-types.ts';
 export type { DeadLetter, DeliveryState, DeliveryStore } from './delivery-types.ts';
+export type { NeedState, ScrubStore } from './scrub-types.ts';

@@ -27,7 +27,8 @@ const bringManifests: Bring = (params) => {
     },
     {
       sql: `INSERT INTO links SELECT DISTINCT e.repository, e.digest, ?4 FROM removed_edges e
-            WHERE ${edges} AND e.kind = 'blob' AND EXISTS (SELECT 1 FROM blobs b WHERE b.digest = e.digest)
+            WHERE ${edges} AND e.kind = 'blob' AND EXISTS (
+              SELECT 1 FROM removed_links r WHERE r.repository = e.repository AND r.digest = e.digest)
             ON CONFLICT DO NOTHING`,
       params,
     },

@@ -32,12 +32,15 @@ export const createRegistry = (options: RegistryOptions): Registry => {
   const { storage, access = createOpenAccess(), observer, limits = {} } = options;
   const notifications = createNotifications(storage.metadata, options.notifications);
   const pulls = createPullCounter(storage.metadata.pulls, tellPulls(notifications, observer));
-  const keeping = createKeeping(storage, options.keeping, () => pulls.flush());
-  const { protection } = keeping;
   const upstreams =
     options.upstreams === undefined || options.upstreams.length === 0
       ? undefined
       : createUpstreams(storage, options.upstreams);
+  const keeping = createKeeping(storage, options.keeping, {
+    settle: () => pulls.flush(),
+    covers: (repository) => upstreams?.covers(repository) === true,
+  });
+  const { protection } = keeping;
   const protocol = createProtocol({ storage, access, protection, upstreams, observer: pulls, limits });
   const app = new Hono();
   app.get('/healthz', (c) => c.text('ok\n'));
