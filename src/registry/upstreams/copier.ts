@@ -2,6 +2,7 @@ import { isLadeError, toLadeError } from '#errors';
 import { readManifest, type ManifestFacts } from '#metadata';
 import type { Digest } from '#oci';
 import type { RegistryStorage } from '#protocol';
+import { createSingleFlight } from './single-flight.ts';
 import type { TransferEvent, TransferOptions, TransferTotals } from './transfer-types.ts';
 
 const PARALLEL = 4;
@@ -41,7 +42,8 @@ export interface Copier {
   attempt(repository: string, work: () => Promise<void>): Promise<void>;
 }
 
-const inParallel = async <T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> => {
+/** Some at a time; the first failure counts, when all have ended. */
+export const inParallel = async <T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> => {
   const left = [...items];
   const lane = async (): Promise<void> => {
     for (let item = left.shift(); item !== undefined; item = left.shift()) await work(item);
@@ -82,7 +84,7 @@ export const createCopier = (storage: RegistryStorage, options: TransferOptions)
       return true;
     });
 
-  const copyBlob = async (repository: string, digest: Digest, source: ContentSource): Promise<boolean> => {
+  const copyBlobNow = async (repository: string, digest: Digest, source: ContentSource): Promise<boolean> => {
     signal.throwIfAborted();
     if (contents.linkedBlob(repository, digest) !== undefined) {
       totals.present += 1;
@@ -104,6 +106,10 @@ export const createCopier = (storage: RegistryStorage, options: TransferOptions)
     tell({ kind: 'blob', repository, digest, bytes });
     return true;
   };
+
+  const flights = createSingleFlight<boolean>();
+  const copyBlob = (repository: string, digest: Digest, source: ContentSource): Promise<boolean> =>
+    flights(`${repository}@${digest}`, () => copyBlobNow(repository, digest, source));
 
   const missing = (repository: string, what: string, digest: Digest): void =>
     tell({ kind: 'warning', message: `${repository}: ${what} ${digest} is not there` });

@@ -6,7 +6,7 @@ import { algorithmOf, digestOf, hexOf, isDigest, parseDigest, parseReference, ty
 import type { RegistryStorage } from '#protocol';
 import { errnoOf } from '#sys';
 import * as z from 'zod';
-import { createCopier, type ContentSource, type Copier } from './copier.ts';
+import { createCopier, inParallel, type ContentSource, type Copier } from './copier.ts';
 import { openDockerStorage, type DockerStorage } from './docker-storage.ts';
 import { upstreamErrors } from './errors.ts';
 import type { ImportRequest, TransferOptions, TransferTotals } from './transfer-types.ts';
@@ -70,7 +70,7 @@ const importDockerRepository = async (
       if (await copier.copy(local, digest, source)) copied.add(digest);
       else copier.tell({ kind: 'failure', repository: local, message: `manifest ${digest} is not complete` });
     });
-  for (const digest of await docker.revisions(name)) await copyManifest(digest);
+  await inParallel(await docker.revisions(name), copyManifest);
   for (const tag of await docker.tags(name)) {
     const digest = await docker.tagged(name, tag);
     if (digest === undefined || !isTag(tag)) continue;

@@ -9,7 +9,7 @@ import { createOutboundGuard, releaseChunk } from '#http';
 import { compilePattern, requireName } from '#metadata';
 import { algorithmOf, type Digest } from '#oci';
 import type { RegistryStorage } from '#protocol';
-import { createCopier, type ContentSource, type Copier } from './copier.ts';
+import { createCopier, inParallel, type ContentSource, type Copier } from './copier.ts';
 import { upstreamErrors } from './errors.ts';
 import { attachedTo, createTagFilter } from './tag-filter.ts';
 import type { MirrorRequest, TransferOptions, TransferTotals } from './transfer-types.ts';
@@ -152,7 +152,7 @@ const mirrorRepository = async (mirroring: Mirroring, name: string): Promise<voi
       const digest = await mirrorTag(mirroring, place, tag);
       if (digest !== undefined) copied.add(digest);
     });
-  for (const tag of all.filter(isWanted)) await copyTag(tag);
+  await inParallel(all.filter(isWanted), copyTag);
   const attached = request.referrers === false ? [] : all.filter((tag) => !isWanted(tag));
   for (const tag of attached) if (copied.has(attachedTo(tag) ?? '')) await copyTag(tag);
   if (request.remove !== true) return;
