@@ -4,14 +4,18 @@ import type { Digest } from '#oci';
 import { metadataErrors } from './errors.ts';
 import type { Policies } from './policy-types.ts';
 import type { Quotas } from './quotas.ts';
+import type { TagMoveReason } from './tag-history-types.ts';
 import type { BlobLink, ManifestPut } from './types.ts';
 
 const ATTEMPTS = 5;
 
+/** Moves that rules about tags do not bind: tags of an upstream follow it, and retention is a rule itself. */
+const UNBOUND: ReadonlySet<TagMoveReason | undefined> = new Set(['upstream', 'retention']);
+
 /** Keeps writes to the rules, inside their transaction, and says afterwards which rule it was. */
 export interface ContentGuards {
   /** Points a tag to a manifest; changes no row where a write-once tag points elsewhere, so that the transaction fails. */
-  tagStatement(repository: string, tag: string, digest: Digest): Statement;
+  tagStatement(repository: string, tag: string, digest: Digest, reason?: TagMoveReason): Statement;
   /** Keeps a put to what it expects of its tags. @throws METADATA_TAG_MOVED when they are something else now */
   expectedTags(put: ManifestPut): readonly Statement[];
   /** @throws METADATA_TAG_WRITE_ONCE when the tag is write-once and points elsewhere */
@@ -20,7 +24,7 @@ export interface ContentGuards {
   requirePut(put: ManifestPut): void;
   requireLink(link: BlobLink): void;
   /** @throws METADATA_TAG_WRITE_ONCE */
-  requireDeletable(repository: string, tags: readonly string[]): void;
+  requireDeletable(repository: string, tags: readonly string[], reason?: TagMoveReason): void;
   /** Fails the transaction of a removal when the manifest has other tags than these by now. */
   sameTags(repository: string, digest: Digest, tags: readonly string[]): Statement;
   /**
@@ -87,23 +91,24 @@ export const createContentGuards = (
             if (expected(current)) return stillTagged(repository, tag, current);
             throw metadataErrors.tagMoved({ repository, tag, digest: current ?? 'not there' });
           }),
-    tagStatement: (repository, tag, digest) => ({
+    tagStatement: (repository, tag, digest, reason) => ({
       sql: `INSERT INTO tags VALUES (?, ?, ?, ?) ON CONFLICT (repository, name)
             DO UPDATE SET digest = excluded.digest, updated_ms = excluded.updated_ms
-            ${policies.tag(repository, tag).writeOnce ? 'WHERE tags.digest = excluded.digest' : ''}`,
+            ${!UNBOUND.has(reason) && policies.tag(repository, tag).writeOnce ? 'WHERE tags.digest = excluded.digest' : ''}`,
       params: [repository, tag, digest, Date.now()],
       expectChanges: 1,
     }),
     requireMovable,
-    requirePut: ({ repository, digest, bytes, facts, tags }) => {
+    requirePut: ({ repository, digest, bytes, facts, tags, reason }) => {
       const missing = facts.blobs.filter((blob) => !isLinked(repository, blob));
       if (missing.length > 0) throw metadataErrors.manifestBlobUnknown({ digests: missing });
-      for (const tag of tags) requireMovable(repository, tag, digest);
+      if (!UNBOUND.has(reason)) for (const tag of tags) requireMovable(repository, tag, digest);
       quotas.requireDemand({ repository, holder: 'manifests', digest, size: bytes.length });
     },
     requireLink: ({ repository, digest, size }) =>
       quotas.requireDemand({ repository, holder: 'links', digest, size }),
-    requireDeletable: (repository, tags) => {
+    requireDeletable: (repository, tags, reason) => {
+      if (UNBOUND.has(reason)) return;
       const kept = tags.find((tag) => !policies.tag(repository, tag).deletable);
       if (kept !== undefined) throw metadataErrors.tagNotDeletable({ repository, tag: kept });
     },

@@ -53,7 +53,7 @@ const putStatements = (put: ManifestPut, guards: ContentGuards): readonly Statem
     ...edges([...facts.blobs, ...facts.optionalBlobs], 'blob'),
     ...edges(facts.manifests, 'manifest'),
     ...guards.expectedTags(put),
-    ...put.tags.map((tag) => guards.tagStatement(repository, tag, digest)),
+    ...put.tags.map((tag) => guards.tagStatement(repository, tag, digest, put.reason)),
   ];
 };
 
@@ -175,13 +175,13 @@ export const createContentWrites = (database: Database, journal: JournalWriter, 
       for (;;) {
         const { repository, target } = removal;
         const tags = tagsOf(repository, target.digest);
-        guards.requireDeletable(repository, tags);
+        guards.requireDeletable(repository, tags, removal.reason);
         if (await removeManifest(removal, tags)) return true;
         if (!hasManifest(repository, target.digest)) return false;
       }
     },
     removeTag: async ({ repository, target, cause, reason }: Removal<string>) => {
-      if (hasTag(repository, target)) guards.requireDeletable(repository, [target]);
+      if (hasTag(repository, target)) guards.requireDeletable(repository, [target], reason);
       return removing(
         [
           ...keptForUndo(repository, cause.actor, (copy) => [copyTag(copy, target)]),

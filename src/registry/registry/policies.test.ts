@@ -1,5 +1,7 @@
 import { request } from 'node:http';
 import { once } from 'node:events';
+import { readManifest } from '#metadata';
+import { parseDigest } from '#oci';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { digestBy, startWireRegistry, type WireAnswer, type WireRegistry } from './testing.ts';
 
@@ -80,6 +82,19 @@ describe('write-once tags', () => {
       .restore({ repository: 'lax/app', tag: 'v1', point: { kind: 'entry', id: 1 }, cause: { actor: 'x' } })
       .catch(String);
     expect(restored).toContain('entry 1 is none of');
+  });
+
+  test('of an upstream follow it', async () => {
+    const { contents } = wire.storage.metadata;
+    await put('team/app', 'v1', manifest('one'));
+    const bytes = Buffer.from(manifest('two'));
+    const digest = parseDigest(digestBy('sha256', bytes));
+    const facts = readManifest(bytes, OCI_IMAGE);
+    const cause = { actor: 'system:upstream' };
+    const change = { repository: 'team/app', cause, reason: 'upstream' } as const;
+    await contents.putManifest({ ...change, digest, bytes, facts, tags: ['v1'] });
+    expect(contents.tagged('team/app', 'v1')).toBe(digest);
+    expect(await contents.removeTag({ ...change, target: 'v1' })).toBe(true);
   });
 
   test('of many pushes at once one wins; the others get the one answer', async () => {
