@@ -8,6 +8,8 @@ import type { Scratch } from './scratch.ts';
 export interface DockerRegistryOptions {
   /** Users with their passwords, by htpasswd. */
   readonly users?: Readonly<Record<string, string>>;
+  /** URL that its notifications go to. */
+  readonly notify?: string;
   readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa?: string };
 }
 
@@ -27,7 +29,7 @@ const htpasswd = async (file: string, users: Readonly<Record<string, string>>): 
 export const startDockerRegistry = async (
   scratch: Scratch,
   name: string,
-  { users, tls }: DockerRegistryOptions = {},
+  { users, tls, notify }: DockerRegistryOptions = {},
 ): Promise<DockerRegistry> => {
   const folder = scratch.join(name);
   mkdirSync(folder);
@@ -47,6 +49,13 @@ export const startDockerRegistry = async (
             },
           }),
     },
+    ...(notify === undefined
+      ? {}
+      : {
+          notifications: {
+            endpoints: [{ name: 'sink', url: notify, timeout: '5s', threshold: 5, backoff: '1s' }],
+          },
+        }),
     ...(users === undefined ? {} : { auth: { htpasswd: { realm: 'r', path: `${folder}/htpasswd` } } }),
   };
   // JSON is YAML.
