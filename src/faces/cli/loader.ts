@@ -47,12 +47,18 @@ const load = (name: string): object => {
   return module.exports;
 };
 
+/** Modules that are classes themselves (`node:events`) can be called with `new` and extended, too. */
 const lazy = (id: string): object => {
-  let module: object | undefined;
-  return new Proxy(
-    {},
-    { get: (_target, name): unknown => Reflect.get((module ??= process.getBuiltinModule(id) ?? {}), name) },
-  );
+  let found: object | undefined;
+  const module = (): object => (found ??= process.getBuiltinModule(id) ?? {});
+  const constructible = function (): void {
+    // Stands for the module until that is asked.
+  };
+  return new Proxy(constructible, {
+    get: (_target, name): unknown => Reflect.get(module(), name),
+    construct: (_target, args, newTarget): object =>
+      Reflect.construct(module() as new () => object, args, newTarget) as object,
+  });
 };
 
 const bundle: Bundle = {
