@@ -1,4 +1,4 @@
-import { mkdir, open, opendir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, open, opendir, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestOf } from '#oci';
 import { appendTo } from './append.ts';
@@ -55,7 +55,7 @@ export const createFileDriver = async (root: string): Promise<BlobDriver> => {
     read: (digest, range) => reads.read(digest, range),
     remove: async (digest) => {
       reads.forget(digest);
-      await rm(layout.blob(digest), { force: true });
+      await orMissing(unlink(layout.blob(digest)));
     },
     verify: (digest, options = {}) => verifyBlob(layout, digest, options),
     quarantine: (digest) => {
