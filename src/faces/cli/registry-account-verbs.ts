@@ -2,6 +2,14 @@ import { verb, type Group, type Verb } from './verb-entry.ts';
 
 /** `lade registry user …`, `robot …`, `token …`, `grant …` and `whoami`. */
 export const registryAccounts: Readonly<Record<string, Verb | Group>> = {
+  'docker-config': verb(
+    "Print a docker configuration (config.json) with a robot's or a user's credentials",
+    () => import('./verbs/registry-docker-config.ts'),
+  ),
+  'kubernetes-secret': verb(
+    "Print a Kubernetes pull secret with a robot's or a user's credentials",
+    () => import('./verbs/registry-kubernetes-secret.ts'),
+  ),
   grant: {
     summary: 'Who may do what with repositories',
     verbs: {

@@ -48,7 +48,9 @@ export interface RegistryCalls {
 const basicHeader = async (cli: Cli, login: string | undefined): Promise<Record<string, string>> => {
   const found = login === undefined ? undefined : await openCredentials(cli.configFolder).get(login);
   if (found?.username === undefined) return {};
-  const proof = Buffer.from(`${found.username}:${found.password ?? ''}`).toString('base64');
+  // A registry of Lade takes the refresh token that `docker login` may keep as a password, too.
+  const secret = found.identitytoken ?? found.password ?? '';
+  const proof = Buffer.from(`${found.username}:${secret}`).toString('base64');
   return { Authorization: `Basic ${proof}` };
 };
 

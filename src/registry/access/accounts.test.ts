@@ -127,8 +127,6 @@ describe('users', () => {
       ['DELETE', '/users/ann'],
       ['GET', '/robots'],
       ['POST', '/robots'],
-      ['GET', '/grants'],
-      ['PUT', '/grants'],
       ['POST', '/htpasswd'],
     ] as const) {
       expect([path, (await call(method, path, ann, {})).status]).toEqual([path, 403]);
@@ -161,6 +159,17 @@ describe('users', () => {
     expect(await registry.status('GET', '/v2/', ann)).toBe(200);
   });
 
+  test('with identity tokens on, a refresh token counts as their password until it is changed', async () => {
+    await using own = await startAccessRegistry({ tokens: { identityTokens: true } });
+    const got = await own.token('offline_token=true', ann);
+    const shown = basic('ann', got.refresh_token ?? '');
+    expect(await own.status('GET', '/v2/', shown)).toBe(200);
+    expect(await own.status('GET', '/v2/', basic('root', got.refresh_token ?? ''))).toBe(401);
+    await own.accounts.setPassword('ann', 'another-password', TEST_CAUSE);
+    expect(await own.status('GET', '/v2/', shown)).toBe(401);
+    expect((await registry.token('offline_token=true', ann)).refresh_token).toBeUndefined();
+  });
+
   test('every change is in the journal, and no secret is', async () => {
     const { entries } = (await call('GET', '/audit?limit=1000', root)).json as unknown as {
       entries: { reason?: string; outcome: string; cause: { actor: string } }[];
@@ -170,6 +179,25 @@ describe('users', () => {
       expect(reasons).toContain(expected);
     expect(JSON.stringify(entries)).not.toMatch(/ladepat_|laderob_|scrypt|-password/);
   });
+});
+
+test('an admin of repositories decides about each of them by name, and about nothing else', async () => {
+  const grant = (subject: string, pattern: string, role: string) =>
+    call('PUT', '/grants', basic('lea', 'lea-password'), {
+      subject: { kind: 'user', name: subject },
+      pattern,
+      role,
+    });
+  await registry.accounts.addUser({ name: 'lea', password: 'lea-password' }, TEST_CAUSE);
+  const lea = { kind: 'user', name: 'lea' } as const;
+  await registry.accounts.grant({ subject: lea, pattern: 'lab/**', role: 'admin' }, TEST_CAUSE);
+  await registry.accounts.grant({ subject: lea, pattern: 'lab/secret/**', role: 'reader' }, TEST_CAUSE);
+  expect((await grant('ann', 'lab/app', 'writer')).status).toBe(200);
+  expect(await rights(ann, 'lab/app')).toEqual([404, 202]);
+  for (const pattern of ['**', 'lab/**', 'lab/secret/x', 'lab/*ecret/abcdefghijklmn', 'team/app'])
+    expect([pattern, (await grant('lea', pattern, 'admin')).status]).toEqual([pattern, 403]);
+  const { json } = await call('GET', '/grants', basic('lea', 'lea-password'));
+  expect(json['grants']).toEqual([expect.objectContaining({ pattern: 'lab/app' })]);
 });
 
 describe('guessing', () => {

@@ -87,7 +87,16 @@ export const createAccess = async (options: AccessOptions): Promise<Access> => {
   const workloads = createWorkloads(settings.workloads, fetch);
   const outside = external === undefined ? undefined : createExternalIssuer(external, fetch);
   const { certificates } = settings;
-  const identify = createIdentify({ accounts, directory, failures, tokens, workloads, certificates });
+  const refresh = createRefreshTokens({ accounts, service, lifetimeMs: refreshLifetime });
+  const identify = createIdentify({
+    accounts,
+    directory,
+    failures,
+    tokens,
+    workloads,
+    refresh,
+    certificates,
+  });
   const noteUse = createNoteUse(accounts);
 
   const byBearer = async (token: string): Promise<Proven> => {
@@ -102,7 +111,7 @@ export const createAccess = async (options: AccessOptions): Promise<Access> => {
 
   const endpoint = createTokenEndpoint({
     tokens,
-    refresh: createRefreshTokens({ accounts, service, lifetimeMs: refreshLifetime }),
+    refresh,
     keys,
     callers,
     identify: async (request) => {

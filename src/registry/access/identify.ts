@@ -8,6 +8,8 @@ import type { FailedLogins } from './failed-logins.ts';
 import type { Identity } from './identity.ts';
 import { WORKLOAD_NAME } from './names.ts';
 import type { OwnTokens } from './own-tokens.ts';
+import type { RefreshTokens } from './refresh-tokens.ts';
+import { REFRESH_TOKEN } from './secrets.ts';
 import { sessionIdentity } from './sessions.ts';
 import type { AccessRequest } from './types.ts';
 import type { Workloads } from './workloads.ts';
@@ -18,6 +20,7 @@ export interface IdentifyParts {
   readonly failures: FailedLogins;
   readonly tokens: OwnTokens;
   readonly workloads: Workloads;
+  readonly refresh: RefreshTokens;
   readonly certificates: CertificateName | undefined;
 }
 
@@ -26,7 +29,7 @@ export type Identify = (request: AccessRequest) => Promise<Identity | undefined>
 
 /** Basic credentials of people, robots and workloads; else a client certificate; else a browser's session. */
 export const createIdentify = (parts: IdentifyParts): Identify => {
-  const { accounts, directory, failures, tokens, workloads, certificates } = parts;
+  const { accounts, directory, failures, tokens, workloads, refresh, certificates } = parts;
 
   /** A token of its own issuer, or one that it was exchanged for. */
   const byWorkloadToken = async (token: string): Promise<Identity | undefined> => {
@@ -36,11 +39,18 @@ export const createIdentify = (parts: IdentifyParts): Identify => {
     return identity?.kind === 'workload' && access === undefined ? { ...identity, untilMs } : undefined;
   };
 
+  /** Some clients send what `docker login` keeps as if it were the password. */
+  const byRefreshToken = ({ name, password }: Credentials): Identity | undefined => {
+    const identity = refresh.read(password);
+    return identity?.name === name ? identity : undefined;
+  };
+
   const prove = async (credentials: Credentials, address: string): Promise<Identity | undefined> => {
     try {
-      return credentials.name === WORKLOAD_NAME
-        ? await byWorkloadToken(credentials.password)
-        : await directory.prove(credentials, address);
+      const { name, password } = credentials;
+      if (name === WORKLOAD_NAME) return await byWorkloadToken(password);
+      if (password.startsWith(REFRESH_TOKEN)) return byRefreshToken(credentials);
+      return await directory.prove(credentials, address);
     } catch (error) {
       if (accessErrors.throttled.is(error))
         failures.record({ name: credentials.name, address, reason: 'too many failed logins' });

@@ -104,7 +104,7 @@ describe('workloads', () => {
   test('alg: none and HMAC with the public key are refused', async () => {
     const claims = { ...job, iss: issuer.url, exp: Math.floor(Date.now() / 1000) + 300 };
     expect((await exchange(new UnsecuredJWT(claims).encode())).status).toBe(401);
-    const pem = createPublicKey({ key: issuer.publicJwk as never, format: 'jwk' }).export({
+    const pem = createPublicKey({ key: issuer.publicJwk, format: 'jwk' }).export({
       type: 'spki',
       format: 'pem',
     });
@@ -116,7 +116,8 @@ describe('workloads', () => {
   });
 
   test('rules want every claim; * is any text, and nothing else is special', () => {
-    const fits = (claims: Record<string, string>, payload: Record<string, unknown>): boolean => satisfies({ claims }, payload);
+    const fits = (claims: Record<string, string>, payload: Record<string, unknown>): boolean =>
+      satisfies({ claims }, payload);
     expect(fits({ a: 'x*z' }, { a: 'xyz' })).toBe(true);
     expect(fits({ a: 'x*z' }, { a: 'xy' })).toBe(false);
     expect(fits({ a: 'a*a' }, { a: 'a' })).toBe(false);

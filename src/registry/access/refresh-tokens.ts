@@ -6,7 +6,7 @@ import { makeSecret, REFRESH_TOKEN, secretDigest } from './secrets.ts';
 export interface RefreshTokens {
   /** Undefined for identities that have no account here. */
   make(identity: Identity): Promise<string | undefined>;
-  /** Whom it stands for now; undefined when it has ended. */
+  /** Whom it stands for now, as its password did; undefined when it has ended. */
   read(token: string): Identity | undefined;
 }
 
@@ -44,9 +44,7 @@ export const createRefreshTokens = ({
     if (account === undefined || account.generation !== stored.generation) return undefined;
     const token = stored.tokenId === undefined ? undefined : accounts.token(stored.tokenId);
     if (stored.tokenId !== undefined && token === undefined) return undefined;
-    const identity = identityOf(account, 'bearer', token);
-    return identity === undefined
-      ? undefined
-      : { ...identity, inPerson: token === undefined && account.kind === 'user' };
+    const inPerson = token === undefined && account.kind === 'user';
+    return identityOf(account, inPerson ? 'session' : 'bearer', token);
   },
 });

@@ -1,6 +1,7 @@
+import { accessErrors, type Caller } from '#access';
 import type { Account, PersonalToken } from '#metadata';
 import * as z from 'zod';
-import { bodyOf, requireAdministrator } from './request.ts';
+import { bodyOf, requireAdministrator, requireOf } from './request.ts';
 import type { AdminRoutes } from './types.ts';
 
 /** What a robot or a token may do. */
@@ -40,7 +41,16 @@ const accountView = ({ secretHash, origin, ...rest }: Account) => ({
 /** What is told of a token. */
 export const tokenView = ({ digest: _digest, ...rest }: PersonalToken) => rest;
 
-/** `/users`, `/robots`, `/grants`: for administrators. */
+/** Administrators decide about every pattern; who is `admin` of a repository, about that one by its whole name. */
+const mayGrant = (caller: Caller, pattern: string): boolean =>
+  caller.administrator || (!pattern.includes('*') && caller.may('administer', pattern));
+
+const requireGrantor = (caller: Caller, pattern: string): void => {
+  if (!mayGrant(caller, pattern))
+    throw accessErrors.denied({ name: caller.name, action: 'administer', repository: pattern.slice(0, 300) });
+};
+
+/** `/users` and `/robots` for administrators, `/grants` also for who is `admin` of what they are about. */
 export const accountRoutes: AdminRoutes = (app, { storage, accounts }) => {
   const store = storage.metadata.accounts;
 
@@ -99,18 +109,22 @@ export const accountRoutes: AdminRoutes = (app, { storage, accounts }) => {
   });
 
   app.get('/grants', (c) => {
-    requireAdministrator(c);
-    return c.json({ grants: store.grants() });
+    requireOf(c, { kind: 'login' });
+    const caller = c.get('caller');
+    return c.json({ grants: store.grants().filter(({ pattern }) => mayGrant(caller, pattern)) });
   });
   app.put('/grants', async (c) => {
-    requireAdministrator(c);
+    requireOf(c, { kind: 'login' });
     const given = await bodyOf(c, grant);
+    requireGrantor(c.get('caller'), given.pattern);
     await accounts.grant(given, c.get('cause'));
     return c.json(given);
   });
   app.delete('/grants', async (c) => {
-    requireAdministrator(c);
-    await accounts.ungrant(await bodyOf(c, grantKey), c.get('cause'));
+    requireOf(c, { kind: 'login' });
+    const given = await bodyOf(c, grantKey);
+    requireGrantor(c.get('caller'), given.pattern);
+    await accounts.ungrant(given, c.get('cause'));
     return c.body(null, 204);
   });
 };

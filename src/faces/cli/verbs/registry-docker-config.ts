@@ -1,15 +1,15 @@
 import { flagTable } from '#console';
 import { defineCommand } from '../command.ts';
-import { credentialFlags, dockerConfigFor } from '../registry-credentials.ts';
+import { credentialFlags, dockerConfig } from '../registry-credentials.ts';
 
 export const command = defineCommand({
   name: 'registry docker-config',
-  operands: '[OPTIONS] HOST[:PORT]',
-  summary: 'Print a config.json with credentials for a registry, for docker, podman and CI',
+  operands: '[OPTIONS] SERVER',
+  summary: "Print a docker configuration (config.json) with a robot's or a user's credentials",
   flags: flagTable(credentialFlags),
   args: [1, 1],
-  async run(cli, { flags, args: [host = ''] }) {
-    cli.out(`${await dockerConfigFor(cli, flags, host)}\n`);
+  async run(cli, { flags, args: [server = ''] }) {
+    cli.out(await dockerConfig(cli, server, flags));
     return 0;
   },
 });
