@@ -58,13 +58,15 @@ export const createMonitoring = (
     requests.record(served);
     accessLog?.record(served);
   });
+  const gauge = (name: string, help: string, value: number): Family => ({
+    name: `lade_registry_${name}`,
+    help,
+    type: 'gauge',
+    samples: [{ value }],
+  });
   sources.push(() => [
-    {
-      name: 'lade_registry_requests_in_flight',
-      help: 'Requests that have not ended.',
-      type: 'gauge',
-      samples: [{ value: traffic.inFlight }],
-    },
+    gauge('requests_in_flight', 'Requests that have not ended.', traffic.inFlight),
+    gauge('uploads_in_flight', 'Those of them that upload.', traffic.uploads),
   ]);
   const { diskFloor } = settings.health;
   const answers = {

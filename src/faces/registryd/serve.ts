@@ -13,6 +13,7 @@ import { refuseOpenDoors } from './open-doors.ts';
 import { reloadAll, type Reloader } from './reload.ts';
 import type { RegistrySettings } from './settings.ts';
 import { readTls, watchTls } from './tls.ts';
+import { collectionFamilies } from './storage-metrics.ts';
 import { webhookFamilies } from './webhook-metrics.ts';
 
 export interface Registryd extends AsyncDisposable {
@@ -94,6 +95,7 @@ export const startRegistryd = async (settings: RegistrySettings): Promise<Regist
       }),
     );
     monitoring.add(() => webhookFamilies(registry.notifications.status()));
+    monitoring.add(() => collectionFamilies(registry.keeping));
     const collecting = stack.use(collectRegularly(registry, settings.keeping, log));
     const checking = stack.use(checkRegularly(registry, settings.keeping, log));
     const trimming = stack.use(trimJournalRegularly(storage.metadata.journal, settings.audit, log));

@@ -28,6 +28,8 @@ export interface Traffic {
   begin(request: IncomingMessage, response: ServerResponse): void;
   /** Requests that have not ended. */
   readonly inFlight: number;
+  /** Those of them that upload. */
+  readonly uploads: number;
 }
 
 const SANE_ID = /^[\w.:@/+=-]{1,128}$/;
@@ -64,9 +66,13 @@ const hasBody = (method: string, status: number): boolean =>
 /** Gives each request its id and facts, and tells when it has ended. */
 export const createTraffic = (trust: ProxyTrust, ended: (served: Served) => void): Traffic => {
   let inFlight = 0;
+  let uploads = 0;
   return {
     get inFlight() {
       return inFlight;
+    },
+    get uploads() {
+      return uploads;
     },
     begin: (request, response) => {
       const started = performance.now();
@@ -77,9 +83,13 @@ export const createTraffic = (trust: ProxyTrust, ended: (served: Served) => void
       response.setHeader('X-Request-Id', facts.id);
       const mark = url.indexOf('?');
       const path = mark === -1 ? url : url.slice(0, mark);
+      const kind = routeKind(path);
+      const isUpload = kind === 'upload';
       inFlight += 1;
+      if (isUpload) uploads += 1;
       response.once('close', () => {
         inFlight -= 1;
+        if (isUpload) uploads -= 1;
         const aborted = !response.writableFinished;
         const status = response.headersSent ? response.statusCode : 499;
         const written = Math.max(0, socket.bytesWritten - writtenBefore);
@@ -89,7 +99,7 @@ export const createTraffic = (trust: ProxyTrust, ended: (served: Served) => void
           facts,
           method,
           path,
-          kind: routeKind(path),
+          kind,
           status,
           sent: hasBody(method, status) ? (stated ?? written) : 0,
           received: isChunked
