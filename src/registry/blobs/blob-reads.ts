@@ -51,20 +51,26 @@ export const openReader = async (path: string): Promise<UploadReader> => {
 };
 
 interface BlobReads extends Pick<BlobDriver, 'open' | 'read'> {
-  /** To be called before the blob goes. */
+  /** To be called once the blob is gone. */
   forget(digest: Digest): void;
 }
 
 /** Reads blobs of the file driver; small ones that are asked for again come from memory. */
 export const createBlobReads = (layout: Layout): BlobReads => {
   const cache = createBytesCache(CACHE_BYTES);
+  /** Counts what was forgotten: what was read before may be of a blob that is gone. */
+  let forgotten = 0;
 
-  const openFile = async (handle: FileHandle, digest: Digest, range?: ByteRange): Promise<BlobContent> => {
+  const openFile = async (
+    handle: FileHandle,
+    range: ByteRange | undefined,
+    keep: (whole: Buffer) => void,
+  ): Promise<BlobContent> => {
     const { size } = await handle.stat();
     const region = within(range, size);
     if (size <= KEPT_BYTES) {
       const whole = await readWhole(handle, { start: 0, end: size });
-      cache.set(digest, whole);
+      keep(whole);
       return bytesContent(whole.subarray(region.start, region.end));
     }
     if (region.end - region.start <= WHOLE_BYTES) return bytesContent(await readWhole(handle, region));
@@ -78,11 +84,15 @@ export const createBlobReads = (layout: Layout): BlobReads => {
       const { start, end } = within(range, kept.length);
       return bytesContent(kept.subarray(start, end));
     }
+    const before = forgotten;
+    const keep = (whole: Buffer): void => {
+      if (before === forgotten) cache.set(digest, whole);
+    };
     const handle = await orMissing(open(layout.blob(digest), 'r'));
     if (handle === undefined) throw blobErrors.unknown({ digest });
     let content: BlobContent | undefined;
     try {
-      content = await openFile(handle, digest, range);
+      content = await openFile(handle, range, keep);
       return content;
     } finally {
       if (content?.kind !== 'region') await handle.close();
@@ -103,6 +113,9 @@ export const createBlobReads = (layout: Layout): BlobReads => {
   return {
     open: openBlob,
     read: streamBlob,
-    forget: (digest) => cache.delete(digest),
+    forget: (digest) => {
+      forgotten += 1;
+      cache.delete(digest);
+    },
   };
 };

@@ -54,13 +54,14 @@ export const createFileDriver = async (root: string): Promise<BlobDriver> => {
     open: (digest, range) => reads.open(digest, range),
     read: (digest, range) => reads.read(digest, range),
     remove: async (digest) => {
-      reads.forget(digest);
       await orMissing(unlink(layout.blob(digest)));
+      reads.forget(digest);
     },
     verify: (digest, options = {}) => verifyBlob(layout, digest, options),
-    quarantine: (digest) => {
+    quarantine: async (digest) => {
+      const was = await quarantineBlob(layout, digest);
       reads.forget(digest);
-      return quarantineBlob(layout, digest);
+      return was;
     },
     list: () => listBlobs(layout),
     createUpload: async (repository, algorithm) => stateOf(await uploads.create(repository, algorithm)),
