@@ -131,6 +131,24 @@ describe('manifests', () => {
     }
   });
 
+  test('an upstream that never answers costs its timeout once, not every pull', async () => {
+    const registry = await start({ timeout: 300 });
+    upstream.script = () => true;
+    expect((await registry.call('GET', `${image}/manifests/v1`)).status).toBe(503);
+    const asked = upstream.requests.length;
+    const again = await registry.call('GET', `${image}/manifests/v2`);
+    expect(again).toMatchObject({ status: 503 });
+    expect(again.text).toContain('did not answer in time');
+    expect(upstream.requests).toHaveLength(asked);
+  });
+
+  test('what has its digest and is no manifest is not kept either', async () => {
+    upstream.manifest('team/app', ['v1'], Buffer.from('[1]'));
+    const registry = await start();
+    expect((await registry.call('GET', `${image}/manifests/v1`)).status).toBe(502);
+    expect(registry.storage.metadata.contents.hasRepository('up.example/team/app')).toBe(false);
+  });
+
   test('429 of the upstream is passed on with its Retry-After, and nobody is asked meanwhile', async () => {
     const registry = await start();
     upstream.script = (_request, response) => {
@@ -269,6 +287,13 @@ describe('blobs', () => {
       else await expect(answer).rejects.toThrow();
       expect(await registry.storage.blobs.stat(digest)).toBeUndefined();
     }
+  });
+
+  test('larger than all that may be kept is not begun', async () => {
+    const digest = upstream.blob(randomBytes(100_000));
+    const registry = await start({ keepBytes: 50_000 });
+    const answer = await registry.call('GET', blobPath(digest));
+    expect([answer.status, answer.text]).toEqual([503, expect.stringContaining('larger than keepBytes')]);
   });
 
   test('HEAD asks for the size and fetches nothing', async () => {

@@ -2,7 +2,7 @@ import { once, EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { blobErrors, type ByteRange, type UploadReader } from '#blobs';
 import type { FetchedBlob } from '#distribution';
-import { toLadeError } from '#errors';
+import { systemErrors, toLadeError } from '#errors';
 import { releaseChunk } from '#http';
 import type { Cause } from '#metadata';
 import { algorithmOf, type Digest } from '#oci';
@@ -95,6 +95,15 @@ const openRemote = (
     }
   });
 
+/** What is larger than all that may be kept is not begun. */
+const requireFitting = ({ upstream }: Place, remote: FetchedBlob): void => {
+  const { keepBytes } = upstream.settings;
+  if (keepBytes === undefined || remote.size <= keepBytes) return;
+  remote.stream.destroy();
+  const reason = `a blob of ${remote.size} bytes is larger than keepBytes`;
+  throw upstreamErrors.unavailable({ upstream: upstream.name, reason, retryAfterS: 60 });
+};
+
 /** The session to write to and where the upstream begins to send. */
 const openBoth = async (options: BlobFetchOptions, signal: AbortSignal) => {
   const { storage, digest, place, partial } = options;
@@ -102,6 +111,7 @@ const openBoth = async (options: BlobFetchOptions, signal: AbortSignal) => {
   const before = partial === undefined ? undefined : await blobs.upload(partial);
   const remote = await openRemote(options, { start: before?.size ?? 0, signal });
   if (remote === undefined) return undefined;
+  requireFitting(place, remote);
   const isSame = before !== undefined && (before.size === 0 || remote.partial) && before.size <= remote.size;
   if (before !== undefined && !isSame) await blobs.removeUpload(before.id);
   const session = isSame ? before : await blobs.createUpload(place.repository, algorithmOf(digest));
@@ -162,7 +172,11 @@ export const startBlobFetch = (options: BlobFetchOptions): BlobFetch => {
     options.onPartial(undefined);
   };
 
-  const fail = (thrown: unknown): unknown => {
+  const fail = async (thrown: unknown): Promise<unknown> => {
+    if (systemErrors.diskFull.is(toLadeError(thrown)) && progress.upload !== undefined) {
+      options.onPartial(undefined);
+      await storage.blobs.removeUpload(progress.upload).catch(() => undefined);
+    }
     if (!isGoneWrong(thrown)) return upstream.failure(thrown);
     options.onPartial(undefined);
     const { message } = toLadeError(thrown);
@@ -176,7 +190,7 @@ export const startBlobFetch = (options: BlobFetchOptions): BlobFetch => {
       await transfer();
       progress.state = 'done';
     } catch (thrown) {
-      progress.error = fail(thrown);
+      progress.error = await fail(thrown);
       progress.state = 'failed';
       begun.reject(progress.error);
       throw progress.error;

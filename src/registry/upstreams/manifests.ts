@@ -3,6 +3,7 @@ import type { FetchedManifest } from '#distribution';
 import { toLadeError } from '#errors';
 import type { Digest } from '#oci';
 import type { Freshness, RegistryStorage } from '#protocol';
+import { upstreamErrors } from './errors.ts';
 import { createRemembered, createSingleFlight } from './single-flight.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -33,6 +34,17 @@ const withoutBlobs = (facts: ManifestFacts): ManifestFacts => ({
   blobs: [],
   optionalBlobs: [...new Set([...facts.blobs, ...facts.optionalBlobs])],
 });
+
+const factsOf = (upstream: Upstream, { descriptor, bytes }: FetchedManifest): ManifestFacts => {
+  try {
+    return readManifest(bytes, descriptor.mediaType);
+  } catch (error) {
+    const reason = toLadeError(error).message;
+    throw upstream.failure(
+      upstreamErrors.wrongContent({ upstream: upstream.name, reason, retryAfterS: 1 }, error),
+    );
+  }
+};
 
 const FRESH: Freshness = {};
 
@@ -75,7 +87,7 @@ export const createCachedManifests = (storage: RegistryStorage): CachedManifests
     { tags, cause }: { readonly tags: readonly string[]; readonly cause: Cause },
   ): Promise<void> => {
     upstream.counters.fetchedBytes += bytes.length;
-    const facts = withoutBlobs(readManifest(bytes, descriptor.mediaType));
+    const facts = withoutBlobs(factsOf(upstream, { descriptor, bytes }));
     await contents.putManifest({
       repository,
       digest: descriptor.digest,

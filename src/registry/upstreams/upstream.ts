@@ -83,6 +83,10 @@ const retryAfterOf = (error: LadeError): number => {
   return Math.min(typeof told === 'number' ? told : PAUSE_MS, LONGEST_PAUSE_MS);
 };
 
+/** Failures of this registry itself, such as a full disk, say nothing of the upstream. */
+const isOfUpstream = ({ code, kind }: LadeError): boolean =>
+  kind === 'cancelled' || /^(?:DISTRIBUTION|HTTP|OCI|UPSTREAMS)_/.test(code);
+
 const isAboutAll = (error: LadeError): boolean =>
   error.code === distributionErrors.rateLimited.code ||
   error.code === httpErrors.unreachable.code ||
@@ -117,6 +121,7 @@ export const createUpstream = (settings: UpstreamSettings): Upstream => {
 
   const failure = (thrown: unknown): LadeError => {
     const found = toLadeError(thrown);
+    if (!isOfUpstream(found)) return found;
     const error = translate(name, found);
     counters.failures += 1;
     lastError = found.message;
