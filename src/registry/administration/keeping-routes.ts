@@ -128,7 +128,11 @@ export const keepingRoutes: AdminRoutes = (app, { keeping }) => {
     const { all } = await bodyOf(c, purgeBody);
     return answerLines(c, async (tell, signal) => {
       const onProgress = seldom(tell);
-      await tell({ result: await keeping.purge({ signal, onProgress, ...(all ? { undoForMs: 0 } : {}) }) });
+      const undo = all ? { undoForMs: 0 } : {};
+      const { removals, ...purged } = await keeping.purge({ signal, onProgress, ...undo });
+      const swept = await keeping.sweep({ signal });
+      const [blobs, bytes] = [purged.blobs + swept.blobs, purged.bytes + swept.bytes];
+      await tell({ result: { removals, blobs, bytes, uploads: swept.uploads } });
     });
   });
 

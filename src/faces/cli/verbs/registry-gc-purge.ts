@@ -6,7 +6,7 @@ import { countsText, registryLines, type Progress } from '../registry-lines.ts';
 export const command = defineCommand({
   name: 'registry gc purge',
   operands: '[OPTIONS]',
-  summary: 'Free the space of what can no longer be undone',
+  summary: 'Free the space of what can no longer be undone, of what crashes left, and of idle uploads',
   flags: flagTable({
     ...registryFlags,
     all: { kind: 'bool', short: 'a', help: 'Also what could still be undone' },
