@@ -1,6 +1,7 @@
 import { openDatabase, type Database } from '#database';
 import type { Digest } from '#oci';
 import type { BackupStore } from './upstream-types.ts';
+import { makePrivate } from './private-file.ts';
 
 const PAGE = 1000;
 
@@ -25,7 +26,10 @@ export const blobsOfSnapshot = (
 
 /** Snapshots of an open database, and holds. */
 export const createBackupStore = (database: Database): BackupStore => ({
-  snapshot: (path) => database.snapshot(path),
+  snapshot: async (path) => {
+    await makePrivate(path);
+    await database.snapshot(path);
+  },
   holds: () =>
     database.all('SELECT id, created_ms, until_ms FROM backup_holds ORDER BY created_ms').map((row) => ({
       id: String(row['id']),

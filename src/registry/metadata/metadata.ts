@@ -11,6 +11,7 @@ import { createDeliveries } from './deliveries.ts';
 import { createJournal } from './journal.ts';
 import { registryMigrations } from './migrations.ts';
 import { createPolicies } from './policies.ts';
+import { makePrivate } from './private-file.ts';
 import { createPulls } from './pulls.ts';
 import { createScrub } from './scrub.ts';
 import { createBackupStore } from './backup-store.ts';
@@ -28,6 +29,7 @@ const RESERVE_BYTES = 1024 * 1024;
  * @throws `corrupt` when the file is no database, `failed-precondition` when a newer version wrote it
  */
 export const openMetadata = async (path: string): Promise<MetadataStore & AsyncDisposable> => {
+  await makePrivate(path);
   const opened = await openDatabase({
     path,
     migrations: registryMigrations,
