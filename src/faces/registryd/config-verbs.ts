@@ -1,7 +1,9 @@
 import { exampleSettings, printSettings } from '#settings';
 import { registrydErrors } from './errors.ts';
 import { parseInvocation, settingsOf } from './options.ts';
+import { refuseOpenDoors } from './open-doors.ts';
 import { registrySettings } from './settings.ts';
+import { readTls } from './tls.ts';
 
 export const CONFIG_USAGE = `Usage: lade registry config check|print [OPTIONS]
 
@@ -22,8 +24,10 @@ export const runConfigVerb = async (argv: readonly string[], env: Environment): 
   if (verb === 'print' && invocation.defaults) return exampleSettings(registrySettings);
   if (verb !== 'print' && verb !== 'check')
     throw registrydErrors.usage({ reason: `config ${verb} is unknown; there are check and print` });
-  const { written, unknownVariables } = await settingsOf(invocation, env);
+  const { settings, written, unknownVariables } = await settingsOf(invocation, env);
   if (verb === 'print') return printSettings(registrySettings, written);
+  refuseOpenDoors(settings);
+  if (settings.tls !== undefined) await readTls(settings.tls);
   const ignored = unknownVariables.map((name) => `ignored: ${name} sets nothing\n`).join('');
   return `${ignored}${invocation.file ?? 'no file: defaults, variables and flags'}: ok\n`;
 };

@@ -17,13 +17,13 @@ const lackOf = (settings: RegistrySettings): string | undefined => {
  *
  * @throws REGISTRYD_OPEN_DOOR
  */
-export const refuseOpenDoors = (settings: RegistrySettings, log: Logger): void => {
+export const refuseOpenDoors = (settings: RegistrySettings, log?: Logger): void => {
   const outside = settings.listen.find(({ host }) => !isLoopbackHost(host));
   const lacks = lackOf(settings);
   if (outside === undefined || lacks === undefined) return;
   const address = `${outside.host}:${outside.port}`;
   if (!settings.insecure) throw registrydErrors.openDoor({ address, lacks });
-  log.warn(
+  log?.warn(
     { address, lacks },
     'INSECURE: listening beyond loopback; only a proxy in front may reach this address',
   );

@@ -14,6 +14,7 @@ import { reloadAll, type Reloader } from './reload.ts';
 import type { RegistrySettings } from './settings.ts';
 import { readTls, watchTls } from './tls.ts';
 import { collectionFamilies } from './storage-metrics.ts';
+import { upstreamFamilies } from './upstream-metrics.ts';
 import { webhookFamilies } from './webhook-metrics.ts';
 
 export interface Registryd extends AsyncDisposable {
@@ -95,6 +96,7 @@ export const startRegistryd = async (settings: RegistrySettings): Promise<Regist
       }),
     );
     monitoring.add(() => webhookFamilies(registry.notifications.status()));
+    monitoring.add(() => upstreamFamilies(registry.upstreams?.activity() ?? []));
     monitoring.add(() => collectionFamilies(registry.keeping));
     const collecting = stack.use(collectRegularly(registry, settings.keeping, log));
     const checking = stack.use(checkRegularly(registry, settings.keeping, log));

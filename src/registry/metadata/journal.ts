@@ -13,6 +13,10 @@ const INSERT = `INSERT INTO journal
   (at_ms, action, outcome, repository, tag, digest, media_type, size, reason, actor, cause, source)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
+/** Other writes wait for one of these at most. */
+const TRIM_AT_ONCE = 2000;
+const TRIM = 'DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE at_ms < ? ORDER BY at_ms LIMIT ?)';
+
 /** Longest text kept of what a client sends about itself. */
 const MAX_TEXT = 300;
 
@@ -88,10 +92,12 @@ export const createJournal = (database: Database): JournalWriter => {
       appended();
     },
     trim: async (beforeMs) => {
-      const [result] = await database.write([
-        { sql: 'DELETE FROM journal WHERE at_ms < ?', params: [beforeMs] },
-      ]);
-      return result?.changes ?? 0;
+      let removed = 0;
+      for (;;) {
+        const [result] = await database.write([{ sql: TRIM, params: [beforeMs, TRIM_AT_ONCE] }]);
+        removed += result?.changes ?? 0;
+        if ((result?.changes ?? 0) < TRIM_AT_ONCE) return removed;
+      }
     },
     follow: (listener) => {
       listeners.add(listener);
