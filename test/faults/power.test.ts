@@ -59,7 +59,7 @@ const startFindings = async (
   cut: Cut,
 ): Promise<readonly Finding[]> => {
   const root = own.join('root');
-  await materialise(cut, recording.base, root);
+  await materialise(cut, recording, root);
   await using machine = await startMachine(own, { root });
   const after: Site = {
     ...site,

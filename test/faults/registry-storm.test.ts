@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
 import { createScratch } from '../support/scratch.ts';
 import { makeImage, type MadeImage } from './support/images.ts';
+import { collectGarbage } from './support/registry-collect.ts';
 import { openLedger } from './support/ledger.ts';
 import { randomFrom, SCALE, SEED } from './support/plan.ts';
 import {
@@ -12,13 +13,17 @@ import {
   type RegistryClient,
 } from './support/registry-operations.ts';
 import { startRegistrySite, type RegistrySite } from './support/registry-site.ts';
-import { factFindings, fileFindings, historyFindings, registryFindings } from './support/registry-verify.ts';
+import { factFindings, fileFindings, bookFindings, registryFindings } from './support/registry-verify.ts';
+import type { Finding } from './support/verify.ts';
+import { digestAt, RefusedError } from './support/wire.ts';
 
 const scratch = createScratch();
 afterAll(() => scratch[Symbol.dispose]());
 
 const ROUNDS = 20 * SCALE;
 const CLIENTS = 6;
+/** What an upload needs is kept for longer than any upload takes here. */
+const KEEPING = { uploadWindow: '3s', uploadIdle: '3s', undoFor: '0s' };
 /** Longest time from the first request to the kill. */
 const STORM_MS = 250;
 
@@ -62,32 +67,64 @@ const busy = (site: RegistrySite, own: number, storm: Storm): RegistryAttempt =>
       try {
         await step(client, own, storm);
       } catch (error) {
-        if (site.ended() || !(error instanceof Error) || !('status' in error)) return;
+        if (site.ended() || !(error instanceof RefusedError)) return;
       }
   });
+
+/** Collects again and again: blobs that no manifest needs may go, and nothing else. */
+const collecting = async (site: RegistrySite): Promise<void> => {
+  while (!site.ended())
+    try {
+      for (const path of site.facts.paths()) if (path.includes('/blobs/')) site.facts.begin(path, undefined);
+      await collectGarbage(site);
+    } catch (error) {
+      if (!site.ended() && error instanceof RefusedError) throw error;
+      return;
+    }
+};
+
+/** Everything that manifests need is there with them. */
+const wholeFindings = async (
+  site: RegistrySite,
+  images: readonly MadeImage[],
+): Promise<readonly Finding[]> => {
+  const findings: Finding[] = [];
+  for (const image of images)
+    for (const path of site.facts
+      .paths()
+      .filter((one) => one.endsWith(`/manifests/${image.manifestDigest}`))) {
+      if (site.facts.at(path)?.has(undefined) !== false) continue;
+      for (const digest of [...image.layers.map((layer) => layer.digest), image.id]) {
+        const blob = path.replace(/manifests\/.*$/, `blobs/${digest}`);
+        if ((await digestAt(site.wire, blob)) !== digest)
+          findings.push({ kind: 'loss', text: `${blob} is gone` });
+      }
+    }
+  return findings;
+};
 
 describe('kill -9 of a registry in a storm of clients', { concurrent: true }, () => {
   test.each([1, 2])('%i', { timeout: 300_000 * SCALE }, async (number) => {
     const ledger = openLedger('registry: several clients', 'kill');
-    await using site = await startRegistrySite(scratch.child(String(number)));
+    await using site = await startRegistrySite(scratch.child(String(number)), { keeping: KEEPING });
     const random = randomFrom(SEED * 10 + number);
     const storm = { random, images: Array.from({ length: 5 }, () => makeImage([20_000, 2000])) };
     for (let round = 1; round <= ROUNDS; round++) {
       const attempts = Array.from({ length: CLIENTS }, (_, own) => busy(site, own, storm));
-      const running = Promise.allSettled(attempts.map((attempt) => attempt.run()));
+      const running = Promise.all([collecting(site), ...attempts.map((attempt) => attempt.run())]);
       const afterMs = random() * STORM_MS;
       await sleep(afterMs);
       await site.service.kill('SIGKILL');
       await running;
       await site.restart();
-      const findings = [];
+      const findings = [...(await wholeFindings(site, storm.images))];
       for (const attempt of attempts) findings.push(...(await registryFindings(site, attempt)));
       ledger.point(`round ${round}, after ${afterMs.toFixed(0)} ms`, findings);
     }
     ledger.note('at the end', [
       ...(await factFindings(site, site.facts.paths())),
       ...fileFindings(site.root),
-      ...(await historyFindings(site)),
+      ...(await bookFindings(site)),
     ]);
     expect(ledger.close()).toEqual([]);
     expect(site.facts.paths().length).toBeGreaterThan(CLIENTS * 5);

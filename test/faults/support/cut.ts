@@ -36,14 +36,15 @@ const nodeAt = (cut: Cut, path: string): DiskNode | undefined =>
       cut.root,
     );
 
-const fileAt = (cut: Cut, path: string): Buffer | undefined => {
+/** Content of a file below the root; undefined where there is none. */
+export const fileAt = (cut: Cut, path: string): Buffer | undefined => {
   const node = nodeAt(cut, path);
   return node?.kind === 'file' ? cut.content(node) : undefined;
 };
 
 const hashes = new WeakMap<Buffer, string>();
 
-const hashOf = (content: Buffer): string => {
+export const hashOf = (content: Buffer): string => {
   const known = hashes.get(content) ?? hexOf(content);
   hashes.set(content, known);
   return known;
@@ -121,9 +122,13 @@ const writeNode = (cut: Cut, node: DiskNode, path: string): void => {
 };
 
 /** Makes the root at `target`, as another start of the machine would find it. */
-export const materialise = async (cut: Cut, base: string, target: string): Promise<void> => {
+export const materialise = async (
+  cut: Cut,
+  { base, modelled = MODELLED }: { readonly base: string; readonly modelled?: readonly string[] },
+  target: string,
+): Promise<void> => {
   await mustRun('cp', ['-a', base, target]);
-  for (const name of [...MODELLED, 'lade.db-shm'])
+  for (const name of [...modelled, ...modelled.map((one) => one.replace('.db-wal', '.db-shm'))])
     rmSync(join(target, name), { recursive: true, force: true });
   for (const [name, node] of cut.names(cut.root)) writeNode(cut, node, join(target, name));
 };

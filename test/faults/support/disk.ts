@@ -90,7 +90,7 @@ export interface Disk {
 }
 
 /** Names under which content must be whole. */
-const PUBLISHED = /^\/(blobs\/\w+\/[0-9a-f]+|layers\/[0-9a-f]{64}|version)$/;
+const PUBLISHED = /^\/(blobs\/\w+\/([0-9a-f]{2}\/)?[0-9a-f]{64,}|layers\/[0-9a-f]{64}|version)$/;
 
 const unsafe = (node: DiskNode): boolean =>
   node.kind === 'file'

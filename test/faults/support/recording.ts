@@ -69,12 +69,11 @@ const loadDirectory = (path: string): DirectoryNode => {
 };
 
 /** What the disk holds before a recording begins: all of it is safe. */
-export const loadBase = (base: string): DirectoryNode => {
+export const loadBase = (base: string, modelled: readonly string[] = MODELLED): DirectoryNode => {
   const whole = newDirectory();
   for (const name of readdirSync(base)) {
     const path = join(base, name);
-    const modelled = (MODELLED as readonly string[]).includes(name);
-    if (!modelled) continue;
+    if (!modelled.includes(name)) continue;
     const node = statSync(path).isDirectory() ? loadDirectory(path) : newFile(readFileSync(path));
     whole.durable.set(name, node);
     whole.current.set(name, node);

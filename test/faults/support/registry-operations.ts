@@ -1,6 +1,7 @@
 /** What a fault of a registry may meet: requests of one client, and what they promise when they are answered. */
 import { randomBytes } from 'node:crypto';
 import { digestOf, makeImage, type MadeImage } from './images.ts';
+import { collectGarbage } from './registry-collect.ts';
 import type { RegistrySite } from './registry-site.ts';
 import { locationOf, RefusedError } from './wire.ts';
 
@@ -39,6 +40,8 @@ export interface RegistryClient {
   mount(repository: string, from: string, digest: string): Promise<void>;
   manifest(repository: string, content: Buffer, tag: string): Promise<void>;
   remove(path: string, alsoGone?: readonly string[]): Promise<void>;
+  /** Collects what nobody uses; of that, `paths` are known. */
+  collect(paths: readonly string[]): Promise<void>;
   /** Removes a manifest, and with it those of `tags` that name it. */
   removeManifest(path: string, tags: readonly string[]): Promise<void>;
 }
@@ -110,6 +113,11 @@ const clientOf = (site: RegistrySite, paths: Set<string>, uploads: BegunUpload[]
       return changing(changes, () => site.wire.must(put));
     },
     remove,
+    collect: (gone) =>
+      changing(
+        gone.map((path) => [path, undefined] as const),
+        () => collectGarbage(site),
+      ),
     removeManifest: (path, tags) => {
       const digest = path.split('/').at(-1);
       return remove(
@@ -203,5 +211,19 @@ export const REGISTRY_OPERATIONS: readonly RegistryOperation[] = [
         for (const { digest } of image.layers) await client.remove(`/v2/${repository}/blobs/${digest}`);
       },
     ),
+  },
+  {
+    name: 'collection',
+    prepare: async (site) => {
+      const repository = `point/${site.next()}`;
+      const loose = [randomBytes(3000), randomBytes(4000)];
+      await attemptOf(site, async (client) => {
+        await pushImage(client, repository, makeImage([9000]), 'v1');
+        await pushImage(client, repository, makeImage([5000]), 'gone');
+        for (const content of loose) await client.blob(repository, content);
+      }).run();
+      const paths = loose.map((content) => `/v2/${repository}/blobs/${digestOf(content)}`);
+      return attemptOf(site, (client) => client.collect(paths));
+    },
   },
 ];

@@ -1,9 +1,10 @@
 /** A registry of the suite's own, and everything that it has promised. */
+import { writeFileSync } from 'node:fs';
 import { LADE } from '../../support/lade.ts';
 import { startService, type Service } from '../../support/process.ts';
 import type { Scratch } from '../../support/scratch.ts';
-import { createFacts, type Facts } from './facts.ts';
-import { openWire, type Wire } from './wire.ts';
+import { createFacts, type Facts, type State } from './facts.ts';
+import { openWire, type Wire, type WireAnswer } from './wire.ts';
 
 export interface RegistrySite extends AsyncDisposable {
   readonly root: string;
@@ -18,10 +19,20 @@ export interface RegistrySite extends AsyncDisposable {
   restart(): Promise<void>;
   /** Number of the next point, for names. */
   readonly next: () => number;
+  /** Tells of every answer to a client, and of everything promised by it, until it is disposed. */
+  watch(watcher: Watcher): Disposable;
 }
 
-const start = async (root: string, env: NodeJS.ProcessEnv) => {
-  const args = ['registry', 'serve', '--listen', '127.0.0.1:0', '--root', root, '--log-level', 'error'];
+export interface Watcher {
+  answered(): void;
+  promised(path: string, state: State): void;
+}
+
+const start = async (
+  root: string,
+  { config, env }: { readonly config: string; readonly env: NodeJS.ProcessEnv },
+) => {
+  const args = ['registry', 'serve', '--listen', '127.0.0.1:0', '--root', root, '--config', config];
   const service = await startService(LADE, args, { ...process.env, ...env });
   const port = Number(/:(\d+)\b/.exec(service.readyLine)?.[1]);
   const wire = openWire({ port });
@@ -29,15 +40,33 @@ const start = async (root: string, env: NodeJS.ProcessEnv) => {
   return { service, wire, local };
 };
 
+const watched = (wire: Wire, watcher: Watcher): Wire => {
+  const counted = async (asked: Promise<WireAnswer>): Promise<WireAnswer> => {
+    const answer = await asked;
+    watcher.answered();
+    return answer;
+  };
+  return { ...wire, call: (what) => counted(wire.call(what)), must: (what) => counted(wire.must(what)) };
+};
+
+export interface RegistrySiteOptions {
+  readonly root?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  /** The section `keeping` of the settings. */
+  readonly keeping?: Readonly<Record<string, string>>;
+}
+
 /** Starts on `root`, or on an empty one below `scratch`. */
 export const startRegistrySite = async (
   scratch: Scratch,
-  {
-    root = scratch.join('registry'),
-    env = {},
-  }: { readonly root?: string; readonly env?: NodeJS.ProcessEnv } = {},
+  { root = scratch.join('registry'), env = {}, keeping = {} }: RegistrySiteOptions = {},
 ): Promise<RegistrySite> => {
-  let running = await start(root, env);
+  const config = scratch.join('registry.yaml');
+  // JSON is YAML.
+  writeFileSync(config, JSON.stringify({ log: { level: 'error' }, keeping }));
+  let running = await start(root, { config, env });
+  const facts = createFacts();
+  let watcher: Watcher | undefined;
   let points = 0;
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
     running.wire[Symbol.dispose]();
@@ -46,12 +75,22 @@ export const startRegistrySite = async (
   };
   return {
     root,
-    facts: createFacts(),
+    facts: {
+      ...facts,
+      done: (path, state) => {
+        watcher?.promised(path, state);
+        facts.done(path, state);
+      },
+    },
     get wire() {
-      return running.wire;
+      return watcher === undefined ? running.wire : watched(running.wire, watcher);
     },
     get local() {
-      return running.local;
+      return watcher === undefined ? running.local : watched(running.local, watcher);
+    },
+    watch: (next) => {
+      watcher = next;
+      return { [Symbol.dispose]: () => void (watcher = undefined) };
     },
     get service() {
       return running.service;
@@ -59,7 +98,7 @@ export const startRegistrySite = async (
     ended: () => running.service.child.exitCode !== null || running.service.child.signalCode !== null,
     async restart() {
       await stop('SIGKILL');
-      running = await start(root, env);
+      running = await start(root, { config, env });
     },
     next: () => ++points,
     [Symbol.asyncDispose]: () => stop('SIGTERM'),

@@ -69,13 +69,34 @@ export const databaseFindings = (root: string): readonly Finding[] => {
   }
 };
 
-/** The chain of the tags' history is whole. */
-export const historyFindings = async ({ local }: RegistrySite): Promise<readonly Finding[]> => {
-  const { status, body } = await local.call({ path: '/lade/v1/registry/tag-history/verification' });
-  const said = JSON.parse(body.toString()) as { readonly problems?: readonly unknown[] };
-  return status === 200 && (said.problems ?? []).length === 0
-    ? []
-    : [loss(`tag history: ${body.toString()}`)];
+/** What the registry itself says of a part of it: `faults` must be an empty list. */
+const ownVerdict = async ({ local }: RegistrySite, path: string): Promise<readonly Finding[]> => {
+  const { status, body } = await local.call({ path: `/lade/v1/registry/${path}` });
+  const { faults } = JSON.parse(body.toString()) as { readonly faults?: readonly unknown[] };
+  return status === 200 && faults?.length === 0 ? [] : [loss(`${path}: ${status} ${body.toString()}`)];
+};
+
+/** The chain of the tags' history is whole, and the figures of the accounting are those of a recount. */
+export const bookFindings = async (site: RegistrySite): Promise<readonly Finding[]> => [
+  ...(await ownVerdict(site, 'tag-history/verification')),
+  ...(await ownVerdict(site, 'usage/verification')),
+];
+
+/** Files of blobs that no record names, and uploads that nobody knows. */
+export const strayFindings = (root: string): readonly Finding[] => {
+  const database = new DatabaseSync(join(root, 'registry.db'), { readOnly: true });
+  try {
+    const rows = database.prepare('SELECT digest FROM blobs').all();
+    const recorded = new Set(rows.map((row) => String(row['digest']).slice('sha256:'.length)));
+    const blobs = join(root, 'blobs', 'sha256');
+    const strays = namesIn(blobs).flatMap((prefix) =>
+      namesIn(join(blobs, prefix)).filter((name) => !recorded.has(name)),
+    );
+    const uploads = namesIn(join(root, 'uploads'));
+    return [...strays.map((name) => `blob ${name}`), ...uploads].map((name) => flaw(`${name} is left`));
+  } finally {
+    database.close();
+  }
 };
 
 /** Sends the rest of an upload that was cut off, from where the registry says it is. */
