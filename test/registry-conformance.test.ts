@@ -1,4 +1,6 @@
 /** distribution-spec 1.1, by `lade registry conformance`: Lade's registry as it is shipped, and another one as control. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { hash } from 'bcryptjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startDockerRegistry, type DockerRegistry } from './support/docker-registry.ts';
 import { dockerRegistryLacks } from './support/docker-registry-conformance.ts';
@@ -12,13 +14,12 @@ interface Result {
   readonly outcome: string;
 }
 
-const check = async (address: string) => {
-  const { code, stdout, stderr } = await run(LADE, [
-    'registry',
-    'conformance',
-    '--json',
-    `http://${address}`,
-  ]);
+const check = async (address: string, env: NodeJS.ProcessEnv = {}) => {
+  const { code, stdout, stderr } = await run(
+    LADE,
+    ['registry', 'conformance', '--json', `http://${address}`],
+    { env: { ...process.env, ...env } },
+  );
   const lines = stdout.split('\n').filter((line) => line !== '');
   return { code, stderr, results: lines.map((line) => JSON.parse(line) as Result) };
 };
@@ -45,7 +46,28 @@ describe("Lade's registry", () => {
     expect(idsOf(results, 'unsupported')).toEqual(['pushing-a-blob-in-chunks-1']);
     expect(results.length).toBeGreaterThan(200);
     expect([code, stderr]).toEqual([0, expect.stringContaining('0 MUST failed, 0 SHOULD failed')]);
-  });
+  }, 180_000);
+
+  test('does everything for who logged in, by tokens', async () => {
+    writeFileSync(scratch.join('htpasswd'), `ann:${await hash('pw', 4)}\n`);
+    await using users = await startRegistry(scratch.join('users'), '--htpasswd', scratch.join('htpasswd'));
+    mkdirSync(scratch.join('login'));
+    const auth = Buffer.from('ann:pw').toString('base64');
+    writeFileSync(
+      scratch.join('login/config.json'),
+      JSON.stringify({ auths: { [users.address]: { auth } } }),
+    );
+    const { results } = await check(users.address, { DOCKER_CONFIG: scratch.join('login') });
+    expect(idsOf(results, 'failed')).toEqual([]);
+    // A token is for the repositories that the client named: nothing else is mounted with it.
+    expect(idsOf(results, 'unsupported')).toEqual([
+      'pushing-a-blob-in-chunks-1',
+      'pushing-blobs-sha256-11',
+      'pushing-blobs-sha512-11',
+    ]);
+    const stranger = await check(users.address, { DOCKER_CONFIG: scratch.join('none') });
+    expect([stranger.code, stranger.results[0]?.outcome]).toEqual([1, 'failed']);
+  }, 180_000);
 
   test('is not there: one sentence', async () => {
     const { code, stderr } = await check('127.0.0.1:1');
@@ -68,5 +90,5 @@ describe("Debian's docker-registry", () => {
     expect(idsOf(results, 'failed')).toEqual(dockerRegistryLacks.failed);
     expect(idsOf(results, 'unsupported')).toEqual(dockerRegistryLacks.unsupported);
     expect(code).toBe(1);
-  });
+  }, 180_000);
 });

@@ -24,16 +24,28 @@ const parameters = (challenge: string): ReadonlyMap<string, string> =>
     ]),
   );
 
-/** Reads of a repository share a token, and so do its writes. */
+const CLASSES: Readonly<Record<string, string>> = { GET: 'read', HEAD: 'read', DELETE: 'delete' };
+
+/** The repository that a mount takes its blob from. */
+const sourceOf = (target: string): string | undefined =>
+  new URL(target).searchParams.get('from') ?? undefined;
+
+/** Reads of a repository share a token, and so do its pushes; a mount needs one for its source, too. */
 const scopeOf = (method: string, target: string): string => {
   const path = /\/v2\/(.*?)\/(?:blobs|manifests|tags|referrers)\//.exec(target)?.[1] ?? '';
-  return `${method === 'GET' || method === 'HEAD' ? 'read' : method} ${path}`;
+  return `${CLASSES[method] ?? 'push'} ${path} ${sourceOf(target) ?? ''}`;
 };
+
+interface TokenWish {
+  readonly challenge: string;
+  readonly basic: string | undefined;
+  /** Repository to be pulled from beside what the challenge says. */
+  readonly source: string | undefined;
+}
 
 const fetchToken = async (
   client: HttpClient,
-  challenge: string,
-  basic: string | undefined,
+  { challenge, basic, source }: TokenWish,
 ): Promise<string | undefined> => {
   const values = parameters(challenge);
   const realm = values.get('realm') ?? '';
@@ -43,6 +55,7 @@ const fetchToken = async (
     const value = values.get(name);
     if (value !== undefined) url.searchParams.set(name, value);
   }
+  if (source !== undefined) url.searchParams.append('scope', `repository:${source}:pull`);
   const response = await client.request({
     url,
     headers: basic === undefined ? {} : { authorization: basic },
@@ -72,7 +85,7 @@ export const createAuthorizer = (client: HttpClient, credentials: Credentials | 
       const header = answered['www-authenticate'];
       const challenge = typeof header === 'string' ? header : (header?.join(', ') ?? '');
       if (/^bearer /i.test(challenge)) {
-        const token = await fetchToken(client, challenge, basic);
+        const token = await fetchToken(client, { challenge, basic, source: sourceOf(target) });
         if (token !== undefined) known.set(scopeOf(method, target), `Bearer ${token}`);
         return token !== undefined;
       }
