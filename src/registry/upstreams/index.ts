@@ -13,4 +13,4 @@ export type {
   TransferOptions,
   TransferTotals,
 } from './transfer-types.ts';
-export type { UpstreamCounters, UpstreamSettings, UpstreamStatus } from './types.ts';
+export type { UpstreamActivity, UpstreamCounters, UpstreamSettings, UpstreamStatus } from './types.ts';

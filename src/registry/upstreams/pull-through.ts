@@ -6,11 +6,13 @@ import { createUpstreamLists } from './lists.ts';
 import { createCachedManifests, type Place } from './manifests.ts';
 import { createNameTable, namespaceOf } from './names.ts';
 import { startTrimming } from './trim.ts';
-import type { UpstreamSettings, UpstreamStatus } from './types.ts';
-import { createUpstream } from './upstream.ts';
+import type { UpstreamActivity, UpstreamSettings, UpstreamStatus } from './types.ts';
+import { createUpstream, type Upstream } from './upstream.ts';
 
 /** The cache of other registries. */
 export interface Upstreams extends PullThrough, AsyncDisposable {
+  activity(): readonly UpstreamActivity[];
+  /** With what is kept here; counts it. */
   status(): readonly UpstreamStatus[];
   /** Asks for tags again that are here: one, or all of a repository. Answers one after the other. */
   refresh(repository: string, options: RefreshOptions): AsyncGenerator<RefreshedTag>;
@@ -81,6 +83,14 @@ export const createUpstreams = (
   const officialName = (repository: string, upstream: UpstreamSettings): string =>
     table.local(upstream, upstream.prefix === '' ? repository : repository.slice(upstream.prefix.length + 1));
 
+  const activityOf = ({ settings: { prefix }, counters, pause, lastError }: Upstream): UpstreamActivity => ({
+    prefix,
+    ...counters,
+    pausedUntilMs: pause?.untilMs,
+    lastError,
+    fetching: blobs.running(prefix),
+  });
+
   const trimming = startTrimming(storage, {
     upstreams,
     belongs: (repository, upstream) => table.find(repository)?.settings === upstream.settings,
@@ -111,16 +121,13 @@ export const createUpstreams = (
     blobHit: (repository) => void (placeOf(repository).upstream.counters.hits += 1),
     tags: (repository) => lists.tags(placeOf(repository)),
     referrers: (repository, digest) => lists.referrers(placeOf(repository), digest),
+    activity: () => upstreams.map(activityOf),
     status: () =>
-      upstreams.map(({ settings: { prefix, url }, name, counters, pause, lastError }) => ({
-        prefix,
-        url,
-        namespace: name,
-        ...counters,
-        pausedUntilMs: pause?.untilMs,
-        lastError,
-        fetching: blobs.running(prefix),
-        cached: records.usage(prefix),
+      upstreams.map((upstream) => ({
+        ...activityOf(upstream),
+        url: upstream.settings.url,
+        namespace: upstream.name,
+        cached: records.usage(upstream.settings.prefix),
       })),
     refresh,
     trim: (signal) => trimming.run(signal),

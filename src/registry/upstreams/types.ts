@@ -40,13 +40,17 @@ export interface UpstreamCounters {
   readonly fetchedBytes: number;
 }
 
-export interface UpstreamStatus extends UpstreamCounters {
+/** What an upstream does, without looking into the metadata. */
+export interface UpstreamActivity extends UpstreamCounters {
   readonly prefix: string;
-  readonly url: string;
-  readonly namespace: string;
   /** Until then it is not asked again after a failure. */
   readonly pausedUntilMs: number | undefined;
   readonly lastError: string | undefined;
   readonly fetching: number;
+}
+
+export interface UpstreamStatus extends UpstreamActivity {
+  readonly url: string;
+  readonly namespace: string;
   readonly cached: CacheUsage;
 }
