@@ -20,16 +20,16 @@ const HOUR_MS = 3_600_000;
 const at = (hours: number, minutes: number): number => new Date(2026, 5, 1, hours, minutes).getTime();
 
 test.each([
-  [0, undefined, 0, at(3, 0), false],
-  [HOUR_MS, undefined, at(2, 1), at(3, 0), false],
-  [HOUR_MS, undefined, at(2, 0), at(3, 0), true],
-  [HOUR_MS, '01:00-05:00', 0, at(0, 59), false],
-  [HOUR_MS, '01:00-05:00', 0, at(1, 0), true],
-  [HOUR_MS, '01:00-05:00', 0, at(5, 0), false],
-  [HOUR_MS, '22:00-04:00', 0, at(23, 0), true],
-  [HOUR_MS, '22:00-04:00', 0, at(3, 59), true],
-  [HOUR_MS, '22:00-04:00', 0, at(12, 0), false],
-])('every %i ms between %s, last at %i: at %i it is due: %s', (everyMs, between, lastMs, nowMs, expected) => {
+  { everyMs: 0, between: undefined, lastMs: 0, nowMs: at(3, 0), due: false },
+  { everyMs: HOUR_MS, between: undefined, lastMs: at(2, 1), nowMs: at(3, 0), due: false },
+  { everyMs: HOUR_MS, between: undefined, lastMs: at(2, 0), nowMs: at(3, 0), due: true },
+  { everyMs: HOUR_MS, between: '01:00-05:00', lastMs: 0, nowMs: at(0, 59), due: false },
+  { everyMs: HOUR_MS, between: '01:00-05:00', lastMs: 0, nowMs: at(1, 0), due: true },
+  { everyMs: HOUR_MS, between: '01:00-05:00', lastMs: 0, nowMs: at(5, 0), due: false },
+  { everyMs: HOUR_MS, between: '22:00-04:00', lastMs: 0, nowMs: at(23, 0), due: true },
+  { everyMs: HOUR_MS, between: '22:00-04:00', lastMs: 0, nowMs: at(3, 59), due: true },
+  { everyMs: HOUR_MS, between: '22:00-04:00', lastMs: 0, nowMs: at(12, 0), due: false },
+])('every $everyMs ms between $between: $due', ({ everyMs, between, lastMs, nowMs, due }) => {
   const schedule = { everyMs, between: between === undefined ? undefined : parseClockWindow(between) };
-  expect(isDue(schedule, lastMs, nowMs)).toBe(expected);
+  expect(isDue(schedule, lastMs, nowMs)).toBe(due);
 });
