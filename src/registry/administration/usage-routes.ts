@@ -27,11 +27,11 @@ const usageOf = (accounting: Accounting, name: string, page: Page) => {
 
 /**
  * `GET /usage`: the registry and its namespaces; with `name`, a namespace and its repositories, or a repository and its
- * tags. `GET /usage/verification` counts everything anew. `GET /quotas`: how full every quota is, or those of a
+ * tags. `GET /usage/verification` counts everything anew, `POST /usage/repair` sets the figures to that. `GET /quotas`: how full every quota is, or those of a
  * `repository`.
  */
 export const usageRoutes: AdminRoutes = (app, { storage }) => {
-  const { accounting, policies } = storage.metadata;
+  const { accounting, policies, journal } = storage.metadata;
 
   app.get('/usage', (c) => {
     const name = c.req.query('name');
@@ -49,6 +49,14 @@ export const usageRoutes: AdminRoutes = (app, { storage }) => {
   app.get('/usage/verification', async (c) => {
     requireAdministrator(c);
     return c.json(await accounting.recount());
+  });
+
+  app.post('/usage/repair', async (c) => {
+    requireAdministrator(c);
+    await accounting.repair();
+    const reason = 'set the figures of usage and quotas to what a recount says';
+    await journal.append([{ action: 'administer', outcome: 'done', reason, cause: c.get('cause') }]);
+    return c.json({});
   });
 
   app.get('/quotas', (c) => {

@@ -72,6 +72,8 @@ export interface Accounting {
   repositories(page: UsagePage & { readonly namespace?: string | undefined }): readonly RepositoryUsage[];
   tag(repository: string, tag: string): TagUsage | undefined;
   tags(page: UsagePage & { readonly repository: string }): readonly TagUsage[];
+  /** Sets all figures to what a recount says, in one transaction. Writes wait for it: seconds in a large registry. */
+  repair(): Promise<void>;
   /** Counts everything anew, on a thread of its own, and compares. */
   recount(options?: { readonly signal?: AbortSignal | undefined }): Promise<RecountReport>;
 }

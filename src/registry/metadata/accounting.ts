@@ -1,4 +1,4 @@
-import type { Database, Row } from '#database';
+import type { Database, Row, Statement } from '#database';
 import { createWorkerPool, workerUrl } from '#work';
 import type {
   Accounting,
@@ -7,6 +7,7 @@ import type {
   RecountReport,
   RepositoryUsage,
 } from './accounting-types.ts';
+import { RECOUNT_QUOTAS } from './quotas.ts';
 import { tagUsageOf } from './tag-usage.ts';
 
 const accountOf = (row: Row): ByteAccount => {
@@ -57,6 +58,14 @@ const createTagReads = (database: Database): Pick<Accounting, 'tag' | 'tags'> =>
       .map((row) => tagUsageOf(database, repository, row)),
 });
 
+const REPAIR: readonly Statement[] = [
+  { sql: 'DELETE FROM usage_repositories' },
+  { sql: 'DELETE FROM usage_namespaces' },
+  { sql: 'INSERT INTO usage_repositories SELECT * FROM recount_repositories' },
+  { sql: 'INSERT INTO usage_namespaces SELECT * FROM recount_namespaces' },
+  ...RECOUNT_QUOTAS,
+];
+
 /** Accounting in an open database that has this room's migrations. */
 export const createAccounting = (database: Database): Accounting => {
   const namespace = (name: string) =>
@@ -89,6 +98,9 @@ export const createAccounting = (database: Database): Accounting => {
           )
       ).map(repositoryOf),
     ...createTagReads(database),
+    repair: async () => {
+      await database.write(REPAIR);
+    },
     recount: ({ signal } = {}) => recounting(database.path, signal),
   };
 };

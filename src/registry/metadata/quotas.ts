@@ -22,8 +22,12 @@ const numbered = (rules: readonly QuotaRule[]): readonly NumberedRule[] =>
 const paramsOf = ({ id, pattern, bytes, each }: NumberedRule) =>
   [id, pattern.text, patternExpression(pattern.text), each, bytes] as const;
 
-/** Scopes are filled before their limit is set: what is there already may exceed it. */
-const UNLIMITED = Number.MAX_SAFE_INTEGER;
+/** Counts all quotas anew; limits are set afterwards: what is there already may exceed them. */
+export const RECOUNT_QUOTAS: readonly Statement[] = [
+  { sql: 'UPDATE quota_scopes SET bytes = ?', params: [Number.MAX_SAFE_INTEGER] },
+  { sql: 'UPDATE quota_scopes SET used = (SELECT used FROM recount_quotas c WHERE c.id = quota_scopes.id)' },
+  { sql: 'UPDATE quota_scopes SET bytes = (SELECT bytes FROM quota_rules r WHERE r.id = rule)' },
+];
 
 const replaceRules = (rules: readonly NumberedRule[]): readonly Statement[] => [
   { sql: 'DELETE FROM quota_rules' },
@@ -32,15 +36,13 @@ const replaceRules = (rules: readonly NumberedRule[]): readonly Statement[] => [
     params: paramsOf(rule),
   })),
   {
-    sql: 'INSERT INTO quota_scopes (rule, scope, bytes) SELECT DISTINCT rule, scope, ? FROM quota_matches',
-    params: [UNLIMITED],
+    sql: 'INSERT INTO quota_scopes (rule, scope, bytes) SELECT DISTINCT rule, scope, bytes FROM quota_matches',
   },
   {
     sql: `INSERT INTO quota_members
           SELECT q.repository, s.id FROM quota_matches q JOIN quota_scopes s ON s.rule = q.rule AND s.scope = q.scope`,
   },
-  { sql: 'UPDATE quota_scopes SET used = (SELECT used FROM recount_quotas c WHERE c.id = quota_scopes.id)' },
-  { sql: 'UPDATE quota_scopes SET bytes = (SELECT bytes FROM quota_rules r WHERE r.id = rule)' },
+  ...RECOUNT_QUOTAS,
 ];
 
 const areStored = (database: Database, rules: readonly NumberedRule[]): boolean => {

@@ -102,16 +102,22 @@ export const command = defineCommand({
     ...registryFlags,
     bytes: { kind: 'bool', short: 'b', help: 'Exact numbers of bytes' },
     json: { kind: 'bool', help: 'One JSON object' },
+    repair: { kind: 'bool', help: 'Set all figures to what a recount says' },
     verify: { kind: 'bool', help: 'Count everything anew and compare; exit code 1 when a figure is wrong' },
   }),
   args: [0, 1],
   async run(cli, { flags, args: [name] }) {
     const registry = await registryCalls(cli, flags);
+    if (flags.repair) {
+      await registry.json({ method: 'POST', path: '/usage/repair' });
+      cli.out('all figures are set to what a recount says\n');
+    }
     if (flags.verify) {
       const report = await registry.json<Recount>({ method: 'GET', path: '/usage/verification' });
       cli.out(flags.json ? `${JSON.stringify(report)}\n` : recountText(report));
       return report.faults.length === 0 ? 0 : 1;
     }
+    if (flags.repair) return 0;
     const usage = await everything(registry, name);
     cli.out(flags.json ? `${JSON.stringify(usage)}\n` : table(usage, flags.bytes ? String : humanSize));
     return 0;
