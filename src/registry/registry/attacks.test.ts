@@ -309,6 +309,32 @@ describe('injection', () => {
   });
 });
 
+describe('refusals in the journal', () => {
+  const refused = () =>
+    guarded.storage.metadata.journal.entries({ limit: 50, outcome: 'refused', newestFirst: true });
+  const refusedOf = (repository: string) => refused().find((entry) => entry.repository === repository);
+
+  test('say who, what, from where and why', async () => {
+    const digest = digestBy('sha256', 'x');
+    const path = `/v2/alice/journal/manifests/${digest}`;
+    await guarded.call('PUT', path, { body: '{}', headers: { ...as('bob'), 'user-agent': 'tool/1' } });
+    await expect.poll(() => refusedOf('alice/journal')).toBeDefined();
+    expect(refusedOf('alice/journal')).toMatchObject({
+      action: 'push',
+      digest,
+      reason: 'bob may not pull alice/journal',
+      cause: { actor: 'bob', address: '127.0.0.1', client: 'tool/1', method: 'PUT' },
+    });
+  });
+
+  test('have anonymous writes, and no reads without credentials', async () => {
+    await guarded.call('GET', '/v2/alice/quiet/tags/list');
+    await guarded.call('POST', '/v2/alice/loud/blobs/uploads/');
+    await expect.poll(() => refusedOf('alice/loud')).toMatchObject({ cause: { actor: 'anonymous' } });
+    expect(refusedOf('alice/quiet')).toBeUndefined();
+  });
+});
+
 describe('clients that never come to an end', () => {
   test('a body that stands still loses its connection, and what came is kept', async () => {
     const at = String((await open.call('POST', '/v2/slow/blobs/uploads/')).headers.location);
