@@ -98,11 +98,17 @@ const giveWay = (): void => {
   }
 };
 
-/** The whole body of a worker file: answers the requests of the pool that started this thread. */
-export const serveJobs = <Req, Res>(handler: JobHandler<Req, Res>): void => {
+/**
+ * The whole body of a worker file: answers the requests of the pool that started this thread. `urgent` work, which mostly
+ * waits and for which requests wait, gives way to nothing.
+ */
+export const serveJobs = <Req, Res>(
+  handler: JobHandler<Req, Res>,
+  { urgent = false }: { readonly urgent?: boolean } = {},
+): void => {
   const port = parentPort;
   if (port === null) return;
-  giveWay();
+  if (!urgent) giveWay();
   const cells = new Int32Array((workerData as { shared: SharedArrayBuffer }).shared);
   const thread: Thread<Req, Res> = { port, handler, cells, running: new Map(), waiting: [] };
   port.on('message', (message: PoolMessage<Req>) => {

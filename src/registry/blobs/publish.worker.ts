@@ -93,7 +93,7 @@ const failureOf = ({ failure }: Item): PublishedGroup[number] => {
  * Content first, then names: a power cut leaves no name without its content. The names are durable before anybody is told,
  * also those that were there: who made them may not have come so far.
  */
-serveJobs<readonly Publication[], PublishedGroup>(async (publications) => {
+const publishGroup = async (publications: readonly Publication[]): Promise<PublishedGroup> => {
   const items = publications.map((one): Item => ({ ...one, failure: undefined, there: false }));
   step(items, prepare);
   const own = items.filter(({ there }) => !there);
@@ -103,4 +103,6 @@ serveJobs<readonly Publication[], PublishedGroup>(async (publications) => {
   await syncAll(moved, ({ to }) => dirname(to));
   for (const item of moved) if (item.failure !== undefined) withdraw(item);
   return items.map(failureOf);
-});
+};
+
+serveJobs(publishGroup, { urgent: true });

@@ -5,7 +5,7 @@ import { evaluate, type RetentionContext, type Verdicts } from './retention.ts';
 import type { RuleOf } from './rules.ts';
 import { unitsOf } from './units.ts';
 
-const PAGE = 1000;
+const PAGE = 250;
 
 /** What of one repository would go, and what the rules say of the rest. */
 export interface RepositoryPlan {

@@ -86,9 +86,12 @@ export const createRemovalReads = (database: Database) =>
     heldBlobs: (removals, limit) =>
       database
         .all(
-          `SELECT digest FROM removed_links WHERE removal IN (SELECT value FROM json_each(?1))
-           UNION SELECT digest FROM removed_edges
-             WHERE removal IN (SELECT value FROM json_each(?1)) AND kind = 'blob'
+          // Each half ends by itself: a UNION reads all of both before it gives anything.
+          `SELECT digest FROM (
+             SELECT digest FROM removed_links WHERE removal IN (SELECT value FROM json_each(?1)) LIMIT ?2)
+           UNION SELECT digest FROM (
+             SELECT digest FROM removed_edges
+             WHERE removal IN (SELECT value FROM json_each(?1)) AND kind = 'blob' LIMIT ?2)
            LIMIT ?2`,
           JSON.stringify(removals),
           limit,
