@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { answered, incoming, outgoing, requestSignal } from '#http';
-import type { JournalEntry } from '#metadata';
+import type { Cause, JournalEntry } from '#metadata';
 import type { Notifications } from '#notifications';
 import * as z from 'zod';
 import { administrationErrors } from './errors.ts';
@@ -50,6 +50,9 @@ const startOf = (since: string | undefined, lastId: number): number => {
 
 /** Webhooks under `/webhooks`, and the live stream `/events`. */
 export const notificationRoutes: AdminRoutes = (app, { storage, notifications }) => {
+  const note = (cause: Cause, reason: string): Promise<void> =>
+    storage.metadata.journal.append([{ action: 'administer', outcome: 'done', reason, cause }]);
+
   app.get('/webhooks', (c) => {
     requireAdministrator(c);
     return c.json({ webhooks: notifications.status() });
@@ -67,13 +70,19 @@ export const notificationRoutes: AdminRoutes = (app, { storage, notifications })
 
   app.post('/webhooks/:name/test', async (c) => {
     requireAdministrator(c);
-    return c.json(await notifications.test(c.req.param('name')));
+    const name = c.req.param('name');
+    const answer = await notifications.test(name);
+    await note(c.get('cause'), `webhook ${name} tested`);
+    return c.json(answer);
   });
 
   app.post('/webhooks/:name/replay', async (c) => {
     requireAdministrator(c);
     const { id } = await bodyOf(c, replayBody);
-    return c.json(await notifications.replay(c.req.param('name'), id));
+    const name = c.req.param('name');
+    const result = await notifications.replay(name, id);
+    await note(c.get('cause'), `webhook ${name}: ${result.delivered} dead letters replayed`);
+    return c.json(result);
   });
 
   app.get('/events', async (c) => {
