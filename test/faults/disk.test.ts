@@ -1,8 +1,9 @@
 /** A disk with hardly any room left: a small tmpfs, filled up but for some KiB before each point. */
-import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
 import { mustRun } from '../support/process.ts';
 import { createScratch } from '../support/scratch.ts';
+import { fillDisk } from './support/full-disk.ts';
 import { openLedger } from './support/ledger.ts';
 import { OPERATIONS } from './support/operations.ts';
 import { randomFrom, SCALE, SEED } from './support/plan.ts';
@@ -12,7 +13,6 @@ import { startSite } from './support/site.ts';
 const scratch = createScratch();
 afterAll(() => scratch[Symbol.dispose]());
 
-const MIB = 1 << 20;
 const SIZE_MIB = 96;
 
 /** KiB that are left free; a few are always the same. */
@@ -22,22 +22,6 @@ const roomsFor = (random: () => number): readonly number[] => [
   40,
   ...Array.from({ length: 2 * SCALE }, () => 4 + Math.floor(random() ** 2 * 2000)),
 ];
-
-const isFull = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'ENOSPC';
-
-/** Takes all room of a file system but `kib`; less when its owner is quicker. */
-const fill = (root: string, file: string, kib: number): void => {
-  const { bavail, bsize } = statfsSync(root);
-  const bytes = bavail * bsize - kib * 1024;
-  const piece = Buffer.alloc(MIB, 1);
-  try {
-    for (let left = bytes; left > 0; left -= MIB)
-      writeFileSync(file, piece.subarray(0, Math.min(MIB, left)), { flag: 'a' });
-  } catch (error) {
-    if (!isFull(error)) throw error;
-  }
-};
 
 describe('a full disk', { concurrent: true }, () => {
   test.each(OPERATIONS)('in $name', { timeout: 300_000 * SCALE }, async (operation) => {
@@ -51,7 +35,7 @@ describe('a full disk', { concurrent: true }, () => {
       await using site = await startSite(own, { root });
       for (const kib of roomsFor(randomFrom(SEED))) {
         const attempt = await operation.prepare(site);
-        fill(root, filler, kib);
+        fillDisk(root, filler, kib);
         const findings = await fullDiskPoint(site, attempt, () => rmSync(filler, { force: true }));
         ledger.point(`${kib} KiB left`, findings);
       }

@@ -1,4 +1,5 @@
 import type { RegistrySite } from './registry-site.ts';
+import { RefusedError } from './wire.ts';
 
 /** Collects, and lets go of what was collected before; rejects when it does not answer, or not well. */
 export const collectGarbage = async ({ local }: RegistrySite): Promise<void> => {
@@ -13,6 +14,7 @@ export const collectGarbage = async ({ local }: RegistrySite): Promise<void> => 
       type: 'application/json',
     });
     const last = answer.body.toString().trim().split('\n').at(-1) ?? '';
-    if (!('result' in (JSON.parse(last) as object))) throw new Error(`${path}: ${last}`);
+    if (!('result' in (JSON.parse(last) as object)))
+      throw new RefusedError({ path }, { ...answer, status: 500 });
   }
 };

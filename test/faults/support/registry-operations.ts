@@ -76,9 +76,10 @@ const clientOf = (site: RegistrySite, paths: Set<string>, uploads: BegunUpload[]
     changing(
       [path, ...alsoGone].map((gone) => [gone, undefined] as const),
       async () => {
-        const { status } = await site.wire.call({ method: 'DELETE', path });
+        const answer = await site.wire.call({ method: 'DELETE', path });
         // What was removed without an answer is not there to be removed again.
-        if (status !== 202 && status !== 404) throw new Error(`DELETE ${path}: ${status}`);
+        if (answer.status !== 202 && answer.status !== 404)
+          throw new RefusedError({ method: 'DELETE', path }, answer);
       },
     );
 
