@@ -64,9 +64,12 @@ export const metadataErrors = defineErrors('metadata', {
   },
   restoreManifestGone: {
     kind: 'failed-precondition',
-    message: (p: { name: string; digest: string }) =>
+    message: (p: { name: string; digest: string; removal: string | undefined }) =>
       `${p.name} cannot point to ${p.digest} again: the repository no longer has that manifest`,
-    hint: 'bring the manifest back first: undo the collection that removed it, or push it again',
+    hint: (p: { removal: string | undefined }) =>
+      p.removal === undefined
+        ? 'push the manifest again; what was removed can be brought back for a set time only'
+        : `\`lade registry gc undo ${p.removal}\` brings the manifest back`,
   },
   manifestInvalid: {
     kind: 'invalid-argument',

@@ -309,8 +309,14 @@ describe('restoring', () => {
     const one = await push(store, 'a', 'v1', 'one');
     await expect(restore()).rejects.toThrow(/there was no a:v1 before its last move/);
     await removeManifest(store, 'a', one);
-    await expect(restore()).rejects.toThrow(/no longer has that manifest/);
+    const gone = await restore().catch((error: unknown) => error);
+    expect(gone).toMatchObject({ message: expect.stringContaining('no longer has that manifest') });
+    const [removal] = store.collection.removals({ limit: 1, clientDeletes: true });
+    expect(gone).toMatchObject({ hint: expect.stringContaining(`gc undo ${removal?.id ?? '?'}`) });
     expect(store.contents.tagged('a', 'v1')).toBeUndefined();
+    await store.collection.undoRemoval(removal?.id ?? '', cause);
+    expect(store.contents.tagged('a', 'v1')).toBe(one);
+    expect(all(store).at(-1)).toMatchObject({ from: undefined, to: one, reason: 'restore' });
   });
 });
 

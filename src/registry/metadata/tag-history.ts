@@ -82,6 +82,17 @@ const digestAt = (database: Database, { repository, tag, point }: TagRestore): D
   return move.to;
 };
 
+/** The newest removal whose undo brings the manifest back. */
+const removalOf = (database: Database, repository: string, digest: Digest): string | undefined =>
+  textOf(
+    database.get(
+      `SELECT r.id FROM removed_manifests m JOIN removals r ON r.id = m.removal
+       WHERE m.repository = ? AND m.digest = ? AND r.purged_ms IS NULL ORDER BY r.id DESC LIMIT 1`,
+      repository,
+      digest,
+    )?.['id'],
+  );
+
 type Guards = Pick<ContentGuards, 'requireMovable' | 'tagStatement'>;
 
 const restoring = async (
@@ -112,7 +123,8 @@ const restoring = async (
   } catch (error) {
     if (!isLadeError(error, 'conflict')) throw error;
     guards.requireMovable(repository, tag, digest);
-    throw metadataErrors.restoreManifestGone({ name: `${repository}:${tag}`, digest }, error);
+    const removal = removalOf(database, repository, digest);
+    throw metadataErrors.restoreManifestGone({ name: `${repository}:${tag}`, digest, removal }, error);
   }
   journal.appended();
   return { digest, moved: true };
