@@ -1,8 +1,10 @@
 /** Other registries served through Lade's, with real clients in front and Debian's docker-registry behind. */
+import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startDockerd } from './bench/dockerd.ts';
 import { startDockerRegistry, type DockerRegistry } from './support/docker-registry.ts';
+import { startGate } from './support/gate.ts';
 import { busyboxArchive, LADE, startRegistry, type RegistryService } from './support/lade.ts';
 import { mustRun, run } from './support/process.ts';
 import { fromSid, withoutSid } from './support/registry-clients.ts';
@@ -153,6 +155,39 @@ test.skipIf(noDockerd !== '').each(['containerd image store', 'graph drivers'])(
     expect((await status())[0]?.misses).toBeGreaterThan(before);
   },
 );
+
+test('a fetch that SIGKILL ended is begun again, and nothing half is served', async () => {
+  await using gate = await startGate(upstream.address);
+  const root = scratch.join('killed');
+  writeFileSync(
+    scratch.join('gate.yaml'),
+    `upstreams:
+  - { prefix: up, url: 'http://${gate.address}', username: ann, password: ${SECRET}, allowPrivate: true }
+`,
+  );
+  const flags = ['--config', scratch.join('gate.yaml')];
+  const name = 'up/team/app';
+  const manifest = JSON.parse(
+    await raw(`${upstream.address}/team/app:latest`, ['--creds', `ann:${SECRET}`]),
+  ) as { layers: { digest: string; size: number }[] };
+  const { digest: layer = '', size = 0 } = manifest.layers[0] ?? {};
+  const blobAt = (address: string): string => `http://${address}/v2/${name}/blobs/${layer}`;
+  {
+    await using first = await startRegistry(root, ...flags);
+    gate.hold(layer, Math.floor(size / 2));
+    const cut = fetch(blobAt(first.address)).then((response) => response.arrayBuffer());
+    cut.catch(() => undefined);
+    await gate.held();
+    await first.service.kill('SIGKILL');
+    await expect(cut).rejects.toThrow();
+  }
+  gate.open();
+  await using second = await startRegistry(root, ...flags);
+  const whole = Buffer.from(await (await fetch(blobAt(second.address))).arrayBuffer());
+  expect(`sha256:${createHash('sha256').update(whole).digest('hex')}`).toBe(layer);
+  const checked = await run(LADE, ['registry', 'check', '--registry', `unix://${root}/registry.sock`]);
+  expect([checked.code, checked.stderr]).toEqual([0, '']);
+});
 
 describe('when the upstream is gone', () => {
   beforeAll(() => upstream[Symbol.asyncDispose]());
