@@ -168,6 +168,26 @@ describe('TLS', () => {
     await expect.poll(() => subjectAt(port), { timeout: 20_000, interval: 300 }).toBe('next');
   });
 
+  test('a client certificate is an identity; one of a stranger is none', async () => {
+    for (const name of ['server', 'client', 'stranger']) await makeCertificate(name);
+    const more = `, clientCa: ${join(dir, 'client.crt')} }\naccess: { certificates: commonName }\naccessLog: { to: ${join(dir, 'log')} }\n`;
+    const { port } = await serve(settings().replace(' }\n', more));
+    for (const name of ['client', 'stranger', undefined]) {
+      const pair =
+        name === undefined
+          ? {}
+          : { cert: await readFile(join(dir, `${name}.crt`)), key: await readFile(join(dir, `${name}.key`)) };
+      const socket = await tlsTo(port, pair);
+      expect(await ask(socket, '/v2/')).toBe(`HTTP/1.1 ${name === 'client' ? '200 OK' : '401 Unauthorized'}`);
+      socket.destroy();
+    }
+    const callers = async (): Promise<readonly string[]> =>
+      [...(await readFile(join(dir, 'log'), 'utf8')).matchAll(/"caller":"(\w*)"/g)].map(
+        ([, name = '']) => name,
+      );
+    await expect.poll(callers).toEqual(['client', 'anonymous', 'anonymous']);
+  });
+
   test('clients without a certificate of the authority are refused where that is required', async () => {
     for (const name of ['server', 'client', 'stranger']) await makeCertificate(name);
     const more = `, clientCa: ${join(dir, 'client.crt')}, clientCertificates: required }\n`;
