@@ -30,6 +30,10 @@ export const registryAccounts: Readonly<Record<string, Verb | Group>> = {
       rotate: verb('Give a robot a new secret', () => import('./verbs/registry-robot-rotate.ts')),
     },
   },
+  'rotate-keys': verb(
+    'Sign tokens with a new key from now on',
+    () => import('./verbs/registry-rotate-keys.ts'),
+  ),
   token: {
     summary: 'Tokens that count as a password',
     verbs: {

@@ -1,5 +1,6 @@
 import { hashSync } from 'bcryptjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createSigningKeys } from './signing-keys.ts';
 import { basic, bearer, startAccessRegistry, TEST_CAUSE, type AccessRegistry } from './testing.ts';
 
 let registry: AccessRegistry;
@@ -198,6 +199,31 @@ test('an admin of repositories decides about each of them by name, and about not
     expect([pattern, (await grant('lea', pattern, 'admin')).status]).toEqual([pattern, 403]);
   const { json } = await call('GET', '/grants', basic('lea', 'lea-password'));
   expect(json['grants']).toEqual([expect.objectContaining({ pattern: 'lab/app' })]);
+});
+
+test('keys are replaced when they are old; tokens outlive that once, and none survives a dropped key', async () => {
+  await using own = await startAccessRegistry();
+  const { accounts } = own.wire.storage.metadata;
+  const ids = (): readonly string[] => accounts.signingKeys().map(({ id }) => id);
+  const pull = 'scope=repository:team/app:pull';
+  const works = (token: string): Promise<number> =>
+    own.status('GET', '/v2/team/app/manifests/none', bearer(token));
+  const { token: first } = await own.token(pull, ann);
+  const [oldest = ''] = ids();
+  await createSigningKeys({ accounts, rotateMs: -1, keepMs: 3_600_000 }).current();
+  expect(ids()).toHaveLength(2);
+  const { token: second } = await own.token(pull, ann);
+  expect([await works(first), await works(second)]).toEqual([404, 404]);
+  // The oldest one was replaced longer ago than its tokens count.
+  await createSigningKeys({ accounts, rotateMs: -1, keepMs: -1 }).current();
+  expect(ids()).not.toContain(oldest);
+  expect(await works(first)).toBe(401);
+  const admin = { headers: root, body: '{"drop":true}' };
+  const { token: third } = await own.token(pull, ann);
+  expect((await own.wire.call('POST', `${API}/signing-keys`, admin)).status).toBe(200);
+  expect(ids()).toHaveLength(1);
+  expect(await works(third)).toBe(401);
+  expect(await works((await own.token(pull, ann)).token)).toBe(404);
 });
 
 describe('guessing', () => {

@@ -16,7 +16,7 @@ export const accessErrors = defineErrors('access', {
   throttled: {
     kind: 'unavailable',
     message: (p: { retryAfterSeconds: number }) =>
-      `too many failed logins; try again in ${p.retryAfterSeconds} seconds`,
+      `too many logins; try again in ${p.retryAfterSeconds} seconds`,
     hint: 'check the name and the password, and what else logs in from this address',
   },
   nameInvalid: {

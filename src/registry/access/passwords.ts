@@ -1,4 +1,5 @@
 import { createWorkerPool, workerUrl } from '#work';
+import { accessErrors } from './errors.ts';
 import { scryptHash, scryptMatches } from './scrypt.ts';
 
 /** What the worker compares. */
@@ -9,6 +10,7 @@ export interface PasswordCheck {
 
 /** Makes and compares hashes of passwords, never on the calling thread. */
 export interface Passwords extends AsyncDisposable {
+  /** @throws ACCESS_THROTTLED when too many wait */
   hash(password: string): Promise<string>;
   /** For no hash it computes one all the same, and answers false. */
   matches(password: string, hash: string | undefined): Promise<boolean>;
@@ -22,6 +24,9 @@ export const isBcrypt = (hash: string): boolean => BCRYPT.test(hash);
 
 /** Computed at the same moment; more would take the thread pool from the disk. */
 const AT_ONCE = 2;
+/** Logins that wait for their turn; more are told to come again. */
+const MAX_WAITING = 200;
+const BUSY_SECONDS = 2;
 /** Longest password that is looked at; bcrypt takes 72 bytes and scrypt any length, at a price. */
 const MAX_PASSWORD = 1_024;
 
@@ -30,6 +35,7 @@ const bounded = (limit: number): (<T>(work: () => Promise<T>) => Promise<T>) => 
   let running = 0;
   const waiting: (() => void)[] = [];
   return async (work) => {
+    if (waiting.length >= MAX_WAITING) throw accessErrors.throttled({ retryAfterSeconds: BUSY_SECONDS });
     if (running >= limit) await new Promise<void>((resolve) => waiting.push(resolve));
     else running += 1;
     try {

@@ -20,8 +20,8 @@ export interface SigningKeys {
   find(id: string): Promise<CryptoKey | undefined>;
   /** Public parts, as a JWK set. */
   published(): Promise<{ readonly keys: readonly JWK[] }>;
-  /** Makes a new key now; older ones verify until their tokens have ended. */
-  rotate(): Promise<void>;
+  /** Makes a new key now; older ones verify until their tokens have ended, or not at all any more with `drop`. */
+  rotate(drop?: boolean): Promise<void>;
 }
 
 export interface SigningKeyOptions {
@@ -49,20 +49,29 @@ const publicPart = ({ crv, x, y }: JWK, id: string): JWK => ({
 export const createSigningKeys = ({ accounts, rotateMs, keepMs }: SigningKeyOptions): SigningKeys => {
   const loaded = new Map<string, LoadedKey>();
   let making: Promise<void> | undefined;
+  let version = -1;
+
+  /** Removes keys that were replaced before a time: none of their tokens counts any more. */
+  const dropEnded = async (beforeMs: number): Promise<void> => {
+    const keys = accounts.signingKeys();
+    for (const [index, { id }] of keys.entries()) {
+      const successor = keys[index - 1];
+      if (successor !== undefined && successor.createdMs <= beforeMs)
+        await accounts.removeSigningKey(id, CAUSE);
+    }
+  };
 
   const make = async (): Promise<void> => {
     const { generateKeyPair, exportJWK } = await import('jose');
     const { privateKey } = await generateKeyPair(OWN_ALGORITHM, { extractable: true });
     const [id, createdMs] = [randomBytes(9).toString('base64url'), Date.now()];
     await accounts.addSigningKey({ id, jwk: JSON.stringify(await exportJWK(privateKey)), createdMs }, CAUSE);
-    // A key that was replaced before the last one may still have tokens; those before it have none.
-    const [, replaced, ...older] = accounts.signingKeys();
-    const limit = createdMs - keepMs;
-    for (const key of replaced === undefined ? [] : older)
-      if (key.createdMs < limit) await accounts.removeSigningKey(key.id, CAUSE);
+    await dropEnded(createdMs - keepMs);
   };
 
   const load = async (id: string): Promise<LoadedKey | undefined> => {
+    if (version !== accounts.version()) loaded.clear();
+    version = accounts.version();
     const known = loaded.get(id);
     if (known !== undefined) return known;
     const stored = accounts.signingKeys().find((key) => key.id === id);
@@ -82,7 +91,6 @@ export const createSigningKeys = ({ accounts, rotateMs, keepMs }: SigningKeyOpti
   const rotate = (): Promise<void> =>
     (making ??= make().finally(() => {
       making = undefined;
-      loaded.clear();
     }));
 
   const current = async (): Promise<LoadedKey> => {
@@ -102,6 +110,9 @@ export const createSigningKeys = ({ accounts, rotateMs, keepMs }: SigningKeyOpti
         keys: accounts.signingKeys().map(({ id, jwk }) => publicPart(JSON.parse(jwk) as JWK, id)),
       };
     },
-    rotate,
+    rotate: async (drop = false) => {
+      await rotate();
+      if (drop) await dropEnded(Number.POSITIVE_INFINITY);
+    },
   };
 };

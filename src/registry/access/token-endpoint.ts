@@ -32,6 +32,8 @@ export interface TokenEndpoint {
   post(request: AccessRequest, form: URLSearchParams): Promise<TokenAnswer>;
   /** Public keys, for whoever wants to verify tokens. */
   keys(): ReturnType<SigningKeys['published']>;
+  /** Signs with a new key from now on; with `drop`, whatever was signed before counts no more. */
+  rotateKeys(drop: boolean): Promise<void>;
 }
 
 export interface TokenEndpointParts {
@@ -119,5 +121,6 @@ export const createTokenEndpoint = (parts: TokenEndpointParts): TokenEndpoint =>
       return { ...(await answer({ identity, scopes, offline: false })), refresh_token: shown };
     },
     keys: () => keys.published(),
+    rotateKeys: (drop) => keys.rotate(drop),
   };
 };

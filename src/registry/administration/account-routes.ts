@@ -29,6 +29,7 @@ const newRobot = z.strictObject({
 const subject = z.strictObject({ kind: z.enum(['user', 'robot', 'group']), name: z.string() });
 const grant = z.strictObject({ subject, pattern: z.string(), role: z.string() });
 const grantKey = z.strictObject({ subject, pattern: z.string() });
+const rotation = z.strictObject({ drop: z.boolean().default(false) });
 const htpasswd = z.strictObject({ htpasswd: z.string() });
 
 /** What is told of an account: never its hash. */
@@ -51,7 +52,7 @@ const requireGrantor = (caller: Caller, pattern: string): void => {
 };
 
 /** `/users` and `/robots` for administrators, `/grants` also for who is `admin` of what they are about. */
-export const accountRoutes: AdminRoutes = (app, { storage, accounts }) => {
+export const accountRoutes: AdminRoutes = (app, { storage, access, accounts }) => {
   const store = storage.metadata.accounts;
 
   app.get('/users', (c) => {
@@ -106,6 +107,13 @@ export const accountRoutes: AdminRoutes = (app, { storage, accounts }) => {
     requireAdministrator(c);
     await accounts.remove(c.req.param('name'), 'robot', c.get('cause'));
     return c.body(null, 204);
+  });
+
+  app.post('/signing-keys', async (c) => {
+    requireAdministrator(c);
+    const { drop } = await bodyOf(c, rotation);
+    await access.tokens?.rotateKeys(drop);
+    return c.json({ drop });
   });
 
   app.get('/grants', (c) => {
