@@ -4,6 +4,7 @@ import { startHttpServer, type HttpServer } from '#http';
 import { createAccess, isOpenAccess } from '#access';
 import { keepingOptions } from '#keeping';
 import { protocolLimits } from '#protocol';
+import type { PolicyRules } from '#metadata';
 import { createRegistry, openRegistryStorage, type Registry } from '#registry';
 import type { Logger } from 'pino';
 import { checkRegularly, collectRegularly, trimJournalRegularly } from './chores.ts';
@@ -16,6 +17,8 @@ import { readTls, watchTls } from './tls.ts';
 import { collectionFamilies } from './storage-metrics.ts';
 import { upstreamFamilies } from './upstream-metrics.ts';
 import { webhookFamilies } from './webhook-metrics.ts';
+
+const policyRules = ({ tags, quotas }: RegistrySettings): PolicyRules => ({ ...tags, quotas });
 
 export interface Registryd extends AsyncDisposable {
   /** Base URL. */
@@ -79,7 +82,7 @@ export const startRegistryd = async (settings: RegistrySettings): Promise<Regist
   try {
     refuseOpenDoors(settings, log);
     const storage = stack.use(await openRegistryStorage(settings.root));
-    await storage.metadata.policies.configure({ ...settings.tags, quotas: settings.quotas });
+    await storage.metadata.policies.configure(policyRules(settings));
     const access = isOpenAccess(settings.access)
       ? undefined
       : stack.use(await createAccess({ ...storage.metadata, settings: settings.access }));
@@ -114,6 +117,7 @@ export const startRegistryd = async (settings: RegistrySettings): Promise<Regist
       (next) => collecting.reload(next.keeping),
       (next) => checking.reload(next.keeping),
       (next) => registry.notifications.reload(next.webhooks),
+      (next) => storage.metadata.policies.configure(policyRules(next)),
       () => tls?.reload(),
     );
     return {
