@@ -24,6 +24,7 @@ describe.each(['MUST', 'SHOULD', 'MAY'] as const)('what a registry %s do', (leve
   });
 });
 
-test('nothing of it is a fault of the registry', () => {
+test('nothing that was pushed stays, and nothing of it is a fault of the registry', async () => {
+  expect((await wire.call('GET', '/v2/_catalog')).json).toEqual({ repositories: [] });
   expect(wire.failures).toEqual([]);
 });

@@ -4,7 +4,7 @@ import { collect, createHttpClient, type HttpResponse } from '#http';
 import { digestOf, type Digest } from '#oci';
 import { createAuthorizer } from './credentials.ts';
 import { demandStatus, locationOf, withQuery } from './expectations.ts';
-import type { ConformanceOptions, Probe, ProbeAnswer, ProbeRequest } from './types.ts';
+import type { ConformanceOptions, Probe, ProbeRequest } from './types.ts';
 
 const MAX_BODY = 64 * 1024 * 1024;
 
@@ -29,7 +29,10 @@ const jsonIn = (body: Buffer): unknown => {
 export const digestBy = (algorithm: 'sha256' | 'sha512', bytes: Uint8Array | string): Digest =>
   digestOf(algorithm, hash(algorithm, bytes, 'hex'));
 
-/** A client of the registry; requests follow no redirect except those of reads. */
+/**
+ * A client of the registry; requests follow no redirect except those of reads. At the end the manifests that were pushed
+ * are deleted, where that can be.
+ */
 export const createProbe = (options: ConformanceOptions): Probe & AsyncDisposable => {
   const { prefix = 'conformance', insecure = false, signal } = options;
   const client = createHttpClient({ insecure, baseUrl: options.url });
@@ -81,17 +84,22 @@ export const createProbe = (options: ConformanceOptions): Probe & AsyncDisposabl
     return digest;
   };
 
-  const manifest = ({
-    repository,
-    body,
-    type,
-    reference,
-    query = '',
-  }: Parameters<Probe['manifest']>[0]): Promise<ProbeAnswer> =>
-    call('PUT', `/v2/${repository}/manifests/${reference ?? digestBy('sha256', body)}${query}`, {
+  /** Paths of what is to be removed at the end. */
+  const pushed = new Set<string>();
+  const manifest: Probe['manifest'] = async ({ repository, body, type, reference, query = '' }) => {
+    const digest = digestBy('sha256', body);
+    const answer = await call('PUT', `/v2/${repository}/manifests/${reference ?? digest}${query}`, {
       body,
       headers: { 'content-type': type },
     });
+    if (answer.status === 201)
+      pushed.add(`/v2/${repository}/manifests/${reference?.includes(':') === true ? reference : digest}`);
+    return answer;
+  };
+
+  const removePushed = async (): Promise<void> => {
+    for (const path of pushed) await call('DELETE', path);
+  };
 
   return {
     call,
@@ -106,6 +114,9 @@ export const createProbe = (options: ConformanceOptions): Probe & AsyncDisposabl
       shared.set(key, made);
       return made as Promise<T>;
     },
-    [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      await removePushed().catch(() => undefined);
+      await client[Symbol.asyncDispose]();
+    },
   };
 };

@@ -46,8 +46,8 @@ const demandRegistry = async (registry: Probe, { url }: ConformanceOptions): Pro
 };
 
 /**
- * Puts a registry to the test, one check after the other. Everything is pushed to repositories of their own; what a
- * registry does not delete stays there.
+ * Puts a registry to the test, one check after the other. Everything is pushed to repositories of their own; manifests
+ * are deleted at the end, and blobs are left to the registry's own collection.
  *
  * @throws CONFORMANCE_UNREACHABLE when nobody answers at the URL
  */
