@@ -359,6 +359,30 @@ describe('backups', () => {
     expect(lade.storage.metadata.backups.holds()).toEqual([]);
   });
 
+  test('are whole whatever is deleted and collected meanwhile', async () => {
+    const lade = await startLade();
+    const app = remote(lade.host, 'team/app');
+    const stop = new AbortController();
+    const busy = [0, 1].map(async (lane) => {
+      for (let n = 0; !stop.signal.aborted; n += 1) {
+        // A collection without grace may take blobs of a push that has not ended.
+        const pushed = await pushImage(app, { tag: `l${lane}n${n}`, layers: [randomBytes(500)] }).catch(
+          () => undefined,
+        );
+        if (pushed !== undefined && n % 2 === 0)
+          await lade.call('DELETE', `/v2/team/app/manifests/${pushed.digest}`);
+        await lade.registry.collect({ graceMs: 0 });
+      }
+    });
+    for (let round = 0; round < 4; round += 1) {
+      const backup = join(folder, `backup-${round}`);
+      await backUp(lade.storage, backup, quiet);
+      await checkBackup(backup, { read: true, signal });
+    }
+    stop.abort();
+    await Promise.all(busy);
+  });
+
   test('a second one copies what is new; one that breaks off leaves the first in force', async () => {
     const lade = await startLade();
     const app = remote(lade.host, 'team/app');
