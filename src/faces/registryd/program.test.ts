@@ -355,7 +355,7 @@ describe('signals', () => {
     await expect.poll(log).toContain('settings read again');
   });
 
-  test('SIGTERM lets an upload end and takes no more; a second one does not wait', async () => {
+  test('SIGTERM lets an upload end and takes no more; streams of events end; a second one does not wait', async () => {
     const program = await serve('drain: 20s\n');
     const begun = httpRequest({
       host: '127.0.0.1',
@@ -392,6 +392,18 @@ describe('signals', () => {
     done.resume();
     const [code] = (await once(program.child, 'exit')) as [number | null];
     expect(code).toBe(0);
+
+    const third = await serve('drain: 1h\n', '--root', join(dir, 'third'));
+    const stream = httpRequest({
+      host: '127.0.0.1',
+      port: third.port,
+      path: '/lade/v1/registry/events',
+    }).end();
+    const [events] = (await once(stream, 'response')) as [IncomingMessage];
+    third.child.kill('SIGTERM');
+    expect(await text(events)).toBe('');
+    const [clean] = (await once(third.child, 'exit')) as [number | null];
+    expect(clean).toBe(0);
 
     const second = await serve('drain: 1h\n');
     const hanging = httpRequest({

@@ -81,6 +81,7 @@ export const startEndpoint = (settings: WebhookSettings, deps: EndpointDeps): En
   const sender = createSender(settings, signal);
   const wants = createFilter(settings);
   const bell = createBell();
+  let ahead: readonly JournalEntry[] = [];
   let stored = deliveries.state(settings.name);
   let state = stored ?? firstState(settings.name, journal.lastId());
 
@@ -142,18 +143,24 @@ export const startEndpoint = (settings: WebhookSettings, deps: EndpointDeps): En
     });
   };
 
+  /** Entries after the position: those that were read before, or the next page. */
+  const nextEntries = (): readonly JournalEntry[] => {
+    ahead = ahead.filter(({ id }) => id > state.position);
+    if (ahead.length === 0) ahead = journal.entries({ after: state.position, limit: PAGE });
+    return ahead;
+  };
+
   const step = async (): Promise<void> => {
     if (stored === undefined) await save(state);
-    const entries = journal.entries({ after: state.position, limit: PAGE });
-    const { wanted, upTo } = nextWork(entries, wants, settings.batch);
+    const pause = state.nextMs - Date.now();
+    if (pause > 0) return bell.wait(pause, signal);
+    const { wanted, upTo } = nextWork(nextEntries(), wants, settings.batch);
     if (upTo === undefined) return bell.wait(IDLE_MS, signal);
     if (wanted.length === 0) {
       state = { ...state, position: upTo };
       if (upTo - (stored?.position ?? 0) >= SAVE_EVERY) await save(state);
       return;
     }
-    const pause = state.nextMs - Date.now();
-    if (pause > 0) return bell.wait(pause, signal);
     return attempt(wanted, upTo);
   };
 
