@@ -1,5 +1,5 @@
 /** Young generation of V8 in MiB, and code that is small rather than fast at once. */
-const FLAGS = ['--max-semi-space-size=2', '--optimize-for-size'];
+const FLAGS = ['--max-semi-space-size=4', '--optimize-for-size'];
 /** malloc keeps an arena for each thread otherwise. */
 const ARENAS = { MALLOC_ARENA_MAX: '2' };
 

@@ -1,4 +1,4 @@
-import { closeSync, constants, ftruncate, openSync, writev } from 'node:fs';
+import { closeSync, constants, ftruncate, openSync, writev, writevSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { createUploadHash } from './upload-hash.ts';
 import type { UploadFile } from './upload-files.ts';
@@ -10,13 +10,17 @@ const BATCH_BYTES = 512 * 1024;
 /** Written anyhow after that: what came before a cut counts. */
 const BATCH_MS = 10;
 
-const writeVectors = (fd: number, chunks: readonly Uint8Array[], position: number): Promise<number> =>
-  new Promise((resolve, reject) => {
-    writev(fd, chunks, position, (error, written) => (error === null ? resolve(written) : reject(error)));
-  });
-
 const bytesIn = (chunks: readonly Uint8Array[]): number =>
   chunks.reduce((sum, { length }) => sum + length, 0);
+
+/** Up to here the kernel takes the bytes in less time than a thread of the pool takes to begin. */
+const AT_ONCE_BYTES = 16 * 1024;
+
+const writeVectors = (fd: number, chunks: readonly Uint8Array[], position: number): Promise<number> =>
+  new Promise((resolve, reject) => {
+    if (bytesIn(chunks) <= AT_ONCE_BYTES) return resolve(writevSync(fd, chunks, position));
+    writev(fd, chunks, position, (error, written) => (error === null ? resolve(written) : reject(error)));
+  });
 
 /** What is left of the chunks behind their first bytes. */
 const behind = (chunks: readonly Uint8Array[], bytes: number): readonly Uint8Array[] => {
