@@ -1,7 +1,7 @@
-import { toLadeError } from '#errors';
-import type { DeliveryState, DeliveryStore, Journal, JournalEntry } from '#metadata';
-import { createBell } from './bell.ts';
+import type { DeadLetter, DeliveryState, DeliveryStore, Journal, JournalEntry } from '#metadata';
+import { createBell, type Bell } from './bell.ts';
 import { eventOf, type EventSource } from './event.ts';
+import { afterFailure, afterSuccess, firstState, nextWork, type Work } from './outcome.ts';
 import { createSender } from './sender.ts';
 import type { WebhookSettings } from './settings.ts';
 import { createFilter } from './wanted.ts';
@@ -30,44 +30,65 @@ const IDLE_MS = 60 * 60 * 1000;
 /** Pause after a failure of the store. */
 const STORE_PAUSE_MS = 5_000;
 
-/** Time to wait after this many failures: doubled each time, and somewhere between half and all of it. */
-export const pauseAfter = (
-  attempts: number,
-  { backoff, maxBackoff }: Pick<WebhookSettings, 'backoff' | 'maxBackoff'>,
-): number => {
-  const full = Math.min(maxBackoff, backoff * 2 ** Math.min(attempts - 1, 40));
-  return Math.round(full * (0.5 + Math.random() / 2));
+/** How far the endpoint is, in memory and in the store. */
+const createProgress = (
+  { name, keepDeadLetters }: WebhookSettings,
+  { journal, deliveries }: EndpointDeps,
+) => {
+  let stored = deliveries.state(name);
+  let state = stored ?? firstState(name, journal.lastId());
+  let ahead: readonly JournalEntry[] = [];
+  const save = async (
+    next: DeliveryState,
+    letters: readonly Omit<DeadLetter, 'id'>[] = [],
+  ): Promise<void> => {
+    if (letters.length === 0) await deliveries.save(next);
+    else await deliveries.bury(next, letters, keepDeadLetters);
+    state = next;
+    stored = next;
+  };
+  return {
+    get state() {
+      return state;
+    },
+    save,
+    /** Writes down what is not yet, so that a new endpoint has a place to begin. */
+    begin: async (): Promise<void> => {
+      if (stored === undefined) await save(state);
+    },
+    /** Goes on behind entries that nobody wants. */
+    skip: async (position: number): Promise<void> => {
+      state = { ...state, position };
+      if (position - (stored?.position ?? 0) >= SAVE_EVERY) await save(state);
+    },
+    settle: async (): Promise<void> => {
+      if (stored !== state) await save(state);
+    },
+    /** Entries after the position: those that were read before, or the next page. */
+    next: (): readonly JournalEntry[] => {
+      ahead = ahead.filter(({ id }) => id > state.position);
+      if (ahead.length === 0) ahead = journal.entries({ after: state.position, limit: PAGE });
+      return ahead;
+    },
+  };
 };
 
-const reasonOf = (error: unknown): string => toLadeError(error).message.replaceAll(/\s+/g, ' ').slice(0, 300);
+interface Loop {
+  readonly step: () => Promise<void>;
+  readonly bell: Bell;
+  readonly signal: AbortSignal;
+  readonly failed: (error: unknown) => void;
+}
 
-const firstState = (endpoint: string, position: number): DeliveryState => ({
-  endpoint,
-  position,
-  attempts: 0,
-  nextMs: 0,
-  lastError: undefined,
-  lastSuccessMs: undefined,
-  delivered: 0,
-  buried: 0,
-});
-
-/** What to do next: what is wanted of the next entries, and how far that goes. */
-const nextWork = (
-  entries: readonly JournalEntry[],
-  wants: (entry: JournalEntry) => boolean,
-  batch: number,
-): { readonly wanted: readonly JournalEntry[]; readonly upTo: number | undefined } => {
-  const wanted: JournalEntry[] = [];
-  let upTo: number | undefined;
-  for (const entry of entries) {
-    if (wants(entry)) {
-      if (wanted.length === batch) break;
-      wanted.push(entry);
+const runSteps = async ({ step, bell, signal, failed }: Loop): Promise<void> => {
+  while (!signal.aborted) {
+    try {
+      await step();
+    } catch (error) {
+      failed(error);
+      await bell.wait(STORE_PAUSE_MS, signal);
     }
-    upTo = entry.id;
   }
-  return { wanted, upTo };
 };
 
 /**
@@ -75,119 +96,54 @@ const nextWork = (
  * that fails is tried again until it is given up, and nothing after it is sent before.
  */
 export const startEndpoint = (settings: WebhookSettings, deps: EndpointDeps): Endpoint => {
-  const { journal, deliveries, source, failed } = deps;
+  const { journal, source, failed } = deps;
   const stop = new AbortController();
   const { signal } = stop;
   const sender = createSender(settings, signal);
   const wants = createFilter(settings);
   const bell = createBell();
-  let ahead: readonly JournalEntry[] = [];
-  let stored = deliveries.state(settings.name);
-  let state = stored ?? firstState(settings.name, journal.lastId());
+  const progress = createProgress(settings, deps);
 
-  const save = async (next: DeliveryState): Promise<void> => {
-    state = next;
-    await deliveries.save(next);
-    stored = next;
+  const sendNow = (entries: readonly JournalEntry[], attempt: number) => {
+    const events = entries.map((entry) => eventOf(entry, source));
+    return sender.send(events, attempt);
   };
 
-  const sendNow = (entries: readonly JournalEntry[], attempt: number) =>
-    sender.send(
-      entries.map((entry) => eventOf(entry, source)),
-      attempt,
-    );
-
-  const fail = async (wanted: readonly JournalEntry[], upTo: number, error: unknown): Promise<void> => {
-    const reason = reasonOf(error);
-    const attempts = state.attempts + 1;
-    if (attempts < settings.attempts) {
-      const nextMs = Date.now() + pauseAfter(attempts, settings);
-      return save({ ...state, attempts, nextMs, lastError: reason });
-    }
-    const letters = wanted.map((entry) => ({
-      endpoint: settings.name,
-      entry,
-      attempts,
-      reason,
-      atMs: Date.now(),
-    }));
-    const next = {
-      ...state,
-      position: upTo,
-      attempts: 0,
-      nextMs: Date.now() + pauseAfter(attempts, settings),
-      lastError: reason,
-      buried: state.buried + wanted.length,
-    };
-    await deliveries.bury(next, letters, settings.keepDeadLetters);
-    state = next;
-    stored = next;
-  };
-
-  const attempt = async (wanted: readonly JournalEntry[], upTo: number): Promise<void> => {
+  const attempt = async (work: Work): Promise<void> => {
     try {
-      await sendNow(wanted, state.attempts + 1);
+      await sendNow(work.wanted, progress.state.attempts + 1);
     } catch (error) {
       // An attempt that the program's end cut does not count.
-      if (!signal.aborted) await fail(wanted, upTo, error);
+      if (signal.aborted) return;
+      const { state, letters } = afterFailure(progress.state, work, { settings, error });
+      await progress.save(state, letters);
       return;
     }
-    await save({
-      ...state,
-      position: upTo,
-      attempts: 0,
-      nextMs: 0,
-      lastError: undefined,
-      lastSuccessMs: Date.now(),
-      delivered: state.delivered + wanted.length,
-    });
-  };
-
-  /** Entries after the position: those that were read before, or the next page. */
-  const nextEntries = (): readonly JournalEntry[] => {
-    ahead = ahead.filter(({ id }) => id > state.position);
-    if (ahead.length === 0) ahead = journal.entries({ after: state.position, limit: PAGE });
-    return ahead;
+    await progress.save(afterSuccess(progress.state, work));
   };
 
   const step = async (): Promise<void> => {
-    if (stored === undefined) await save(state);
-    const pause = state.nextMs - Date.now();
+    await progress.begin();
+    const pause = progress.state.nextMs - Date.now();
     if (pause > 0) return bell.wait(pause, signal);
-    const { wanted, upTo } = nextWork(nextEntries(), wants, settings.batch);
-    if (upTo === undefined) return bell.wait(IDLE_MS, signal);
-    if (wanted.length === 0) {
-      state = { ...state, position: upTo };
-      if (upTo - (stored?.position ?? 0) >= SAVE_EVERY) await save(state);
-      return;
-    }
-    return attempt(wanted, upTo);
-  };
-
-  const work = async (): Promise<void> => {
-    while (!signal.aborted) {
-      try {
-        await step();
-      } catch (error) {
-        failed(error);
-        await bell.wait(STORE_PAUSE_MS, signal);
-      }
-    }
-    if (stored !== state) await deliveries.save(state).catch(failed);
+    const work = nextWork(progress.next(), wants, settings.batch);
+    if (work === undefined) return bell.wait(IDLE_MS, signal);
+    return work.wanted.length === 0 ? progress.skip(work.upTo) : attempt(work);
   };
 
   const following = journal.follow(() => bell.ring());
-  const working = work();
+  const working = runSteps({ step, bell, signal, failed });
   return {
     settings,
     get state() {
-      return state;
+      return progress.state;
     },
     sendNow,
     [Symbol.asyncDispose]: async () => {
       following[Symbol.dispose]();
       stop.abort();
       await working;
+      await progress.settle().catch(failed);
       await sender[Symbol.asyncDispose]();
     },
   };

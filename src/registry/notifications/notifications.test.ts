@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { openMetadata, type JournalEntry, type MetadataStore, type NewEntry } from '#metadata';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { pauseAfter } from './endpoint.ts';
+import { pauseAfter } from './outcome.ts';
 import { eventOf } from './event.ts';
 import { createNotifications, notificationErrors, webhooksSettings, type Notifications } from './index.ts';
 import { startSink, type Sink } from './testing.ts';
