@@ -1,3 +1,4 @@
+import { setImmediate as breathe } from 'node:timers/promises';
 import type { Cause, RemovalRecord } from '#metadata';
 import type { RegistryStorage } from '#protocol';
 import { createChecking } from './check.ts';
@@ -218,6 +219,7 @@ export const createKeeping = (
         total.bytes += bytes;
         if (last === undefined) return total;
         after = last;
+        await breathe();
       }
     },
     [Symbol.asyncDispose]: async () => {

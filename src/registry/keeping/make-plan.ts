@@ -1,6 +1,8 @@
-import type { CollectionStore } from '#metadata';
+import { setImmediate as breathe } from 'node:timers/promises';
+import type { CollectionStore, RemovalUnit } from '#metadata';
+import { chunks } from './chunks.ts';
 import type { Digest } from '#oci';
-import { collectKeys, linkKey, unitKeys } from './known-plans.ts';
+import { collectKeys, linkKey, unitKeys, type PlanKeys } from './known-plans.ts';
 import {
   planRepositories,
   type PlannedLink,
@@ -9,6 +11,9 @@ import {
   type RepositoryPlan,
 } from './planner.ts';
 import type { Plan, PlannedItem, PlanOptions } from './types.ts';
+
+/** Things listed at once, before requests get their turn. */
+const PIECE = 200;
 
 /** Counts how many repositories would still have a blob. */
 const createLastLinks = (collection: CollectionStore) => {
@@ -26,35 +31,50 @@ const createLastLinks = (collection: CollectionStore) => {
   };
 };
 
-const itemsOf = (
-  { repository, units, links }: RepositoryPlan,
-  last: ReadonlyMap<Digest, boolean>,
-): readonly PlannedItem[] => [
-  ...units.flatMap(({ tags, manifests }) => [
-    ...tags.map(({ name, digest, reason }) => ({
-      kind: 'tag' as const,
-      repository,
-      tag: name,
-      digest,
-      reason,
-    })),
-    ...manifests.map(({ digest, size, reason }) => ({
-      kind: 'manifest' as const,
-      repository,
-      digest,
-      size,
-      reason,
-    })),
-  ]),
-  ...links.map(({ digest, size, reason }) => ({
-    kind: 'blob' as const,
+const unitItems = ({ repository, tags, manifests }: RemovalUnit): readonly PlannedItem[] => [
+  ...tags.map(({ name, digest, reason }) => ({
+    kind: 'tag' as const,
+    repository,
+    tag: name,
+    digest,
+    reason,
+  })),
+  ...manifests.map(({ digest, size, reason }) => ({
+    kind: 'manifest' as const,
     repository,
     digest,
     size,
     reason,
-    last: last.get(digest) === true,
   })),
 ];
+
+interface Lister {
+  readonly keys: PlanKeys;
+  readonly lastLinks: (links: readonly PlannedLink[]) => ReadonlyMap<Digest, boolean>;
+}
+
+/** The items of a part in pieces, so that no piece takes long. */
+function* itemsOf(
+  { repository, units, links }: RepositoryPlan,
+  { keys, lastLinks }: Lister,
+): Generator<readonly PlannedItem[]> {
+  for (const some of chunks(units, PIECE)) {
+    for (const unit of some) for (const key of unitKeys(unit)) keys.add(key);
+    yield some.flatMap(unitItems);
+  }
+  for (const some of chunks(links, PIECE)) {
+    const last = lastLinks(some);
+    for (const { digest } of some) keys.add(linkKey(repository, digest));
+    yield some.map(({ digest, size, reason }) => ({
+      kind: 'blob' as const,
+      repository,
+      digest,
+      size,
+      reason,
+      last: last.get(digest) === true,
+    }));
+  }
+}
 
 const tellKept = ({ repository, verdicts }: RepositoryPlan, onKept: PlanOptions['onKept']): void => {
   if (onKept === undefined || verdicts === undefined) return;
@@ -86,18 +106,22 @@ export const makePlan = async (
     protectedBlobs: 0,
     protectedBytes: 0,
   };
+  const count = (item: PlannedItem): void => {
+    onItem?.(item);
+    if (item.kind === 'tag') {
+      totals.tags += 1;
+      return;
+    }
+    totals.bytes += item.size;
+    if (item.kind === 'manifest') totals.manifests += 1;
+    else totals.blobs += 1;
+    if (item.kind === 'blob' && item.last) totals.freed += item.size;
+  };
   for await (const part of planRepositories(deps, { ...planner, repository })) {
-    for (const unit of part.units) for (const key of unitKeys(unit)) keys.add(key);
-    for (const { digest } of part.links) keys.add(linkKey(part.repository, digest));
-    for (const item of itemsOf(part, lastLinks(part.links))) {
-      onItem?.(item);
-      if (item.kind === 'tag') totals.tags += 1;
-      else {
-        totals.bytes += item.size;
-        if (item.kind === 'manifest') totals.manifests += 1;
-        else totals.blobs += 1;
-        if (item.kind === 'blob' && item.last) totals.freed += item.size;
-      }
+    for (const items of itemsOf(part, { keys, lastLinks })) {
+      for (const item of items) count(item);
+      await onPart?.();
+      await breathe();
     }
     tellKept(part, onKept);
     await onPart?.();

@@ -1,8 +1,9 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { CollectionStore, EdgeState, LinkState, ManifestState, RemovalUnit, TagState } from '#metadata';
 import type { Digest } from '#oci';
-import { evaluate, type RetentionContext, type Verdicts } from './retention.ts';
+import { evaluation, type RetentionContext, type Verdicts } from './retention.ts';
 import type { RuleOf } from './rules.ts';
+import { doInTurns } from './steps.ts';
 import { unitsOf } from './units.ts';
 
 const PAGE = 250;
@@ -111,8 +112,8 @@ const judge = async (
     ...options,
     isPromised: (digest) => options.isPromised(repository, digest),
   };
-  const verdicts = evaluate(state, rule, context);
-  return { verdicts, units: unitsOf(state, verdicts) };
+  const { verdicts, relations } = await doInTurns(evaluation(state, rule, context), signal);
+  return { verdicts, units: await doInTurns(unitsOf(repository, verdicts, relations), signal) };
 };
 
 /** Blobs that manifests need which stay. */

@@ -2,8 +2,15 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ManifestState, RemovalUnit, TagState } from '#metadata';
 import { parseDigest, type Digest } from '#oci';
-import { evaluate, type RepositoryState, type RetentionContext, type Verdicts } from './retention.ts';
+import {
+  evaluate,
+  evaluation,
+  type RepositoryState,
+  type RetentionContext,
+  type Verdicts,
+} from './retention.ts';
 import { createRuleOf, type RetentionRule } from './rules.ts';
+import { doNow } from './steps.ts';
 import { unitsOf } from './units.ts';
 
 const DAY_MS = 86_400_000;
@@ -229,8 +236,8 @@ const positions = (units: readonly RemovalUnit[]): ReadonlyMap<Digest, readonly 
 test('what goes together is one unit, what refers to something stands before it, and every thing goes once', () => {
   fc.assert(
     fc.property(state, rule, (repository, chosen) => {
-      const verdicts = evaluate(repository, chosen, context);
-      const units = unitsOf(repository, verdicts);
+      const { verdicts, relations } = doNow(evaluation(repository, chosen, context));
+      const units = doNow(unitsOf(repository.repository, verdicts, relations));
       const going = verdicts.manifests.filter(({ keep }) => !keep).map((one) => one.manifest.digest);
       const listed = units.flatMap(({ manifests }) => manifests.map(({ digest }) => digest));
       expect(listed.toSorted()).toEqual(going.toSorted());

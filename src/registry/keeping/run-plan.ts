@@ -1,5 +1,6 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { Cause, CollectionStore, RemovalUnit } from '#metadata';
+import { chunks } from './chunks.ts';
 import { linkKey, unitKeys } from './known-plans.ts';
 import {
   planRepositories,
@@ -27,9 +28,6 @@ export interface Removing {
   readonly signal: AbortSignal | undefined;
   readonly counted: (progress: RunProgress & { readonly spared: number }) => void;
 }
-
-const chunks = <T>(items: readonly T[], size: number): readonly (readonly T[])[] =>
-  Array.from({ length: Math.ceil(items.length / size) }, (_, at) => items.slice(at * size, (at + 1) * size));
 
 const NOTHING = { tags: 0, manifests: 0, blobs: 0, bytes: 0, spared: 0 };
 

@@ -2,6 +2,7 @@ import { humanDuration } from '#units';
 import type { TagState } from '#metadata';
 import type { Digest } from '#oci';
 import type { TagVerdict } from './retention.ts';
+import { createTick, type Steps } from './steps.ts';
 import { createTagPatterns, type RetentionRule, type TagKeeper } from './rules.ts';
 
 interface TagContext {
@@ -74,18 +75,21 @@ const droppedBecause = (tag: TagState, rankings: readonly Ranking[], nowMs: numb
 };
 
 /** Judges tags alone: a tag that no keeper is about stays. */
-export const judgeTags = (
+export function* judgeTags(
   tags: readonly TagState[],
   rule: RetentionRule,
   { nowMs, held }: TagContext,
-): readonly TagVerdict[] => {
+): Steps<readonly TagVerdict[]> {
+  const tick = createTick();
   const compiled = createTagPatterns();
   const matches = (keeper: TagKeeper, name: string): boolean =>
     keeper.tags === undefined || keeper.tags.some((text) => compiled(text).matches(name));
-  const rankings = (rule.tags ?? []).map((keeper) =>
-    rankingOf(tags, keeper, ({ name }) => matches(keeper, name)),
-  );
-  return tags.map((tag) => {
+  const rankings: Ranking[] = [];
+  for (const keeper of rule.tags ?? []) {
+    yield;
+    rankings.push(rankingOf(tags, keeper, ({ name }) => matches(keeper, name)));
+  }
+  const judge = (tag: TagState): TagVerdict => {
     const about = rankings.filter(({ pushed }) => pushed.has(tag.name));
     if (about.length === 0) return { tag, keep: true, reason: 'no rule is about this tag' };
     for (const ranking of about) {
@@ -95,5 +99,11 @@ export const judgeTags = (
     const reason = held.get(tag.digest);
     if (reason !== undefined) return { tag, keep: true, reason: `its manifest was ${reason}` };
     return { tag, keep: false, reason: droppedBecause(tag, about, nowMs) };
-  });
-};
+  };
+  const verdicts: TagVerdict[] = [];
+  for (const tag of tags) {
+    if (tick()) yield;
+    verdicts.push(judge(tag));
+  }
+  return verdicts;
+}

@@ -1,6 +1,7 @@
 import type { RemovalUnit } from '#metadata';
 import type { Digest } from '#oci';
-import { relationsOf, type ManifestVerdict, type RepositoryState, type Verdicts } from './retention.ts';
+import type { ManifestVerdict, Relations, Verdicts } from './retention.ts';
+import { createTick, type Steps } from './steps.ts';
 
 interface Going {
   readonly verdicts: ReadonlyMap<Digest, ManifestVerdict>;
@@ -41,13 +42,9 @@ const ordered = (digests: readonly Digest[], going: Going): readonly Digest[] =>
   return ready;
 };
 
-const goingOf = (state: RepositoryState, verdicts: Verdicts): Going => {
-  const { children, parents, referrers } = relationsOf(state);
-  const dropped = new Map(
-    verdicts.manifests
-      .filter(({ keep }) => !keep)
-      .map((verdict) => [verdict.manifest.digest, verdict] as const),
-  );
+const goingOf = (verdicts: Verdicts, { children, parents, referrers }: Relations): Going => {
+  const dropped = new Map<Digest, ManifestVerdict>();
+  for (const verdict of verdicts.manifests) if (!verdict.keep) dropped.set(verdict.manifest.digest, verdict);
   const among = (digests: readonly Digest[] | undefined): readonly Digest[] =>
     digests?.filter((digest) => dropped.has(digest)) ?? [];
   return {
@@ -60,32 +57,39 @@ const goingOf = (state: RepositoryState, verdicts: Verdicts): Going => {
   };
 };
 
+const removalOf = (verdict: ManifestVerdict | undefined) => {
+  if (verdict === undefined) return [];
+  const { digest, size, pushedMs } = verdict.manifest;
+  return [{ digest, size, pushedMs, reason: verdict.reason }];
+};
+
 /** What goes, in pieces that go together or not at all: manifests that refer to each other, with their tags. */
-export const unitsOf = (state: RepositoryState, verdicts: Verdicts): readonly RemovalUnit[] => {
-  const { repository } = state;
-  const going = goingOf(state, verdicts);
+export function* unitsOf(
+  repository: string,
+  verdicts: Verdicts,
+  relations: Relations,
+): Steps<readonly RemovalUnit[]> {
+  const tick = createTick();
+  const going = goingOf(verdicts, relations);
+  yield;
   const tags = verdicts.tags
     .filter(({ keep }) => !keep)
     .map(({ tag, reason }) => ({ name: tag.name, digest: tag.digest, pushedMs: tag.pushedMs, reason }));
   const tagsOf = Map.groupBy(tags, ({ digest }) => digest);
-  const alone = tags
+  yield;
+  const units: RemovalUnit[] = tags
     .filter(({ digest }) => !going.verdicts.has(digest))
     .map((tag) => ({ repository, tags: [tag], manifests: [] }));
   const seen = new Set<Digest>();
-  const together: RemovalUnit[] = [];
   for (const start of going.verdicts.keys()) {
+    if (tick()) yield;
     if (seen.has(start)) continue;
     const digests = ordered(connected(start, going, seen), going);
-    together.push({
+    units.push({
       repository,
       tags: digests.flatMap((digest) => tagsOf.get(digest) ?? []),
-      manifests: digests.flatMap((digest) => {
-        const verdict = going.verdicts.get(digest);
-        if (verdict === undefined) return [];
-        const { size, pushedMs } = verdict.manifest;
-        return [{ digest, size, pushedMs, reason: verdict.reason }];
-      }),
+      manifests: digests.flatMap((digest) => removalOf(going.verdicts.get(digest))),
     });
   }
-  return [...alone, ...together];
-};
+  return units;
+}
