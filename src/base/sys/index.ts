@@ -9,7 +9,7 @@ export { openInRoot } from './open-in-root.ts';
 export { mountInfo } from './mount-info.ts';
 export { STAT_WORDS, statWords } from './stat-words.ts';
 export { statfs } from './statfs.ts';
-export { syncFileSystem } from './sync-file-system.ts';
+export { syncFileSystem, syncFileSystemHere } from './sync-file-system.ts';
 export { releaseProgramPages } from './program-pages.ts';
 export { peerClosed } from './peer.ts';
 export { sendFile } from './send-file.ts';

@@ -1,5 +1,5 @@
 import { callError } from './errors.ts';
-import { libcFunctionAsync } from './libc.ts';
+import { checked, libcFunction, libcFunctionAsync } from './libc.ts';
 
 const cSyncfs = libcFunctionAsync('int syncfs(int file)');
 
@@ -10,4 +10,11 @@ const cSyncfs = libcFunctionAsync('int syncfs(int file)');
 export const syncFileSystem = async (fd: number): Promise<void> => {
   if (Number(await cSyncfs(fd)) < 0)
     throw callError({ call: 'syncfs', target: `descriptor ${fd}`, errno: 'EIO' });
+};
+
+const cSyncfsHere = libcFunction('int syncfs(int file)');
+
+/** The same on the calling thread, which waits for the disk: for threads of their own only. */
+export const syncFileSystemHere = (fd: number): void => {
+  checked('syncfs', `descriptor ${fd}`, cSyncfsHere(fd));
 };

@@ -9,7 +9,7 @@ import {
   rmSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { syncFileSystem } from '#sys';
+import { syncFileSystemHere } from '#sys';
 import { serveJobs } from '#work';
 import type { Publication, PublishedGroup } from './publisher.ts';
 
@@ -45,7 +45,7 @@ const step = (items: readonly Item[], work: (item: Item) => void): void => {
 };
 
 /** Makes what is at `paths` durable. */
-const syncAll = async (items: readonly Item[], pathOf: (item: Item) => string): Promise<void> => {
+const syncAll = (items: readonly Item[], pathOf: (item: Item) => string): void => {
   const good = items.filter(({ failure }) => failure === undefined);
   const paths = new Set(good.map(pathOf));
   const [first] = paths;
@@ -56,7 +56,7 @@ const syncAll = async (items: readonly Item[], pathOf: (item: Item) => string): 
   }
   const fd = openSync(first, 'r');
   try {
-    await syncFileSystem(fd);
+    syncFileSystemHere(fd);
   } catch (error) {
     for (const item of good) item.failure = error;
   } finally {
@@ -93,14 +93,14 @@ const failureOf = ({ failure }: Item): PublishedGroup[number] => {
  * Content first, then names: a power cut leaves no name without its content. The names are durable before anybody is told,
  * also those that were there: who made them may not have come so far.
  */
-const publishGroup = async (publications: readonly Publication[]): Promise<PublishedGroup> => {
+const publishGroup = (publications: readonly Publication[]): PublishedGroup => {
   const items = publications.map((one): Item => ({ ...one, failure: undefined, there: false }));
   step(items, prepare);
   const own = items.filter(({ there }) => !there);
-  await syncAll(own, ({ from }) => from);
+  syncAll(own, ({ from }) => from);
   step(items, move);
   const moved = items.filter(({ failure }) => failure === undefined);
-  await syncAll(moved, ({ to }) => dirname(to));
+  syncAll(moved, ({ to }) => dirname(to));
   for (const item of moved) if (item.failure !== undefined) withdraw(item);
   return items.map(failureOf);
 };
