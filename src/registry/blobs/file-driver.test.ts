@@ -7,7 +7,7 @@ import { digestOf, type Digest } from '#oci';
 import { mount, umount } from '#sys';
 import { afterAll, describe, expect, test } from 'vitest';
 import { createFileDriver } from './file-driver.ts';
-import { blobChangesSuite } from './testing-changes.ts';
+import { blobChangesSuite } from './testing/changes.ts';
 import { blobDriverSuite } from './testing.ts';
 import type { BlobDriver } from './types.ts';
 

@@ -7,7 +7,7 @@ import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { digestOf, type Digest } from '#oci';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { BlobContent, BlobDriver } from './types.ts';
+import type { BlobContent, BlobDriver } from '../types.ts';
 
 const readFd = promisify(read);
 
