@@ -463,6 +463,12 @@ describe('what an upstream may not do', () => {
     expect(inner.requests).toEqual([]);
   });
 
+  test('make us give up TLS', async () => {
+    const registry = await start({ url: upstream.url.replace('http:', 'https:'), insecure: true });
+    expect((await registry.call('GET', `${image}/manifests/v1`)).status).toBe(503);
+    expect(upstream.requests).toEqual([]);
+  });
+
   test('take our credentials to another host', async () => {
     const other = stack.use(await startScriptedUpstream());
     const bytes = randomBytes(10);

@@ -11,6 +11,7 @@ import { algorithmOf, type Digest } from '#oci';
 import type { RegistryStorage } from '#protocol';
 import { createCopier, inParallel, type ContentSource, type Copier } from './copier.ts';
 import { upstreamErrors } from './errors.ts';
+import { isHub } from './names.ts';
 import { attachedTo, createTagFilter } from './tag-filter.ts';
 import type { MirrorRequest, TransferOptions, TransferTotals } from './transfer-types.ts';
 
@@ -19,8 +20,6 @@ interface SourceName {
   readonly scheme: 'http' | 'https' | undefined;
   readonly repository: string | undefined;
 }
-
-const HUB = new Set(['registry-1.docker.io', 'index.docker.io']);
 
 const schemeOf = (source: string): SourceName['scheme'] => {
   if (!source.includes('://')) return undefined;
@@ -35,8 +34,9 @@ const parseSource = (source: string): SourceName => {
   if (!/^https?:$/.test(protocol) || username !== '' || search !== '')
     throw invalid('it is no plain name of a registry');
   const path = pathname.replace(/^\/+|\/+$/g, '');
-  const domain = HUB.has(host) ? 'docker.io' : host;
-  return { domain, scheme: schemeOf(source), repository: path === '' ? undefined : requireName(path) };
+  const scheme = schemeOf(source);
+  const domain = isHub(host) ? 'docker.io' : scheme === undefined ? host : `${scheme}://${host}`;
+  return { domain, scheme, repository: path === '' ? undefined : requireName(path) };
 };
 
 const clientFor = (request: MirrorRequest, { domain, scheme }: SourceName): RegistryClient => {

@@ -3,6 +3,9 @@ import type { UpstreamSettings } from './types.ts';
 
 const HUB: ReadonlySet<string> = new Set(['registry-1.docker.io', 'docker.io', 'index.docker.io']);
 
+/** Whether a host is one of Docker Hub's. */
+export const isHub = (host: string): boolean => HUB.has(host);
+
 /** Where a repository of this registry comes from. */
 export interface RemoteName {
   readonly settings: UpstreamSettings;

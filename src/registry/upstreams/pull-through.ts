@@ -39,7 +39,7 @@ const ACTOR = 'system:upstreams';
 /** Whoever asked, the registry itself brings the content here. */
 const ownCause = (cause: Cause): Cause => ({ ...cause, actor: ACTOR });
 
-const PAGE = 1_000;
+const MOST_TAGS = 1_000_000;
 
 /**
  * Serves content of other registries under names of this one: fetched when it is asked for, verified, kept, and served
@@ -98,7 +98,7 @@ export const createUpstreams = (
 
   async function* refresh(repository: string, { tag, cause, signal }: RefreshOptions) {
     const place = placeOf(repository);
-    const tags = tag === undefined ? contents.tags(repository, { limit: PAGE, after: '' }) : [tag];
+    const tags = tag === undefined ? contents.tags(repository, { limit: MOST_TAGS, after: '' }) : [tag];
     for (const each of tags) {
       signal?.throwIfAborted();
       const before = contents.tagged(repository, each);

@@ -2,7 +2,7 @@ import { createRegistryClient, distributionErrors, type RemoteRepository } from 
 import { isLadeError, toLadeError, type LadeError } from '#errors';
 import { createOutboundGuard, httpErrors } from '#http';
 import { upstreamErrors } from './errors.ts';
-import { namespaceOf } from './names.ts';
+import { isHub, namespaceOf } from './names.ts';
 import type { UpstreamCounters, UpstreamSettings } from './types.ts';
 
 const MINUTE_MS = 60_000;
@@ -49,6 +49,12 @@ const allowanceOf = ({ allowPrivate, url }: UpstreamSettings): readonly string[]
   if (allowPrivate !== true) return allowPrivate;
   const { hostname, port, protocol } = new URL(url);
   return [`${hostname}:${port === '' ? (protocol === 'https:' ? 443 : 80) : port}`];
+};
+
+/** With its scheme: no client falls back from TLS to plain HTTP. */
+const addressOf = ({ url }: UpstreamSettings): string => {
+  const { hostname, origin } = new URL(url);
+  return isHub(hostname) ? 'https://registry-1.docker.io' : origin;
 };
 
 const clientOf = (settings: UpstreamSettings) => {
@@ -107,7 +113,7 @@ const translate = (upstream: string, error: LadeError): LadeError => {
 
 export const createUpstream = (settings: UpstreamSettings): Upstream => {
   const client = clientOf(settings);
-  const domain = new URL(settings.url).host;
+  const domain = addressOf(settings);
   const name = namespaceOf(settings);
   const times: Times = {
     tagTtl: settings.tagTtl ?? DEFAULTS.tagTtl,
