@@ -13,25 +13,32 @@ const SIZE: Readonly<Record<Holder, (row: string) => string>> = {
 
 /**
  * Says that a repository came to hold a content, or lost it, and who else holds it: how many other repositories (at most
- * 2) and one of them, whether one of the same namespace (kin), how many other namespaces (at most 2) and one of them.
+ * 2) and one of them; whether one of them is of the same namespace (kin), and if not, how many other namespaces (at most
+ * 2) and one of them. Looks at a few rows only, however many hold the content: names of a namespace `n` are `n` itself and
+ * what lies between `n/` and `n0`.
  */
 const change = (holder: Holder, sign: 1 | -1): string => {
   const row = sign === 1 ? 'new' : 'old';
   const others = `FROM ${holder} WHERE digest = ${row}.digest AND repository <> ${row}.repository`;
-  const strangers = `FROM ${holder} h JOIN usage_repositories o ON o.repository = h.repository
-    WHERE h.digest = ${row}.digest AND o.namespace <> u.namespace`;
+  const exists = (condition: string): string => `EXISTS (SELECT 1 ${others} AND ${condition})`;
   return `
   CREATE TRIGGER usage_${holder}_${sign === 1 ? 'made' : 'removed'}
   AFTER ${sign === 1 ? 'INSERT' : 'DELETE'} ON ${holder} BEGIN
     INSERT INTO usage_changes
-    SELECT '${holder}', ${sign}, u.repository, u.namespace, ${SIZE[holder](row)},
-      (SELECT count(*) FROM (SELECT 1 ${others} LIMIT 2)),
-      (SELECT repository ${others} LIMIT 1),
-      EXISTS (SELECT 1 ${others} AND repository = u.namespace)
-        OR EXISTS (SELECT 1 ${others} AND repository > u.namespace || '/' AND repository < u.namespace || '0'),
-      (SELECT count(*) FROM (SELECT DISTINCT o.namespace ${strangers} LIMIT 2)),
-      (SELECT o.namespace ${strangers} LIMIT 1)
-    FROM usage_repositories u WHERE u.repository = ${row}.repository;
+    SELECT '${holder}', ${sign}, c.repository, c.namespace, ${SIZE[holder](row)}, c.others, c.other, c.kin,
+      CASE WHEN c.kin OR c.stranger IS NULL THEN 0
+        WHEN ${exists('repository < c.stranger')}
+          OR ${exists("repository > c.stranger AND repository < c.stranger || '/'")}
+          OR ${exists("repository >= c.stranger || '0'")} THEN 2
+        ELSE 1 END,
+      c.stranger
+    FROM (SELECT b.*, ${namespaceOf('b.other')} AS stranger FROM (
+      SELECT u.repository, u.namespace,
+        (SELECT count(*) FROM (SELECT 1 ${others} LIMIT 2)) AS others,
+        (SELECT repository ${others} LIMIT 1) AS other,
+        ${exists('repository = u.namespace')}
+          OR ${exists("repository > u.namespace || '/' AND repository < u.namespace || '0'")} AS kin
+      FROM usage_repositories u WHERE u.repository = ${row}.repository) b) c;
   END;`;
 };
 

@@ -233,6 +233,25 @@ describe('accounting', () => {
 const REPOSITORIES = ['team/a', 'team/b', 'team', 'team-x', 'zoo/a'] as const;
 const CONTENTS = ['a', 'bb', 'ccc', 'dddd'] as const;
 
+test('every order in which three repositories come to hold a content, and lose it', async () => {
+  await using store = await openMetadata(path);
+  const { digest } = blobOf('a');
+  const check = (...names: readonly string[]): void => expect(figures(store), names.join()).toEqual(oracle());
+  for (const one of REPOSITORIES)
+    for (const two of REPOSITORIES)
+      for (const three of REPOSITORIES) {
+        if (new Set([one, two, three]).size < 3) continue;
+        for (const repository of [one, two, three]) {
+          await link(store, repository, 'a');
+          check('made', one, two, three);
+        }
+        for (const repository of [two, one, three]) {
+          await store.contents.unlinkBlob({ repository, target: digest, cause });
+          check('removed', one, two, three);
+        }
+      }
+});
+
 test('any order of pushes, links, removals, collections and undos counts as a recount does', async () => {
   const step = fc.record({
     kind: fc.constantFrom('push', 'index', 'link', 'unlink', 'untag', 'remove', 'collect', 'undo'),
