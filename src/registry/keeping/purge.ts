@@ -3,6 +3,7 @@ import type { KeyedLocks } from '#blobs';
 import type { Digest } from '#oci';
 import { REMOVALS_LOCK } from '#metadata';
 import type { RegistryStorage } from '#protocol';
+import { restSince } from './rest.ts';
 import type { PurgeOptions, PurgeResult, SweepResult } from './types.ts';
 
 /** Removals purged together, blobs removed under one set of locks, and files unlinked at the same time. */
@@ -76,6 +77,7 @@ export const purgeExpired = async (
     await collection.beginPurge(removals);
     for (;;) {
       signal?.throwIfAborted();
+      const beganMs = performance.now();
       const digests = collection.heldBlobs(removals, BLOBS);
       if (digests.length === 0) break;
       const purged = await unlessHeld(storage, () => purgeSome(storage, removals, digests));
@@ -84,7 +86,7 @@ export const purgeExpired = async (
       total.blobs += gone.length;
       total.bytes += bytes;
       onProgress?.({ ...total });
-      await breathe();
+      await restSince(beganMs);
     }
     while (await collection.purgeRows(removals, ROWS)) {
       signal?.throwIfAborted();

@@ -1,4 +1,3 @@
-import { setImmediate as breathe } from 'node:timers/promises';
 import type { Cause, CollectionStore, RemovalUnit } from '#metadata';
 import { chunks } from './chunks.ts';
 import { linkKey, unitKeys } from './known-plans.ts';
@@ -10,10 +9,11 @@ import {
   type RepositoryPlan,
 } from './planner.ts';
 import type { Promises } from './promises.ts';
+import { restSince } from './rest.ts';
 import type { RunProgress } from './types.ts';
 
 const UNITS = 20;
-const LINKS = 200;
+const LINKS = 100;
 
 export interface Removing {
   readonly removal: string;
@@ -35,6 +35,7 @@ const removeUnits = async (removing: Removing, units: readonly RemovalUnit[]): P
   const { promises, collection, removal, uploadWindowMs, listed, cause } = removing;
   for (const chunk of chunks(units, UNITS)) {
     removing.signal?.throwIfAborted();
+    const beganMs = performance.now();
     const going = chunk.filter(
       (unit) =>
         (listed === undefined || unitKeys(unit).every((key) => listed.has(key))) &&
@@ -54,7 +55,7 @@ const removeUnits = async (removing: Removing, units: readonly RemovalUnit[]): P
       bytes: manifests.reduce((sum, { size }) => sum + size, 0),
       spared: chunk.length - removed.length,
     });
-    await breathe();
+    await restSince(beganMs);
   }
 };
 
@@ -67,6 +68,7 @@ const removeLinks = async (
   const { promises, collection, removal, uploadWindowMs, beforeMs, listed } = removing;
   for (const chunk of chunks(links, LINKS)) {
     removing.signal?.throwIfAborted();
+    const beganMs = performance.now();
     const going = chunk.filter(
       ({ digest }) =>
         (listed === undefined || listed.has(linkKey(repository, digest))) &&
@@ -84,7 +86,7 @@ const removeLinks = async (
       bytes: going.reduce((sum, { digest, size }) => sum + (gone.has(digest) ? size : 0), 0),
       spared: chunk.length - removed.length,
     });
-    await breathe();
+    await restSince(beganMs);
   }
 };
 
