@@ -1,13 +1,13 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { startHttpServer, type HttpServer } from '#http';
-import { createAccess, isOpenAccess } from '#access';
 import { keepingOptions } from '#keeping';
 import { protocolLimits } from '#protocol';
 import type { PolicyRules } from '#metadata';
 import { createRegistry, openRegistryStorage, type Registry } from '#registry';
 import type { Logger } from 'pino';
 import { checkRegularly, collectRegularly, trimJournalRegularly } from './chores.ts';
+import { accessControl, accessReloader } from './access-control.ts';
 import { createLog, observerOf } from './log.ts';
 import { createMonitoring, type Monitoring } from './monitoring.ts';
 import { refuseOpenDoors } from './open-doors.ts';
@@ -83,9 +83,8 @@ export const startRegistryd = async (settings: RegistrySettings): Promise<Regist
     refuseOpenDoors(settings, log);
     const storage = stack.use(await openRegistryStorage(settings.root));
     await storage.metadata.policies.configure(policyRules(settings));
-    const access = isOpenAccess(settings.access)
-      ? undefined
-      : stack.use(await createAccess({ ...storage.metadata, settings: settings.access }));
+    const access = await accessControl(settings, storage.metadata);
+    if (access !== undefined) stack.use(access);
     const monitoring = stack.use(createMonitoring(settings, storage, log));
     const registry = stack.use(
       createRegistry({
@@ -113,6 +112,7 @@ export const startRegistryd = async (settings: RegistrySettings): Promise<Regist
     reloaders.push(
       (next) => void (log.level = next.log.level),
       (next) => monitoring.reload(next),
+      accessReloader(access, log),
       (next) => trimming.reload(next.audit),
       (next) => collecting.reload(next.keeping),
       (next) => checking.reload(next.keeping),

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { hashSync } from 'bcryptjs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openMetadata, type MetadataStore } from '#metadata';
-import { accessErrors, accessSettings, createAccess, type AccessControl } from './index.ts';
+import { createAccess } from './create-access.ts';
+import { accessErrors, accessSettings, type AccessControl } from './index.ts';
 import { startWireRegistry } from '../registry/testing.ts';
 
 const basic = (name: string, password: string): string =>

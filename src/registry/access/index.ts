@@ -1,4 +1,4 @@
-export { createAccess, type Access, type AccessOptions } from './create-access.ts';
+export { createReloadableAccess, type ReloadableAccess } from './reloadable-access.ts';
 export { createAccountService, type AccountService } from './account-service.ts';
 export { createOpenAccess, localCaller } from './open-access.ts';
 export { isVisible, requireNeeds } from './require.ts';

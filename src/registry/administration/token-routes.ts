@@ -34,19 +34,23 @@ const sendToken = (c: Context, answer: TokenAnswer): Response => {
   return c.json(answer);
 };
 
-/** `/token` (distribution's token specification, by GET and as OAuth2) and its public keys; nothing without tokens. */
-export const createTokenRoutes = ({ tokens }: AccessControl): Hono => {
+/** `/token` (distribution's token specification, by GET and as OAuth2) and its public keys; 404 without tokens. */
+export const createTokenRoutes = (access: AccessControl): Hono => {
   const app = new Hono();
-  if (tokens === undefined) return app;
   app.get(TOKEN_PATH, async (c) => {
     const query = new URL(c.req.url).searchParams;
-    return sendToken(c, await tokens.get(accessRequest(incoming(c)), query));
+    const answer = await access.tokens?.get(accessRequest(incoming(c)), query);
+    return answer === undefined ? c.notFound() : sendToken(c, answer);
   });
   app.post(TOKEN_PATH, async (c) => {
     const form = new URLSearchParams((await readBody(c, FORM_BYTES)).toString('utf8'));
-    return sendToken(c, await tokens.post(accessRequest(incoming(c)), form));
+    const answer = await access.tokens?.post(accessRequest(incoming(c)), form);
+    return answer === undefined ? c.notFound() : sendToken(c, answer);
   });
-  app.get(`${TOKEN_PATH}/keys`, async (c) => c.json(await tokens.keys()));
+  app.get(`${TOKEN_PATH}/keys`, async (c) => {
+    const keys = await access.tokens?.keys();
+    return keys === undefined ? c.notFound() : c.json(keys);
+  });
   app.onError((error, c) => answerFailure(c, error));
   return app;
 };
