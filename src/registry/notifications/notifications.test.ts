@@ -137,10 +137,12 @@ describe('deliveries', () => {
     await append(...tags(0, 20).map((tag) => push(tag)));
     await expect.poll(() => sink.accepted).toEqual(pushesOf(tags(0, 20)));
     expect(sink.received.length).toBeLessThan(20);
-    expect(notifications.status()).toMatchObject([
-      { name: 'dead', delivered: 0 },
-      { name: 'good', delivered: 20 },
-    ]);
+    await expect
+      .poll(() => notifications.status())
+      .toMatchObject([
+        { name: 'dead', delivered: 0 },
+        { name: 'good', delivered: 20 },
+      ]);
   });
 
   test('skip what nobody wants, and remember that they did', async () => {
