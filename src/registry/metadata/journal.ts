@@ -15,7 +15,8 @@ const INSERT = `INSERT INTO journal
 
 /** Other writes wait for one of these at most. */
 const TRIM_AT_ONCE = 2000;
-const TRIM = 'DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE at_ms < ? ORDER BY at_ms LIMIT ?)';
+const TRIM =
+  'DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE at_ms < ? ORDER BY at_ms LIMIT ?)';
 
 /** Longest text kept of what a client sends about itself. */
 const MAX_TEXT = 300;
