@@ -11,7 +11,7 @@ import { LADE, startRegistry, type RegistryService } from './support/lade.ts';
 import { mustRun, run } from './support/process.ts';
 import { createScratch, type Scratch } from './support/scratch.ts';
 
-const IMAGES = 60;
+const IMAGES = 36;
 const IMAGE = 'application/vnd.oci.image.manifest.v1+json';
 
 const digestOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
@@ -125,7 +125,7 @@ test.each(['import', 'mirror'])('%s goes on after SIGKILL, and has everything at
   const socket = `unix://${root}/registry.sock`;
   const args = ['registry', verb, '--json', '--verbose', '--registry', socket, ...(wanted?.args ?? [])];
   let middle = 0;
-  for (const lines of [2, 10, 25]) if (await killDuring(await startRegistry(root), args, lines)) middle += 1;
+  for (const lines of [2, 8, 16]) if (await killDuring(await startRegistry(root), args, lines)) middle += 1;
   expect(middle).toBeGreaterThan(1);
   await using registry = await startRegistry(root);
   const last = await mustRun(LADE, args);
