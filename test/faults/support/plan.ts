@@ -24,7 +24,7 @@ export const randomFrom = (seed: number): (() => number) => {
 export type Spectrum = ReadonlyMap<string, number>;
 
 /** Calls in the output of strace, by the thread that made most of them. */
-const spectrumIn = (file: string): Spectrum => {
+export const spectrumIn = (file: string): Spectrum => {
   const threads = new Map<string, number>();
   for (const [, thread, call = ''] of readFileSync(file, 'utf8').matchAll(/^(\d+) +(\w+)\(/gm)) {
     const key = `${thread} ${call}`;
