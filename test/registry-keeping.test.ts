@@ -249,5 +249,5 @@ describe('killed with SIGKILL', () => {
     await lade('gc', 'purge', '--all');
     expect((await call('GET', `/v2/kept/blobs/${digestOf('kept')}`)).body).toBe('kept');
     expect(filesBelow('blobs')).toEqual([digestOf('kept').slice('sha256:'.length)]);
-  });
+  }, 120_000);
 });
