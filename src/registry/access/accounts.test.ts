@@ -61,6 +61,11 @@ describe('personal tokens', () => {
     const { secret } = await registry.accounts.addToken({ owner: 'ann', name: 'maker' }, TEST_CAUSE);
     const pat = basic('ann', secret);
     expect((await call('POST', '/tokens', pat, { name: 'more' })).status).toBe(403);
+    const scoped = await registry.token('scope=repository:team/app:pull', ann);
+    for (const shown of [pat, bearer(scoped.token)]) {
+      expect((await call('DELETE', '/tokens/maker', shown)).status).toBe(403);
+      expect((await call('GET', '/tokens', shown)).status).toBe(403);
+    }
     expect((await call('PUT', '/account/password', pat, { password: 'stolen-now' })).status).toBe(403);
     const limited = await registry.accounts.addToken(
       { owner: 'root', name: 'ci', permissions: [{ pattern: '**', actions: ['pull'] }] },

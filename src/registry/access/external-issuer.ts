@@ -37,7 +37,8 @@ export const createExternalIssuer = (options: ExternalIssuerOptions, fetch: Json
       const { repository, catalog } = accessOf(Array.isArray(claim) ? claim.filter(isEntry) : []);
       const name = payload.sub ?? '';
       const caller = {
-        name: name === '' ? 'anonymous' : name,
+        // No account is called so: its own names mean nothing here.
+        name: name === '' ? 'anonymous' : `external:${name}`,
         kind: name === '' ? 'anonymous' : 'user',
         proof: 'bearer',
         loggedIn: name !== '',

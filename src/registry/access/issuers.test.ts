@@ -146,6 +146,8 @@ describe('an external token service', () => {
     expect(await registry.status('GET', `${API}/users`, bearer(token))).toBe(403);
     const asAnn = await external.sign({ ...claims(['pull']), sub: 'root' });
     expect(await registry.status('GET', `${API}/users`, bearer(asAnn))).toBe(403);
+    const me = await registry.wire.call('GET', `${API}/account`, { headers: bearer(asAnn) });
+    expect(me.json).toMatchObject({ name: 'external:root', administrator: false, groups: [] });
   });
 
   test('wrong audience, kind of key, algorithm or no signature are refused', async () => {

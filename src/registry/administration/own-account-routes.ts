@@ -17,7 +17,7 @@ const OWN: ReadonlySet<string> = new Set(['password', 'session', 'certificate'])
 
 /** Only who is there in person makes secrets for the account, not who holds one of its tokens. */
 const requirePerson = (caller: Caller, what: string): void => {
-  if (!OWN.has(caller.proof ?? '')) throw accessErrors.passwordNeeded({ what });
+  if (caller.kind !== 'local' && !OWN.has(caller.proof ?? '')) throw accessErrors.passwordNeeded({ what });
 };
 
 /** Whose tokens a request is about: the caller's own, or those of anybody whom an administrator names. */
@@ -66,6 +66,7 @@ export const ownAccountRoutes: AdminRoutes = (app, { storage, accounts }) => {
 
   app.get('/tokens', (c) => {
     requireOf(c, { kind: 'login' });
+    requirePerson(c.get('caller'), 'the list of tokens');
     const owner = ownerOf(c.get('caller'), c.req.query('owner'));
     return c.json({ tokens: store.tokens(owner).map(tokenView) });
   });
@@ -75,12 +76,13 @@ export const ownAccountRoutes: AdminRoutes = (app, { storage, accounts }) => {
     const caller = c.get('caller');
     const { owner, ...token } = await bodyOf(c, newToken);
     const whose = ownerOf(caller, owner) ?? caller.name;
-    if (caller.kind !== 'local') requirePerson(caller, 'a new token');
+    requirePerson(caller, 'a new token');
     return c.json(await accounts.addToken({ ...token, owner: whose }, c.get('cause')), 201);
   });
 
   app.delete('/tokens/:token', async (c) => {
     requireOf(c, { kind: 'login' });
+    requirePerson(c.get('caller'), 'revoking a token');
     const owner = ownerOf(c.get('caller'), c.req.query('owner'));
     await accounts.revokeToken(accounts.findToken(c.req.param('token'), owner), c.get('cause'));
     return c.body(null, 204);
