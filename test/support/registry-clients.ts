@@ -29,10 +29,11 @@ export interface LocalImage {
   readonly blobs: readonly string[];
 }
 
-/** Names of the contents in an OCI layout, each compared with its bytes. */
+/** Names of the contents in an OCI layout, each compared with its bytes; what a cut left under other names is none. */
 export const blobsIn = (layout: string): readonly string[] => {
   const folder = join(layout, 'blobs', 'sha256');
   return readdirSync(folder)
+    .filter((name) => /^[0-9a-f]{64}$/.test(name))
     .toSorted()
     .map((name) => {
       const actual = createHash('sha256')
