@@ -38,10 +38,6 @@ export const registry: Group = {
       () => import('./verbs/registry-conformance.ts'),
     ),
     events: verb('Follow what happens in a registry', () => import('./verbs/registry-events.ts')),
-    'docker-config': verb(
-      'Print a config.json with credentials for a registry',
-      () => import('./verbs/registry-docker-config.ts'),
-    ),
     du: verb(
       'Show how many bytes namespaces, repositories and tags hold',
       () => import('./verbs/registry-du.ts'),
@@ -55,10 +51,6 @@ export const registry: Group = {
     describe: verb(
       'Give a repository a description, a README, links and a logo',
       () => import('./verbs/registry-describe.ts'),
-    ),
-    'kubernetes-secret': verb(
-      'Print a Kubernetes Secret with credentials for a registry',
-      () => import('./verbs/registry-kubernetes-secret.ts'),
     ),
     ls: registryLs,
     list: hidden(registryLs),

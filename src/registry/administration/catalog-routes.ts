@@ -1,4 +1,5 @@
 import type { Context } from 'hono';
+import { isVisible } from '#access';
 import type { Page } from '#metadata';
 import { parseTarget, requireDigest, requireName, type FoundImage } from '#metadata';
 import type { Digest } from '#oci';
@@ -66,7 +67,7 @@ const listRoutes: AdminRoutes = (app, { storage }) => {
   app.get('/repositories', (c) => {
     const page = pageOf(c);
     const found = catalog.repositories(page, c.req.query('q'));
-    const repositories = found.filter(({ name }) => c.get('caller').may('pull', name));
+    const repositories = found.filter(({ name }) => isVisible(c.get('caller'), name));
     return c.json({ repositories, next: found.length < page.limit ? undefined : found.at(-1)?.name });
   });
   app.get('/repositories/:repository/tags', (c) => {
@@ -150,7 +151,7 @@ const searchRoute: AdminRoutes = (app, services) => {
     const found = findImages(c, services, page);
     const last = found.at(-1);
     return c.json({
-      images: found.filter(({ repository }) => c.get('caller').may('pull', repository)),
+      images: found.filter(({ repository }) => isVisible(c.get('caller'), repository)),
       next: found.length < page.limit || last === undefined ? undefined : `${last.repository}@${last.digest}`,
     });
   });

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { isVisible } from '#access';
 import { answered, incoming, outgoing, requestSignal } from '#http';
 import type { Cause, JournalEntry } from '#metadata';
 import type { Notifications } from '#notifications';
@@ -99,7 +100,7 @@ export const notificationRoutes: AdminRoutes = (app, { storage, notifications })
       after,
       once: c.req.query('follow') === 'false',
       signal,
-      wants: ({ repository = '' }) => caller.may('pull', repository),
+      wants: ({ repository = '' }) => isVisible(caller, repository),
     });
     try {
       for await (const item of items)

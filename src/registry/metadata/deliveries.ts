@@ -65,7 +65,7 @@ export const createDeliveries = (database: Database): DeliveryStore => ({
       { sql: TRIM, params: [state.endpoint, keep] },
     ]);
   },
-  deadLetters: (endpoint = undefined, { limit, after }) =>
+  deadLetters: (endpoint, { limit, after }) =>
     database
       .all(
         'SELECT * FROM dead_letters WHERE (?1 IS NULL OR endpoint = ?1) AND id > ?2 ORDER BY id LIMIT ?3',

@@ -1,4 +1,4 @@
-import type { AccessControl } from '#access';
+import { isVisible, type AccessControl } from '#access';
 import { classicSearch } from '#catalog';
 import type { Context, Hono } from 'hono';
 import { incoming } from '#http';
@@ -29,7 +29,7 @@ export const addClassicSearch = (
       const caller = await access.authenticate(accessRequest(incoming(c)));
       const limit = Math.min(Number(c.req.query('n') ?? STANDARD) || STANDARD, MOST);
       const query = (c.req.query('q') ?? '').slice(0, 200);
-      const mayPull = (name: string): boolean => caller.may('pull', name);
+      const mayPull = (name: string): boolean => isVisible(caller, name);
       const found = classicSearch(storage.metadata, { query, limit, mayPull });
       // podman asks without its credentials, and with them at /v2/_catalog only when this is refused.
       return caller.loggedIn || found.num_results > 0 ? c.json(found) : refused(c);
