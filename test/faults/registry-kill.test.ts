@@ -2,18 +2,11 @@
 import { once } from 'node:events';
 import { afterAll, describe, expect, test } from 'vitest';
 import { createScratch } from '../support/scratch.ts';
-import { collectGarbage } from './support/registry-collect.ts';
 import { openLedger } from './support/ledger.ts';
 import { choose, countCalls, randomFrom, SCALE, SEED } from './support/plan.ts';
 import { REGISTRY_OPERATIONS } from './support/registry-operations.ts';
 import { startRegistrySite } from './support/registry-site.ts';
-import {
-  bookFindings,
-  factFindings,
-  fileFindings,
-  retriedFindings,
-  strayFindings,
-} from './support/registry-verify.ts';
+import { bookFindings, factFindings, fileFindings, retriedFindings } from './support/registry-verify.ts';
 import { attach, injectionArgs, straceProblem } from './support/strace.ts';
 
 const scratch = createScratch();
@@ -65,8 +58,6 @@ describe.skipIf(problem !== undefined)(
         ...fileFindings(site.root),
         ...(await bookFindings(site)),
       ]);
-      await collectGarbage(site);
-      ledger.note('after a last collection', strayFindings(site.root));
       expect(ledger.close()).toEqual([]);
       expect(ledger.points).toBeGreaterThan(0);
     });

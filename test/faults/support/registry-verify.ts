@@ -82,23 +82,6 @@ export const bookFindings = async (site: RegistrySite): Promise<readonly Finding
   ...(await ownVerdict(site, 'usage/verification')),
 ];
 
-/** Files of blobs that no record names, and uploads that nobody knows. */
-export const strayFindings = (root: string): readonly Finding[] => {
-  const database = new DatabaseSync(join(root, 'registry.db'), { readOnly: true });
-  try {
-    const rows = database.prepare('SELECT digest FROM blobs').all();
-    const recorded = new Set(rows.map((row) => String(row['digest']).slice('sha256:'.length)));
-    const blobs = join(root, 'blobs', 'sha256');
-    const strays = namesIn(blobs).flatMap((prefix) =>
-      namesIn(join(blobs, prefix)).filter((name) => !recorded.has(name)),
-    );
-    const uploads = namesIn(join(root, 'uploads'));
-    return [...strays.map((name) => `blob ${name}`), ...uploads].map((name) => flaw(`${name} is left`));
-  } finally {
-    database.close();
-  }
-};
-
 /** Sends the rest of an upload that was cut off, from where the registry says it is. */
 const resume = async ({ wire, facts }: RegistrySite, upload: BegunUpload): Promise<readonly Finding[]> => {
   const { location, content, blob, taken } = upload;
