@@ -20,6 +20,7 @@ export {
   type OutboundGuard,
   type OutboundGuardOptions,
 } from './outbound-guard.ts';
+export { cameByUnixSocket } from './unix-connections.ts';
 export { httpErrors } from './errors.ts';
 export type {
   BoundAddress,

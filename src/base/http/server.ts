@@ -6,6 +6,7 @@ import { answered, loadAnswered } from './exchange.ts';
 import { offerUpgrade, wasHijacked } from './hijack.ts';
 import { listenOn } from './listen.ts';
 import type { BoundAddress, HttpServer, HttpServerOptions, ListenAddress, ServerTls } from './types.ts';
+import { noteUnixConnection } from './unix-connections.ts';
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
@@ -146,6 +147,7 @@ const createListening = (
   server.on('error', () => undefined);
   const connections = new Set<Duplex>();
   server.on('connection', (socket: Duplex) => {
+    if (address.kind === 'unix') noteUnixConnection(socket);
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
   });

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isLoopbackHost } from '#http';
+import { cameByUnixSocket, isLoopbackHost } from '#http';
 import { EXPOSITION_TYPE } from './exposition.ts';
 import type { Readiness } from './health.ts';
 
@@ -30,12 +30,13 @@ const sameText = (a: string, b: string): boolean => {
   return x.length === y.length && timingSafeEqual(x, y);
 };
 
-const mayRead = ({ socket, headers }: IncomingMessage, rule: FrontOptions['metricsFor']): boolean => {
+const mayRead = (request: IncomingMessage, rule: FrontOptions['metricsFor']): boolean => {
+  const { socket, headers } = request;
   if (rule.kind === 'token') return sameText(headers.authorization ?? '', `Bearer ${rule.token}`);
   if (rule.kind !== 'loopback') return rule.kind === 'open';
   // A proxy on this machine forwards what others ask.
   const isForwarded = headers['x-forwarded-for'] !== undefined || headers['forwarded'] !== undefined;
-  return !isForwarded && (socket.remoteAddress === undefined || isLoopbackHost(socket.remoteAddress));
+  return !isForwarded && (cameByUnixSocket(request) || isLoopbackHost(socket.remoteAddress ?? ''));
 };
 
 const answerMetrics = async (

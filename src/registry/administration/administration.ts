@@ -1,6 +1,6 @@
 import { accessErrors, localCaller, retryAfterOf } from '#access';
 import { toLadeError, type ErrorKind } from '#errors';
-import { incoming } from '#http';
+import { cameByUnixSocket, incoming } from '#http';
 import { accessRequest, causeOf, factsOf } from '#protocol';
 import { Hono, type Context } from 'hono';
 import { accountRoutes } from './account-routes.ts';
@@ -71,7 +71,7 @@ export const createAdministration = (services: AdminServices): Hono<AdminEnv> =>
   const app = new Hono<AdminEnv>().basePath(ADMINISTRATION_PATH);
   app.use(async (c, next) => {
     const request = incoming(c);
-    const isLocal = request.socket.remoteAddress === undefined;
+    const isLocal = cameByUnixSocket(request);
     if (!isLocal) refuseForeignSite(request);
     const caller = isLocal ? localCaller : await access.authenticate(accessRequest(request));
     c.set('caller', caller);
