@@ -1,3 +1,4 @@
+import { setImmediate as breathe } from 'node:timers/promises';
 import type { Context } from 'hono';
 import { isVisible } from '#access';
 import type { Page } from '#metadata';
@@ -17,6 +18,31 @@ const pageOf = (c: AdminContext): Page => ({
   limit: Math.min(numberOf(c, 'n', PAGE), MAX_PAGE),
   after: c.req.query('last') ?? '',
 });
+
+interface List<T> {
+  readonly read: (page: Page) => readonly T[];
+  readonly repositoryOf: (entry: T) => string;
+  /** The `last` that goes on behind the entry. */
+  readonly keyOf: (entry: T) => string;
+}
+
+/** A page of what the caller may see: `next` names nothing else either. Others get their turn between what is read. */
+const visiblePage = async <T>(c: AdminContext, { read, repositoryOf: nameOf, keyOf }: List<T>) => {
+  const { limit, after } = pageOf(c);
+  const seen: T[] = [];
+  const batch = Math.max(limit, PAGE);
+  for (let last = after; ;) {
+    const found = read({ limit: batch, after: last });
+    seen.push(...found.filter((entry) => isVisible(c.get('caller'), nameOf(entry))));
+    const [end, edge] = [found.at(-1), seen[limit - 1]];
+    const entries = seen.slice(0, limit);
+    if (edge !== undefined || limit === 0)
+      return { entries, next: edge === undefined ? undefined : keyOf(edge) };
+    if (end === undefined || found.length < batch) return { entries, next: undefined };
+    last = keyOf(end);
+    await breathe();
+  }
+};
 
 /** The repository of the path, which the caller may pull from. */
 const repositoryOf = (c: AdminContext): string => {
@@ -64,11 +90,13 @@ const target = (services: AdminServices, repository: string, reference: string):
 
 const listRoutes: AdminRoutes = (app, { storage }) => {
   const { catalog } = storage.metadata;
-  app.get('/repositories', (c) => {
-    const page = pageOf(c);
-    const found = catalog.repositories(page, c.req.query('q'));
-    const repositories = found.filter(({ name }) => isVisible(c.get('caller'), name));
-    return c.json({ repositories, next: found.length < page.limit ? undefined : found.at(-1)?.name });
+  app.get('/repositories', async (c) => {
+    const found = await visiblePage(c, {
+      read: (page) => catalog.repositories(page, c.req.query('q')),
+      repositoryOf: ({ name }) => name,
+      keyOf: ({ name }) => name,
+    });
+    return c.json({ repositories: found.entries, next: found.next });
   });
   app.get('/repositories/:repository/tags', (c) => {
     const page = pageOf(c);
@@ -146,14 +174,13 @@ const findImages = (c: AdminContext, services: AdminServices, page: Page): reado
 };
 
 const searchRoute: AdminRoutes = (app, services) => {
-  app.get('/search', (c) => {
-    const page = pageOf(c);
-    const found = findImages(c, services, page);
-    const last = found.at(-1);
-    return c.json({
-      images: found.filter(({ repository }) => isVisible(c.get('caller'), repository)),
-      next: found.length < page.limit || last === undefined ? undefined : `${last.repository}@${last.digest}`,
+  app.get('/search', async (c) => {
+    const found = await visiblePage(c, {
+      read: (page) => findImages(c, services, page),
+      repositoryOf: ({ repository }) => repository,
+      keyOf: ({ repository, digest }) => `${repository}@${digest}`,
     });
+    return c.json({ images: found.entries, next: found.next });
   });
 };
 

@@ -369,3 +369,31 @@ describe('clients that never come to an end', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 400 [^]*SIZE_INVALID/);
   });
 });
+
+test('pages of lists and searches name nothing that is hidden, not even as the place to go on from', async () => {
+  const layer = digestBy('sha256', 'hidden');
+  const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [], annotations: { layer } };
+  const push = async (repository: string): Promise<string> => {
+    const owner = repository.split('/')[0] ?? '';
+    const answer = await guarded.call('PUT', `/v2/${repository}/manifests/v1`, {
+      headers: { ...as(owner), 'content-type': OCI_INDEX },
+      body: JSON.stringify(index),
+    });
+    expect(answer.status).toBe(201);
+    return String(answer.headers['docker-content-digest']);
+  };
+  const digest = await push('secretive/plan-a');
+  await push('secretive/plan-b');
+  await push('zoe/own');
+  const asked = async (path: string, name: string) => {
+    const answer = await guarded.call('GET', `/lade/v1/registry${path}`, { headers: as(name) });
+    expect(answer.status).toBe(200);
+    return answer.text;
+  };
+  for (const path of [`/search?n=1&digest=${digest}`, '/repositories?n=1&q=plan']) {
+    expect(await asked(path, 'nosy')).not.toContain('secretive');
+    expect(await asked(path, 'secretive')).toContain('"next":"secretive/plan-a');
+  }
+  expect(await asked('/repositories?n=1&q=zoe', 'zoe')).toContain('zoe/own');
+  expect(await asked('/repositories?n=0', 'zoe')).toBe('{"repositories":[]}');
+});
