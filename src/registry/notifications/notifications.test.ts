@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { pauseAfter } from './outcome.ts';
 import { eventOf } from './event.ts';
 import { createNotifications, notificationErrors, webhooksSettings, type Notifications } from './index.ts';
+import { streamEntries } from './stream.ts';
 import { startSink, type Sink } from './testing.ts';
 import { createFilter } from './wanted.ts';
 
@@ -315,4 +316,32 @@ describe('the stream', () => {
     notifications.endStreams();
     expect(await reading).toEqual([]);
   });
+});
+
+test('a stream over entries that nobody wants lets others have their turn', async () => {
+  const last = 5_000;
+  let read = 0;
+  const journal = {
+    entries: ({ after = 0, limit }: { readonly after?: number | undefined; readonly limit: number }) => {
+      const count = Math.max(0, Math.min(limit, last - after));
+      read = after + count;
+      return Array.from({ length: count }, (_, index): JournalEntry => ({
+        id: after + index + 1,
+        atMs: 0,
+        action: 'push',
+        outcome: 'done',
+        repository: 'hidden',
+        cause: { actor: 'test' },
+      }));
+    },
+    follow: () => ({ [Symbol.dispose]: () => undefined }),
+  };
+  let readAtTurn = -1;
+  setImmediate(() => (readAtTurn = read));
+  const { signal } = new AbortController();
+  const items = streamEntries(journal, { after: 0, wants: () => false, signal, once: true });
+  for await (const item of items) expect(item).toBe('never');
+  expect(read).toBe(last);
+  expect(readAtTurn).toBeGreaterThanOrEqual(0);
+  expect(readAtTurn).toBeLessThan(last);
 });

@@ -1,3 +1,4 @@
+import { setImmediate as breathe } from 'node:timers/promises';
 import type { Journal, JournalEntry } from '#metadata';
 import { createBell } from './bell.ts';
 import { isContentEvent } from './wanted.ts';
@@ -34,7 +35,11 @@ export async function* streamEntries(
       if (isContentEvent(entry) && wants(entry)) yield { kind: 'entry', entry };
       if (signal.aborted) return;
     }
-    if (entries.length > 0) continue;
+    if (entries.length > 0) {
+      // Of a page that nobody wanted others would see nothing but the wait.
+      await breathe();
+      continue;
+    }
     if (once) return;
     const waited = performance.now();
     await bell.wait(QUIET_MS, signal);
