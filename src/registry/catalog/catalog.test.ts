@@ -231,3 +231,21 @@ test('what is no image of any kind is listed too', async () => {
   await put('odd', 'v1', { schemaVersion: 2, mediaType: IMAGE, config: nonsense, layers: [] });
   expect(await get('/repositories/odd/tags')).toMatchObject({ tags: [{ kind: 'image', platforms: [] }] });
 });
+
+test('sizes that are none, in a manifest of an unknown type, keep nobody else from being shown', async () => {
+  const type = 'application/vnd.example.thing+json';
+  for (const [tag, size] of Object.entries({ half: 1.5, negative: -1, huge: 9e15 })) {
+    const layers = Array.from({ length: 1100 }, (_, index) => ({
+      mediaType: type,
+      digest: digestBy('sha256', `${tag} ${index}`),
+      size,
+    }));
+    const body = JSON.stringify({ mediaType: type, layers });
+    const headers = { 'content-type': type };
+    expect((await wire.call('PUT', `/v2/odd/sizes/manifests/${tag}`, { body, headers })).status).toBe(201);
+  }
+  await pushImage('odd/after', 'v1', { layers: ['after'], architecture: 'riscv64' });
+  expect(await get('/repositories/odd%2Fafter/tags')).toMatchObject({
+    tags: [{ name: 'v1', kind: 'image', platforms: [{ os: 'linux', architecture: 'riscv64' }] }],
+  });
+});

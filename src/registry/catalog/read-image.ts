@@ -5,7 +5,7 @@ import * as z from 'zod';
 const descriptor = z.looseObject({
   mediaType: z.string().catch(''),
   digest: z.string(),
-  size: z.number().catch(0),
+  size: z.int().nonnegative().catch(0),
 });
 
 const manifestShape = z.looseObject({
@@ -80,7 +80,8 @@ export const configOf = (manifest: StoredManifest): Digest | undefined => {
 
 const bytesOf = ({ config, layers }: ManifestShape): number => {
   const sizes = new Map([config, ...(layers ?? [])].map((part) => [part?.digest, part?.size ?? 0]));
-  return [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  const bytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  return Math.min(bytes, Number.MAX_SAFE_INTEGER);
 };
 
 const layersOf = ({ layers }: ManifestShape, config: ConfigShape): readonly LayerFact[] => {
