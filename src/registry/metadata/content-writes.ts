@@ -155,7 +155,9 @@ export const createContentWrites = (database: Database, journal: JournalWriter, 
         [
           ...keptForUndo(repository, cause.actor, (copy) => [copyLink(copy, target)]),
           {
-            sql: 'DELETE FROM links WHERE repository = ? AND digest = ?',
+            // Also of a manifest whose push was on its way when somebody looked.
+            sql: `DELETE FROM links WHERE repository = ?1 AND digest = ?2 AND NOT EXISTS (
+                    SELECT 1 FROM edges WHERE repository = ?1 AND digest = ?2 AND kind = 'blob')`,
             params: [repository, target],
             expectChanges: 1,
           },

@@ -113,7 +113,7 @@ export interface ContentStore {
   /** Manifests of the repository that need the blob, at most one. */
   userOf(repository: string, digest: Digest): Digest | undefined;
   linkBlob(link: BlobLink): Promise<void>;
-  /** Whether there was a link. */
+  /** Whether there was a link that nothing of the repository needs. */
   unlinkBlob(removal: Removal<Digest>): Promise<boolean>;
   /** @throws METADATA_MANIFEST_BLOB_UNKNOWN when a blob it needs is not, or no longer, linked */
   putManifest(put: ManifestPut): Promise<void>;

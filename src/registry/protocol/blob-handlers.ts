@@ -69,14 +69,20 @@ export const getBlob = async (call: Call, place: BlobPlace): Promise<void> => {
   await sendBlob(call, digest, source);
 };
 
-/** Unlinks a blob; its bytes go with the next collection. Blobs of a manifest stay. */
-export const deleteBlob = async (call: Call, { repository, digest }: BlobPlace): Promise<void> => {
-  const { contents } = call.services.storage.metadata;
+const requireUnused = ({ services }: Call, { repository, digest }: BlobPlace): void => {
+  const { contents } = services.storage.metadata;
   const manifest = contents.userOf(repository, digest);
-  if (manifest !== undefined && contents.linkedBlob(repository, digest) !== undefined) {
+  if (manifest !== undefined && contents.linkedBlob(repository, digest) !== undefined)
     throw protocolErrors.blobInUse({ digest, manifest });
-  }
-  if (!(await contents.unlinkBlob({ repository, target: digest, cause: call.cause })))
-    throw blobErrors.unknown({ digest });
-  return answer(call, { status: 202 });
+};
+
+/** Unlinks a blob; its bytes go with the next collection. Blobs of a manifest stay. */
+export const deleteBlob = async (call: Call, place: BlobPlace): Promise<void> => {
+  const { repository, digest } = place;
+  const { contents } = call.services.storage.metadata;
+  requireUnused(call, place);
+  if (await contents.unlinkBlob({ repository, target: digest, cause: call.cause }))
+    return answer(call, { status: 202 });
+  requireUnused(call, place);
+  throw blobErrors.unknown({ digest });
 };
