@@ -25,7 +25,8 @@ export const isVisible = (caller: Caller, repository: string): boolean =>
  */
 export const requireNeeds = (caller: Caller, needs: readonly Need[]): void => {
   for (const need of needs) {
-    if (need.kind === 'login' && !caller.loggedIn && caller.proof !== 'bearer')
+    if (need.kind === 'login' && !caller.loggedIn) throw accessErrors.unauthorized({});
+    if (need.kind === 'proof' && !caller.loggedIn && caller.proof !== 'bearer')
       throw accessErrors.unauthorized({});
     if (need.kind === 'administration' && !caller.administrator)
       throw refuse(caller, 'administer', 'this registry');

@@ -88,6 +88,9 @@ describe('the token endpoint', () => {
     const { token: open } = await registry.token('scope=repository:pub/x:pull');
     expect(await registry.status('GET', '/v2/pub/x/manifests/none', bearer(open))).toBe(404);
     expect(await tryToken(open)).toBe(401);
+    // Who called from where is for those who are somebody.
+    expect(await registry.status('GET', '/v2/', bearer(open))).toBe(200);
+    expect(await registry.status('GET', '/lade/v1/registry/events?follow=false', bearer(open))).toBe(401);
     expect(await registry.token('service=other', ann)).toMatchObject({ status: 400 });
   });
 

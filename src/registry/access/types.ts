@@ -8,9 +8,12 @@ import type { TokenEndpoint } from './token-endpoint.ts';
  */
 export type Action = 'pull' | 'push' | 'delete' | 'administer';
 
-/** What a request needs: to be somebody, actions on repositories, or the right to administer the registry. */
+/**
+ * What a request needs: to be somebody (`login`), or at least to show a token, if only that of nobody (`proof`); actions
+ * on repositories; or the right to administer the registry.
+ */
 export type Need =
-  | { readonly kind: 'login' }
+  | { readonly kind: 'login' | 'proof' }
   | { readonly kind: 'repository'; readonly repository: string; readonly actions: readonly Action[] }
   | { readonly kind: 'catalog' }
   | { readonly kind: 'administration' };
