@@ -1,3 +1,4 @@
+export { limitBody } from './body-limits.ts';
 export { accessRequest, causeOf, createProtocol, type ProtocolHandler } from './protocol.ts';
 export { translateError } from './codes.ts';
 export { protocolErrors } from './errors.ts';

@@ -29,7 +29,6 @@ import { createUploadAllowance } from './upload-allowance.ts';
 import { createWriters } from './writers.ts';
 
 const MANIFEST_BYTES = 4 * 1024 * 1024;
-const BODY_IDLE_MS = 5 * 60 * 1000;
 
 type Handler = (call: Call) => void | Promise<void>;
 type Handlers = Readonly<Record<string, Handler>>;
@@ -180,13 +179,12 @@ export const createProtocol = (options: ProtocolOptions): ProtocolHandler => {
     blobBytes: limits.blobBytes ?? Infinity,
   };
   const refusals = createRefusals(storage.metadata.journal);
-  const bodyIdleMs = limits.bodyIdleMs ?? BODY_IDLE_MS;
   return async (request, response) => {
     const exchange: Exchange = { request, response };
     const { path, query } = splitUrl(request.url ?? '/');
     const { method = 'GET' } = request;
     let attempt: Attempt = { exchange, path, needs: [], route: undefined, caller: undefined };
-    limitBody(request, response, bodyIdleMs);
+    limitBody(request, response, limits.bodyIdleMs);
     try {
       const caller = await access.authenticate(accessRequest(request));
       const cause = causeOf(request, caller);

@@ -4,7 +4,7 @@ import { Hono } from 'hono';
 import { createKeeping, createPullCounter } from '#keeping';
 import { addClassicSearch } from './classic-search.ts';
 import { createNotifications, type Notifications } from '#notifications';
-import { createProtocol, type ProtocolObserver } from '#protocol';
+import { createProtocol, limitBody, type ProtocolObserver } from '#protocol';
 import { createUpstreams } from '#upstreams';
 import type { Registry, RegistryOptions } from './types.ts';
 
@@ -59,7 +59,10 @@ export const createRegistry = (options: RegistryOptions): Registry => {
   );
   return {
     first: (request, response) => {
-      if (!isProtocol(request.url ?? '')) return false;
+      if (!isProtocol(request.url ?? '')) {
+        limitBody(request, response, limits.bodyIdleMs);
+        return false;
+      }
       void protocol(request, response);
       return true;
     },
