@@ -18,7 +18,7 @@ Without a file the defaults hold. Variables win over the file, options of \`lade
 - Durations are written \`30s\`, \`1h30m\` or \`14d\`; sizes \`512MiB\` or \`50GiB\`. A secret is the text itself, or
   \`{ file: /run/secrets/name }\`.
 - SIGHUP reads file and variables again. What is wrong then changes nothing, and is logged. A change of \`root\`, \`listen\`,
-  \`insecure\`, \`drain\`, \`tls\`, \`trustedProxies\`, \`metrics\` or \`health\` needs a restart; the files that \`tls\` names are
+  \`insecure\`, \`drain\`, \`tls\`, \`trustedProxies\`, \`metrics\`, \`health\`, \`limits\` or \`upstreams\` needs a restart; the files that \`tls\` names are
   read again whenever they change.
 
 This page is written by \`node tools/check-docs.ts --write\` from the schemas in the rooms' \`settings.ts\`.

@@ -349,9 +349,9 @@ describe('signals', () => {
     await writeSettings('log: { level: infos }\n');
     child.kill('SIGHUP');
     await expect.poll(log).toMatch(/r\.yaml:1:15: log\.level: must be one of .*the old ones stay/);
-    await writeSettings('log: { level: info }\ndrain: 1s\n');
+    await writeSettings('log: { level: info }\ndrain: 1s\nlimits: { bodyIdle: 1m }\n');
     child.kill('SIGHUP');
-    await expect.poll(log).toContain('"keys":["drain"]');
+    await expect.poll(log).toContain('"keys":["drain","limits"]');
     await expect.poll(log).toContain('settings read again');
   });
 

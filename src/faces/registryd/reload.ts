@@ -13,7 +13,18 @@ export interface Change {
 }
 
 /** Keys that are read once, when the program starts. */
-const FIXED = ['root', 'listen', 'insecure', 'drain', 'tls', 'trustedProxies', 'metrics', 'health'] as const;
+const FIXED = [
+  'root',
+  'listen',
+  'insecure',
+  'drain',
+  'tls',
+  'trustedProxies',
+  'metrics',
+  'health',
+  'limits',
+  'upstreams',
+] as const;
 
 /** Gives new settings to every part; one that fails keeps what it had, and the others go on. */
 export const reloadAll = async (
