@@ -25,7 +25,7 @@ export interface SigningKeys {
 }
 
 export interface SigningKeyOptions {
-  readonly accounts: AccountStore;
+  readonly accounts: Pick<AccountStore, 'signingKeys' | 'addSigningKey' | 'removeSigningKey' | 'version'>;
   /** Age at which a key is replaced. */
   readonly rotateMs: number;
   /** Time that a replaced key still verifies. */
@@ -70,8 +70,9 @@ export const createSigningKeys = ({ accounts, rotateMs, keepMs }: SigningKeyOpti
   };
 
   const load = async (id: string): Promise<LoadedKey | undefined> => {
-    if (version !== accounts.version()) loaded.clear();
-    version = accounts.version();
+    const seen = accounts.version();
+    if (version !== seen) loaded.clear();
+    version = seen;
     const known = loaded.get(id);
     if (known !== undefined) return known;
     const stored = accounts.signingKeys().find((key) => key.id === id);
@@ -84,7 +85,8 @@ export const createSigningKeys = ({ accounts, rotateMs, keepMs }: SigningKeyOpti
     ]);
     if (secret instanceof Uint8Array || open instanceof Uint8Array) return undefined;
     const key = { id, secret, open, createdMs: stored.createdMs };
-    loaded.set(id, key);
+    // A key that was removed while it was imported must not be found again.
+    if (accounts.version() === seen) loaded.set(id, key);
     return key;
   };
 
