@@ -36,6 +36,7 @@ const STATUS: Readonly<Record<ErrorKind, 400 | 401 | 403 | 404 | 408 | 409 | 412
   internal: 500,
 };
 
+/** Sends an error; internals of the registry's own faults stay inside. */
 const answerError = (c: Context, thrown: unknown, challenge: string): Response => {
   const error = toLadeError(thrown);
   const { kind, code, message, hint, details } = error;
@@ -45,7 +46,16 @@ const answerError = (c: Context, thrown: unknown, challenge: string): Response =
   }
   const status = STATUS[kind];
   if (status === 401) c.header('WWW-Authenticate', challenge);
-  return c.json({ code, message, hint, details, requestId: factsOf(incoming(c)).id }, status);
+  const requestId = factsOf(incoming(c)).id;
+  return status === 500
+    ? c.json({ code, message: 'the registry failed; its log says why', requestId }, status)
+    : c.json({ code, message, hint, details, requestId }, status);
+};
+
+/** Whether it belongs into the log: 5xx, but for what this registry does not offer. */
+const isFault = (thrown: unknown): boolean => {
+  const status = STATUS[toLadeError(thrown).kind];
+  return status >= 500 && status !== 501;
 };
 
 /** Every topic of the administration. */
@@ -67,7 +77,7 @@ const TOPICS: readonly AdminRoutes[] = [
  * calls through the registry's own unix socket administers it.
  */
 export const createAdministration = (services: AdminServices): Hono<AdminEnv> => {
-  const { access } = services;
+  const { access, observer } = services;
   const app = new Hono<AdminEnv>().basePath(ADMINISTRATION_PATH);
   app.use(async (c, next) => {
     const request = incoming(c);
@@ -80,6 +90,9 @@ export const createAdministration = (services: AdminServices): Hono<AdminEnv> =>
   });
   for (const topic of TOPICS) topic(app, services);
   app.notFound((c) => answerError(c, administrationErrors.pathUnknown({ path: c.req.path }), ''));
-  app.onError((error, c) => answerError(c, error, access.challenge([], accessRequest(incoming(c)))));
+  app.onError((error, c) => {
+    if (isFault(error)) observer?.failed?.({ method: c.req.method, path: c.req.path, error });
+    return answerError(c, error, access.challenge([], accessRequest(incoming(c))));
+  });
   return app;
 };

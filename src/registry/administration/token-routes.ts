@@ -1,7 +1,7 @@
 import { accessErrors, retryAfterOf, TOKEN_PATH, type AccessControl, type TokenAnswer } from '#access';
 import { toLadeError } from '#errors';
 import { incoming, readBody } from '#http';
-import { accessRequest, translateError } from '#protocol';
+import { accessRequest, translateError, type ProtocolObserver } from '#protocol';
 import { Hono, type Context } from 'hono';
 
 const FORM_BYTES = 64 * 1024;
@@ -12,14 +12,16 @@ const oauthError = (status: number): string => {
   return status < 500 ? 'invalid_request' : 'server_error';
 };
 
-const answerFailure = (c: Context, thrown: unknown): Response => {
+const answerFailure = (c: Context, thrown: unknown, observer: Pick<ProtocolObserver, 'failed'>): Response => {
   const { status, code } = translateError(thrown);
   const error = toLadeError(thrown);
-  const message = status >= 500 ? 'the registry failed; its log says why' : error.message;
+  const isFault = status >= 500;
+  if (isFault) observer.failed?.({ method: c.req.method, path: c.req.path, error: thrown });
+  const message = isFault ? 'the registry failed; its log says why' : error.message;
   if (status === 401) c.header('WWW-Authenticate', 'Basic realm="lade registry"');
   if (accessErrors.throttled.is(error)) c.header('Retry-After', String(retryAfterOf(error)));
   const body = {
-    errors: [{ code, message, detail: { hint: error.hint } }],
+    errors: [{ code, message, detail: isFault ? {} : { hint: error.hint } }],
     error: oauthError(status),
     error_description: message,
   };
@@ -35,7 +37,10 @@ const sendToken = (c: Context, answer: TokenAnswer): Response => {
 };
 
 /** `/token` (distribution's token specification, by GET and as OAuth2) and its public keys; 404 without tokens. */
-export const createTokenRoutes = (access: AccessControl): Hono => {
+export const createTokenRoutes = (
+  access: AccessControl,
+  observer: Pick<ProtocolObserver, 'failed'> = {},
+): Hono => {
   const app = new Hono();
   app.get(TOKEN_PATH, async (c) => {
     const query = new URL(c.req.url).searchParams;
@@ -51,6 +56,6 @@ export const createTokenRoutes = (access: AccessControl): Hono => {
     const keys = await access.tokens?.keys();
     return keys === undefined ? c.notFound() : c.json(keys);
   });
-  app.onError((error, c) => answerFailure(c, error));
+  app.onError((error, c) => answerFailure(c, error, observer));
   return app;
 };

@@ -3,7 +3,7 @@ import type { AccessControl, AccountService, Caller } from '#access';
 import type { Keeping } from '#keeping';
 import type { Cause } from '#metadata';
 import type { Notifications } from '#notifications';
-import type { RegistryStorage } from '#protocol';
+import type { ProtocolObserver, RegistryStorage } from '#protocol';
 import type { Upstreams } from '#upstreams';
 
 /** What the routes of the administration work with; each topic takes what it needs. */
@@ -15,6 +15,8 @@ export interface AdminServices {
   readonly notifications: Notifications;
   /** Absent where no other registry is served through this one. */
   readonly upstreams?: Upstreams | undefined;
+  /** Is told of the registry's own faults. */
+  readonly observer?: Pick<ProtocolObserver, 'failed'> | undefined;
 }
 
 /** What every route finds in its context: who calls, and the cause of what it changes. */

@@ -44,7 +44,7 @@ export const createRegistry = (options: RegistryOptions): Registry => {
   const protocol = createProtocol({ storage, access, protection, upstreams, observer: pulls, limits });
   const app = new Hono();
   app.get('/healthz', (c) => c.text('ok\n'));
-  app.route('/', createTokenRoutes(access));
+  app.route('/', createTokenRoutes(access, observer));
   addClassicSearch(app, { storage, access });
   app.route(
     '/',
@@ -55,6 +55,7 @@ export const createRegistry = (options: RegistryOptions): Registry => {
       keeping,
       notifications,
       upstreams,
+      observer,
     }),
   );
   return {
