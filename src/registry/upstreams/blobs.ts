@@ -140,14 +140,6 @@ export const createCachedBlobs = (storage: RegistryStorage): CachedBlobs => {
   const fetches = createFetches(storage, { missing, size: finder.size });
   const keyOf = ({ repository }: Place, digest: Digest): string => `${repository}@${digest}`;
 
-  /** Takes part in a fetch of the same content for another repository. */
-  const join = async (fetch: BlobFetch, place: Place, wish: BlobWish): Promise<BlobFetch> => {
-    if (fetch.place.repository === place.repository) return fetch;
-    if (!(await finder.isVouched(place, wish.digest))) return fetches.start(place, wish);
-    fetch.linkTo(place.repository, wish.cause);
-    return fetch;
-  };
-
   const linkHere = (place: Place, { digest, cause, caller }: BlobWish): Promise<boolean> =>
     storage.locks.run(digest, async () => {
       const found = finder.elsewhere(digest, caller);
@@ -162,13 +154,25 @@ export const createCachedBlobs = (storage: RegistryStorage): CachedBlobs => {
       return true;
     });
 
+  /** Takes part in a fetch of the same content, perhaps for another repository. */
+  const join = async (fetch: BlobFetch, place: Place, wish: BlobWish): Promise<IncomingBlob | undefined> => {
+    if (fetch.place.repository === place.repository) return incoming(fetch);
+    if (!(await finder.isVouched(place, wish.digest))) return incoming(fetches.start(place, wish));
+    fetch.linkTo(place.repository, wish.cause);
+    const coming = await incoming(fetch);
+    // It may have linked everything before it was told of this repository.
+    const isLate = coming === undefined && contents.linkedBlob(place.repository, wish.digest) === undefined;
+    if (isLate) await linkHere(place, wish);
+    return coming;
+  };
+
   const open = async (place: Place, wish: BlobWish): Promise<IncomingBlob | undefined> => {
     const { digest } = wish;
     if (missing.get(keyOf(place, digest)) === true) return undefined;
     const isHere = finder.elsewhere(digest, wish.caller) !== undefined;
     if (isHere && (await finder.isVouched(place, digest)) && (await linkHere(place, wish))) return undefined;
     const running = fetches.joinable(place, wish);
-    if (running !== undefined) return incoming(await join(running, place, wish));
+    if (running !== undefined) return join(running, place, wish);
     place.upstream.counters.misses += 1;
     return incoming(fetches.start(place, wish));
   };
