@@ -42,3 +42,30 @@ test('a repository that joins a fetch after its end has the blob as well', async
   expect([status, body.equals(bytes)]).toEqual([200, true]);
   expect(upstream.count(/^GET .*\/blobs\//)).toBe(1);
 });
+
+test('no more blobs than may be are fetched at once; others wait a little, then come back', async () => {
+  const digests = ['a', 'b', 'c', 'd'].map((text) => upstream.blob(Buffer.from(text)));
+  const registry = await start({ fetches: 2, timeout: 2_000 });
+  const get = (digest: string | undefined) => registry.call('GET', `/v2/up.example/one/blobs/${digest}`);
+  const gate = Promise.withResolvers<void>();
+  upstream.script = async (request, response) => {
+    const bytes = ['a', 'b'].find((_text, index) => request.url?.endsWith(digests[index] ?? '?') === true);
+    if (bytes === undefined) return false;
+    response.writeHead(200, { 'content-length': 1 }).flushHeaders();
+    await gate.promise;
+    response.end(bytes);
+    return true;
+  };
+  const held = [get(digests[0]), get(digests[1])];
+  await expect.poll(() => upstream.count(/^GET .*\/blobs\//)).toBe(2);
+  const refused = await get(digests[2]);
+  expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });
+  expect(refused.text).toContain('as many as may be at once');
+  expect(upstream.count(/^GET .*\/blobs\//)).toBe(2);
+  const waiting = get(digests[3]);
+  const same = get(digests[3]);
+  gate.resolve();
+  const answers = await Promise.all([...held, waiting, same, get(digests[2])]);
+  expect(answers.map(({ text }) => text)).toEqual(['a', 'b', 'd', 'd', 'c']);
+  expect(upstream.count(/^GET .*\/blobs\//)).toBe(4);
+});

@@ -1,13 +1,17 @@
+import { EventEmitter, once } from 'node:events';
 import type { Caller } from '#access';
 import type { Cause } from '#metadata';
 import type { Digest } from '#oci';
 import type { IncomingBlob, RegistryStorage } from '#protocol';
 import { startBlobFetch, type BlobFetch } from './blob-fetch.ts';
+import { upstreamErrors } from './errors.ts';
 import type { Place } from './manifests.ts';
 import { createRemembered, type Remembered } from './single-flight.ts';
 
 const MOST_MISSING = 10_000;
 const MOST_PARTIALS = 1_000;
+/** What a client is told that found no room for its fetch. */
+const BUSY_RETRY_S = 5;
 const PARTIAL_MS = 24 * 60 * 60 * 1000;
 
 /** One blob that a caller wants. */
@@ -67,7 +71,8 @@ const createFinder = (storage: RegistryStorage) => {
   };
 };
 
-const incoming = async (fetch: BlobFetch): Promise<IncomingBlob | undefined> => {
+const incoming = async (fetch: BlobFetch | undefined): Promise<IncomingBlob | undefined> => {
+  if (fetch === undefined) return undefined;
   const size = await fetch.begun;
   if (size === undefined) return undefined;
   const reader = await fetch.open();
@@ -85,7 +90,13 @@ const incoming = async (fetch: BlobFetch): Promise<IncomingBlob | undefined> => 
 interface Fetches {
   /** One that the caller may take part in. */
   joinable(place: Place, wish: BlobWish): BlobFetch | undefined;
-  start(place: Place, wish: BlobWish): BlobFetch;
+  /**
+   * Starts one as soon as the upstream has room for it, or takes part in one that began meanwhile; undefined when the
+   * repository has the blob by then.
+   *
+   * @throws UPSTREAMS_BUSY when there is no room for as long as the first byte may take
+   */
+  start(place: Place, wish: BlobWish): Promise<BlobFetch | undefined>;
   all(): readonly BlobFetch[];
 }
 
@@ -100,8 +111,21 @@ const createFetches = (
   },
 ): Fetches => {
   const running = new Map<string, BlobFetch>();
+  const ends = new EventEmitter().setMaxListeners(0);
   const partials = createRemembered<string>(MOST_PARTIALS);
-  const start = (place: Place, { digest, cause }: BlobWish): BlobFetch => {
+  const hasRoom = ({ upstream }: Place): boolean =>
+    [...running.values()].filter(({ place }) => place.upstream === upstream).length < upstream.fetches;
+
+  const nextEnd = async ({ upstream }: Place, timeout: AbortSignal): Promise<void> => {
+    try {
+      await once(ends, 'end', { signal: timeout });
+    } catch (error) {
+      const { name, fetches } = upstream;
+      throw upstreamErrors.busy({ upstream: name, fetches, retryAfterS: BUSY_RETRY_S }, error);
+    }
+  };
+
+  const begin = (place: Place, { digest, cause }: BlobWish): BlobFetch => {
     const key = `${place.repository}@${digest}`;
     const partial = partials.get(key);
     partials.delete(key);
@@ -119,9 +143,26 @@ const createFetches = (
     };
     void end()
       .catch(() => undefined)
-      .finally(() => running.delete(key));
+      .finally(() => {
+        running.delete(key);
+        ends.emit('end');
+      });
     return fetch;
   };
+
+  const start: Fetches['start'] = async (place, wish) => {
+    const key = `${place.repository}@${wish.digest}`;
+    if (hasRoom(place)) return running.get(key) ?? begin(place, wish);
+    const timeout = AbortSignal.timeout(place.upstream.times.timeout);
+    for (;;) {
+      await nextEnd(place, timeout);
+      if (storage.metadata.contents.linkedBlob(place.repository, wish.digest) !== undefined) return undefined;
+      const same = running.get(key);
+      if (same !== undefined) return same;
+      if (hasRoom(place)) return begin(place, wish);
+    }
+  };
+
   return {
     start,
     all: () => [...running.values()],
@@ -157,7 +198,7 @@ export const createCachedBlobs = (storage: RegistryStorage): CachedBlobs => {
   /** Takes part in a fetch of the same content, perhaps for another repository. */
   const join = async (fetch: BlobFetch, place: Place, wish: BlobWish): Promise<IncomingBlob | undefined> => {
     if (fetch.place.repository === place.repository) return incoming(fetch);
-    if (!(await finder.isVouched(place, wish.digest))) return incoming(fetches.start(place, wish));
+    if (!(await finder.isVouched(place, wish.digest))) return incoming(await fetches.start(place, wish));
     fetch.linkTo(place.repository, wish.cause);
     const coming = await incoming(fetch);
     // It may have linked everything before it was told of this repository.
@@ -174,7 +215,7 @@ export const createCachedBlobs = (storage: RegistryStorage): CachedBlobs => {
     const running = fetches.joinable(place, wish);
     if (running !== undefined) return join(running, place, wish);
     place.upstream.counters.misses += 1;
-    return incoming(fetches.start(place, wish));
+    return incoming(await fetches.start(place, wish));
   };
 
   return {

@@ -27,6 +27,12 @@ export const upstreamErrors = defineErrors('upstreams', {
     message: (p: Named & { reason: string; retryAfterS: number }) => `${p.upstream}: ${p.reason}`,
     hint: 'try again later; what is kept of it can still be pulled',
   },
+  busy: {
+    kind: 'unavailable',
+    message: (p: Named & { fetches: number; retryAfterS: number }) =>
+      `${p.fetches} blobs are being fetched from ${p.upstream}, as many as may be at once`,
+    hint: 'try again in a moment; `fetches` in the settings of this upstream is the bound',
+  },
   rateLimited: {
     kind: 'unavailable',
     message: (p: Named & { retryAfterS: number }) => `${p.upstream} limits the rate of requests`,

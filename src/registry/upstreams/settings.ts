@@ -51,6 +51,14 @@ const upstream = z
     timeout: duration()
       .prefault('10s')
       .describe('How long a manifest, a list or the first byte of a blob may take.'),
+    fetches: z
+      .int()
+      .min(1)
+      .max(1000)
+      .default(16)
+      .describe(
+        'Blobs that are fetched from it at the same time, at most; who wants another waits for as long as the timeout, then is told to come back.',
+      ),
     allowPrivate: z
       .union([
         z.boolean(),

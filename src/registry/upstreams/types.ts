@@ -18,6 +18,8 @@ export interface UpstreamSettings {
   readonly staleFor?: number | undefined;
   readonly missingTtl?: number | undefined;
   readonly timeout?: number | undefined;
+  /** Blobs that are fetched from it at the same time, at most. */
+  readonly fetches?: number | undefined;
   /** Whether its own host may be private, or what besides public addresses may be connected to. */
   readonly allowPrivate?: boolean | readonly string[] | undefined;
   /** Accepts any certificate. */

@@ -13,6 +13,7 @@ const DEFAULTS = {
   missingTtl: MINUTE_MS,
   timeout: 10_000,
 } as const;
+const DEFAULT_FETCHES = 16;
 /** How long an upstream that could not be reached is left alone. */
 const PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 60 * MINUTE_MS;
@@ -31,6 +32,8 @@ export interface Upstream extends AsyncDisposable {
   readonly settings: UpstreamSettings;
   readonly name: string;
   readonly times: Times;
+  /** Blobs that may be on their way from it at once. */
+  readonly fetches: number;
   readonly counters: { -readonly [K in keyof UpstreamCounters]: UpstreamCounters[K] };
   readonly pause: Pause | undefined;
   readonly lastError: string | undefined;
@@ -139,6 +142,7 @@ export const createUpstream = (settings: UpstreamSettings): Upstream => {
     settings,
     name,
     times,
+    fetches: settings.fetches ?? DEFAULT_FETCHES,
     counters,
     get pause() {
       return pause !== undefined && pause.untilMs > Date.now() ? pause : undefined;
