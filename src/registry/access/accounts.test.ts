@@ -227,6 +227,13 @@ test('keys are replaced when they are old; tokens outlive that once, and none su
   const { token: third } = await own.token(pull, ann);
   expect((await own.wire.call('POST', `${API}/signing-keys`, admin)).status).toBe(200);
   expect(ids()).toHaveLength(1);
+  const told = own.wire.storage.metadata.journal.entries({ limit: 1000 });
+  expect(told.slice(-2).map(({ reason, cause }) => [cause.actor, reason?.replace(/key \S+/, 'key')])).toEqual(
+    [
+      ['root', 'signing key added'],
+      ['root', 'signing key removed'],
+    ],
+  );
   expect(await works(third)).toBe(401);
   expect(await works((await own.token(pull, ann)).token)).toBe(404);
 });

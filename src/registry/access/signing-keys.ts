@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { AccountStore } from '#metadata';
+import type { AccountStore, Cause } from '#metadata';
 import type { CryptoKey, JWK } from 'jose';
 
 /** The algorithm of every token made here; no other is ever accepted for them. */
@@ -21,7 +21,7 @@ export interface SigningKeys {
   /** Public parts, as a JWK set. */
   published(): Promise<{ readonly keys: readonly JWK[] }>;
   /** Makes a new key now; older ones verify until their tokens have ended, or not at all any more with `drop`. */
-  rotate(drop?: boolean): Promise<void>;
+  rotate(drop: boolean, cause: Cause): Promise<void>;
 }
 
 export interface SigningKeyOptions {
@@ -32,7 +32,8 @@ export interface SigningKeyOptions {
   readonly keepMs: number;
 }
 
-const CAUSE = { actor: 'system:access' } as const;
+/** Of what happens because a key is too old. */
+const OF_AGE: Cause = { actor: 'system:access' };
 
 /** Only what everybody may know. */
 const publicPart = ({ crv, x, y }: JWK, id: string): JWK => ({
@@ -52,21 +53,21 @@ export const createSigningKeys = ({ accounts, rotateMs, keepMs }: SigningKeyOpti
   let version = -1;
 
   /** Removes keys that were replaced before a time: none of their tokens counts any more. */
-  const dropEnded = async (beforeMs: number): Promise<void> => {
+  const dropEnded = async (beforeMs: number, cause: Cause): Promise<void> => {
     const keys = accounts.signingKeys();
     for (const [index, { id }] of keys.entries()) {
       const successor = keys[index - 1];
       if (successor !== undefined && successor.createdMs <= beforeMs)
-        await accounts.removeSigningKey(id, CAUSE);
+        await accounts.removeSigningKey(id, cause);
     }
   };
 
-  const make = async (): Promise<void> => {
+  const make = async (cause: Cause): Promise<void> => {
     const { generateKeyPair, exportJWK } = await import('jose');
     const { privateKey } = await generateKeyPair(OWN_ALGORITHM, { extractable: true });
     const [id, createdMs] = [randomBytes(9).toString('base64url'), Date.now()];
-    await accounts.addSigningKey({ id, jwk: JSON.stringify(await exportJWK(privateKey)), createdMs }, CAUSE);
-    await dropEnded(createdMs - keepMs);
+    await accounts.addSigningKey({ id, jwk: JSON.stringify(await exportJWK(privateKey)), createdMs }, cause);
+    await dropEnded(createdMs - keepMs, OF_AGE);
   };
 
   const load = async (id: string): Promise<LoadedKey | undefined> => {
@@ -90,14 +91,14 @@ export const createSigningKeys = ({ accounts, rotateMs, keepMs }: SigningKeyOpti
     return key;
   };
 
-  const rotate = (): Promise<void> =>
-    (making ??= make().finally(() => {
+  const rotate = (cause: Cause): Promise<void> =>
+    (making ??= make(cause).finally(() => {
       making = undefined;
     }));
 
   const current = async (): Promise<LoadedKey> => {
     const [newest] = accounts.signingKeys();
-    if (newest === undefined || newest.createdMs < Date.now() - rotateMs) await rotate();
+    if (newest === undefined || newest.createdMs < Date.now() - rotateMs) await rotate(OF_AGE);
     const key = await load(accounts.signingKeys()[0]?.id ?? '');
     if (key === undefined) throw new Error('a signing key that was just written cannot be read');
     return key;
@@ -112,9 +113,9 @@ export const createSigningKeys = ({ accounts, rotateMs, keepMs }: SigningKeyOpti
         keys: accounts.signingKeys().map(({ id, jwk }) => publicPart(JSON.parse(jwk) as JWK, id)),
       };
     },
-    rotate: async (drop = false) => {
-      await rotate();
-      if (drop) await dropEnded(Number.POSITIVE_INFINITY);
+    rotate: async (drop, cause) => {
+      await rotate(cause);
+      if (drop) await dropEnded(Number.POSITIVE_INFINITY, cause);
     },
   };
 };

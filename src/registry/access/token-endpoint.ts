@@ -1,3 +1,4 @@
+import type { Cause } from '#metadata';
 import type { Callers } from './callers.ts';
 import { accessErrors } from './errors.ts';
 import type { Identity } from './identity.ts';
@@ -33,7 +34,7 @@ export interface TokenEndpoint {
   /** Public keys, for whoever wants to verify tokens. */
   keys(): ReturnType<SigningKeys['published']>;
   /** Signs with a new key from now on; with `drop`, whatever was signed before counts no more. */
-  rotateKeys(drop: boolean): Promise<void>;
+  rotateKeys(drop: boolean, cause: Cause): Promise<void>;
 }
 
 export interface TokenEndpointParts {
@@ -121,6 +122,6 @@ export const createTokenEndpoint = (parts: TokenEndpointParts): TokenEndpoint =>
       return { ...(await answer({ identity, scopes, offline: false })), refresh_token: shown };
     },
     keys: () => keys.published(),
-    rotateKeys: (drop) => keys.rotate(drop),
+    rotateKeys: (drop, cause) => keys.rotate(drop, cause),
   };
 };

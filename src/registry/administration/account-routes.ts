@@ -112,7 +112,7 @@ export const accountRoutes: AdminRoutes = (app, { storage, access, accounts }) =
   app.post('/signing-keys', async (c) => {
     requireAdministrator(c);
     const { drop } = await bodyOf(c, rotation);
-    await access.tokens?.rotateKeys(drop);
+    await access.tokens?.rotateKeys(drop, c.get('cause'));
     return c.json({ drop });
   });
 
