@@ -1,3 +1,4 @@
+import { statSync, type Stats } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { accessErrors } from './errors.ts';
 import { isBcrypt } from './passwords.ts';
@@ -6,7 +7,7 @@ import { isBcrypt } from './passwords.ts';
 export interface HtpasswdFile {
   /** The bcrypt hash of a user. */
   hashOf(name: string): Promise<string | undefined>;
-  /** Grows when the file changed; asking makes it look, within a second. */
+  /** Grows when the file changed, at most a second ago: asking looks at it. */
   version(): number;
   /** Of all its users. */
   hashes(): readonly string[];
@@ -14,6 +15,8 @@ export interface HtpasswdFile {
 
 /** Longest time a changed file goes unnoticed. */
 const RECHECK_MS = 1_000;
+
+const stampOf = ({ ino, mtimeMs, size }: Stats): string => `${ino}:${mtimeMs}:${size}`;
 
 /** Names and bcrypt hashes of an htpasswd file. @throws ACCESS_HTPASSWD_UNREADABLE */
 export const parseHtpasswd = (text: string, path: string): ReadonlyMap<string, string> => {
@@ -37,18 +40,28 @@ export const parseHtpasswd = (text: string, path: string): ReadonlyMap<string, s
  */
 export const openHtpasswd = async (path: string): Promise<HtpasswdFile> => {
   let users: ReadonlyMap<string, string> = new Map();
-  let stamp = '';
+  let [stamp, seen] = ['', ''];
   let version = 0;
   let checkedMs = 0;
 
   const load = async (): Promise<void> => {
-    checkedMs = Date.now();
-    const info = await stat(path);
-    const found = `${info.ino}:${info.mtimeMs}:${info.size}`;
+    const found = stampOf(await stat(path));
     if (found === stamp) return;
     users = parseHtpasswd(await readFile(path, 'utf8'), path);
     stamp = found;
     version += 1;
+  };
+
+  /** Whether the file is another one than what was read, as far as was looked within the last second. */
+  const hasChanged = (): boolean => {
+    if (Date.now() - checkedMs > RECHECK_MS) {
+      checkedMs = Date.now();
+      const info = statSync(path, { throwIfNoEntry: false });
+      const found = info === undefined ? stamp : stampOf(info);
+      if (found !== stamp && found !== seen) version += 1;
+      seen = found;
+    }
+    return seen !== '' && seen !== stamp;
   };
 
   try {
@@ -58,17 +71,14 @@ export const openHtpasswd = async (path: string): Promise<HtpasswdFile> => {
     const reason = error instanceof Error ? error.message : String(error);
     throw accessErrors.htpasswdUnreadable({ path, reason }, error);
   }
-  const recheck = async (): Promise<void> => {
-    if (Date.now() - checkedMs > RECHECK_MS) await load().catch(() => undefined);
-  };
-
   return {
     version: () => {
-      void recheck();
+      hasChanged();
       return version;
     },
     hashOf: async (name) => {
-      await recheck();
+      // One that cannot be read is looked at again when the next second begins.
+      if (hasChanged()) await load().catch(() => (seen = stamp));
       return users.get(name);
     },
     hashes: () => [...users.values()],

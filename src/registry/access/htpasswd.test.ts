@@ -2,7 +2,7 @@ import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hashSync } from 'bcryptjs';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openMetadata, type MetadataStore } from '#metadata';
 import { createAccess } from './create-access.ts';
 import { accessErrors, accessSettings, type AccessControl } from './index.ts';
@@ -66,6 +66,16 @@ test('a verified credential is not hashed again, and only that one', async () =>
   expect(performance.now() - start).toBeLessThan(8_000);
   expect(await nameOf(dear, basic('ann', 'wrong'))).toBeUndefined();
   expect(await nameOf(auth, basic('ann', 'wrong'))).toBeUndefined();
+});
+
+test('who is removed from the file is refused with the next request, also after a long silence', async () => {
+  expect(await nameOf(auth, basic('bob', 'b'))).toBe('bob');
+  const longAgo = Date.now() - 3_600_000;
+  vi.spyOn(Date, 'now').mockReturnValue(longAgo + 7_200_000);
+  await writeFile(path, `carl:${hashSync('c', 4)}\n`);
+  expect(await nameOf(auth, basic('bob', 'b'))).toBeUndefined();
+  expect(await nameOf(auth, basic('carl', 'c'))).toBe('carl');
+  vi.restoreAllMocks();
 });
 
 test('a changed file counts within seconds, a broken one is refused at the start', async () => {

@@ -246,6 +246,21 @@ describe('attacks with tokens', () => {
     expect(await tryToken(shown)).toBe(401);
   });
 
+  test('a token of a removed account says nothing for a later one of the same name', async () => {
+    const { accounts } = registry;
+    const grant = { subject: { kind: 'user', name: 'zoe' }, pattern: 'team/app', role: 'reader' } as const;
+    const join = async (password: string): Promise<string> => {
+      await accounts.addUser({ name: 'zoe', password }, TEST_CAUSE);
+      await accounts.grant(grant, TEST_CAUSE);
+      return (await registry.token(PULL, basic('zoe', password))).token;
+    };
+    const former = await join('first-password');
+    expect(await tryToken(former)).toBe(404);
+    await accounts.remove('zoe', 'user', TEST_CAUSE);
+    const present = await join('second-password');
+    expect([await tryToken(former), await tryToken(present)]).toEqual([401, 404]);
+  });
+
   test('the host that a client names cannot break out of the challenge', async () => {
     for (const host of ['evil"x', 'a b', 'x,scope="repository:a:*"', 'evil.example/path?']) {
       const { access } = registry;

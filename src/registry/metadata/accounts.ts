@@ -8,8 +8,9 @@ import type { Cause } from './types.ts';
 
 const bit = (value: boolean | undefined): SqlValue => (value === undefined ? null : Number(value));
 
+/** Generations begin anywhere: tokens of a removed account say nothing for a later one of the same name. */
 const insertAccount = (account: NewAccount): Statement => ({
-  sql: 'INSERT INTO accounts VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, NULL, 1)',
+  sql: `INSERT INTO accounts VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, NULL, abs(random() % 1000000000000))`,
   params: [
     account.name,
     account.kind,
