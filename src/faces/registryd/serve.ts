@@ -28,6 +28,9 @@ export interface Registryd extends AsyncDisposable {
   readonly log: Logger;
 }
 
+const catalogFailed = (log: Logger) => (error: unknown) =>
+  log.error({ err: error }, 'images cannot be read for listings');
+
 interface Serving {
   readonly settings: RegistrySettings;
   readonly registry: Registry;
@@ -81,7 +84,7 @@ export const startRegistryd = async (settings: RegistrySettings): Promise<Regist
   const reloaders: Reloader[] = [];
   try {
     refuseOpenDoors(settings, log);
-    const storage = stack.use(await openRegistryStorage(settings.root));
+    const storage = stack.use(await openRegistryStorage(settings.root, { onError: catalogFailed(log) }));
     await storage.metadata.policies.configure(policyRules(settings));
     const access = await accessControl(settings, storage.metadata);
     if (access !== undefined) stack.use(access);

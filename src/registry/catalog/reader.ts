@@ -1,4 +1,5 @@
 import { buffer } from 'node:stream/consumers';
+import { toLadeError } from '#errors';
 import type { ReadManifest, UnreadManifest } from '#metadata';
 import type { Digest } from '#oci';
 import type { RegistryStorage } from '#protocol';
@@ -26,20 +27,52 @@ const configBytes = async (
   return await buffer(await blobs.read(digest)).catch(() => undefined);
 };
 
+const withoutFacts = (unread: UnreadManifest): ReadManifest => ({
+  ...unread,
+  facts: undefined,
+  texts: undefined,
+});
+
 const readOne = async (storage: RegistryStorage, unread: UnreadManifest): Promise<ReadManifest> => {
   const { contents, catalog } = storage.metadata;
   const { repository, digest } = unread;
   const manifest = contents.manifest(repository, digest);
-  if (manifest === undefined) return { ...unread, facts: undefined, texts: undefined };
+  if (manifest === undefined) return withoutFacts(unread);
   const config = await configBytes(storage, repository, configOf(manifest)).catch(() => undefined);
   const { facts, texts } = readImage(manifest, config);
   return { ...unread, facts: catalog.hasFacts(digest) ? undefined : facts, texts };
 };
 
+/** Reads and records them together. */
+const record = async (storage: RegistryStorage, unread: readonly UnreadManifest[]): Promise<void> => {
+  const read: ReadManifest[] = [];
+  for (const manifest of unread) read.push(await readOne(storage, manifest));
+  await storage.metadata.catalog.recordFacts(read);
+};
+
+/** Records one after the other; one that cannot be is shown without facts, and keeps nobody else waiting. */
+const recordSingly = async (
+  storage: RegistryStorage,
+  unread: readonly UnreadManifest[],
+  onError: (error: unknown) => void,
+): Promise<void> => {
+  for (const manifest of unread) {
+    try {
+      await record(storage, [manifest]);
+    } catch (error) {
+      // A full disk is not the manifest's fault: it is read again.
+      if (toLadeError(error).kind === 'unavailable') throw error;
+      await storage.metadata.catalog.recordFacts([withoutFacts(manifest)]);
+      onError(error);
+    }
+  }
+};
+
 /**
  * Keeps the facts that listings and search show: reads every manifest that is put into a repository, and its
  * configuration, moments after the push. What is to be read is in the metadata, so nothing is forgotten when the process
- * ends.
+ * ends. `onError` is told of every manifest that could not be recorded, and of what stopped the reading until the next
+ * push.
  */
 export const createCatalogReader = (
   storage: RegistryStorage,
@@ -52,9 +85,8 @@ export const createCatalogReader = (
   const readAll = async (): Promise<void> => {
     for (let unread = catalog.unread(BATCH); unread.length > 0; unread = catalog.unread(BATCH)) {
       if (stop.signal.aborted) return;
-      const read: ReadManifest[] = [];
-      for (const manifest of unread) read.push(await readOne(storage, manifest));
-      await catalog.recordFacts(read);
+      const batch = unread;
+      await record(storage, batch).catch(() => recordSingly(storage, batch, onError));
     }
   };
   const settled = async (): Promise<void> => {

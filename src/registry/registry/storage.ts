@@ -5,7 +5,7 @@ import { createCatalogReader } from '#catalog';
 import { openMetadata } from '#metadata';
 import { fileLock, makeDirectories } from '#sys';
 import { registryErrors } from './errors.ts';
-import type { OpenStorage } from './types.ts';
+import type { OpenStorage, StorageOptions } from './types.ts';
 
 /** Of the files; the database has its own. */
 export const LAYOUT = 1;
@@ -23,7 +23,10 @@ const checkLayout = async (path: string): Promise<void> => {
  *
  * @throws REGISTRY_ROOT_IN_USE, REGISTRY_LAYOUT_UNKNOWN
  */
-export const openRegistryStorage = async (path: string): Promise<OpenStorage> => {
+export const openRegistryStorage = async (
+  path: string,
+  { onError = () => undefined }: StorageOptions = {},
+): Promise<OpenStorage> => {
   makeDirectories(path, 0o700);
   const stack = new AsyncDisposableStack();
   try {
@@ -34,7 +37,7 @@ export const openRegistryStorage = async (path: string): Promise<OpenStorage> =>
     const metadata = stack.use(await openMetadata(join(path, 'registry.db')));
     const blobs = stack.use(await createFileDriver(path));
     const storage = { blobs, metadata, locks: createKeyedLocks() };
-    const catalog = stack.use(createCatalogReader(storage, () => undefined));
+    const catalog = stack.use(createCatalogReader(storage, onError));
     return {
       path,
       ...storage,

@@ -13,6 +13,11 @@ export interface OpenStorage extends RegistryStorage, AsyncDisposable {
   readonly catalog: CatalogReader;
 }
 
+export interface StorageOptions {
+  /** Is told of what goes wrong behind the requests: images that could not be read for listings. */
+  readonly onError?: ((error: unknown) => void) | undefined;
+}
+
 export interface CollectOptions {
   /** In place of the configured upload window. */
   readonly graceMs?: number | undefined;
