@@ -9,7 +9,10 @@ export const credentialFlags = {
   ...registryFlags,
   ...permissionFlags,
   'password-stdin': { kind: 'bool', help: 'With --user: take the password or token from stdin' },
-  robot: { kind: 'string', help: 'Make this robot, and print its credentials' },
+  robot: {
+    kind: 'string',
+    help: 'Make this robot, and print its credentials; it may pull everything unless --action or --repository say otherwise',
+  },
   user: { kind: 'string', short: 'u', help: 'Print credentials of this user or robot' },
 } as const;
 
@@ -23,12 +26,14 @@ interface Given {
   readonly expires: string | undefined;
 }
 
+const PULL_EVERYTHING = [{ pattern: '**', actions: ['pull'] }];
+
 const makeRobot = async (cli: Cli, name: string, flags: Given) => {
   const registry = await registryCalls(cli, flags);
   const made = await registry.json<{ readonly name: string; readonly secret: string }>({
     method: 'POST',
     path: '/robots',
-    body: { name, permissions: permissionsOf(flags) ?? [], expiresMs: endOf(flags.expires) },
+    body: { name, permissions: permissionsOf(flags) ?? PULL_EVERYTHING, expiresMs: endOf(flags.expires) },
   });
   return { username: made.name, password: made.secret };
 };
