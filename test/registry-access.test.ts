@@ -72,7 +72,7 @@ describe('docker login', () => {
     await login('ann', 'ann-password');
     const refused = await run(LADE, ['registry', 'user', 'ls'], remote);
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('may not administer')]);
-    const password = { ...remote, input: 'another-password' };
+    const password = { ...remote, input: 'ann-password\nanother-password\n' };
     await mustRun(LADE, ['registry', 'user', 'passwd', '--password-stdin'], password);
     expect(await status('ann', 'ann-password', '/v2/')).toBe(401);
     expect(await status('ann', 'another-password', '/v2/')).toBe(200);

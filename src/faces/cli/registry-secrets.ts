@@ -17,3 +17,20 @@ export const newPassword = async (cli: Cli, fromStdin: boolean): Promise<string>
     advice: 'type the same one twice',
   });
 };
+
+/** One's own old password and a new one: two lines of stdin, or typed. */
+export const changedPassword = async (
+  cli: Cli,
+  fromStdin: boolean,
+): Promise<{ readonly oldPassword: string; readonly password: string }> => {
+  if (!fromStdin) {
+    const oldPassword = await askSecret(cli, 'Old password: ');
+    return { oldPassword, password: await newPassword(cli, false) };
+  }
+  const [oldPassword = '', password] = (await readAll(cli.stdin)).split(/\r?\n/);
+  if (password !== undefined && password !== '') return { oldPassword, password };
+  throw cliErrors.argumentInvalid({
+    problem: 'stdin has no second line',
+    advice: 'write the old password on the first line, and the new one on the second',
+  });
+};

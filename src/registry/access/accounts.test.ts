@@ -143,10 +143,11 @@ describe('users', () => {
 
   test('change their own password, and nobody is called what means something', async () => {
     await call('POST', '/users', root, { name: 'carl', password: 'carl-password' });
-    const changed = await call('PUT', '/account/password', basic('carl', 'carl-password'), {
-      password: 'other-password',
-    });
-    expect(changed.status).toBe(200);
+    const change = (body: object) => call('PUT', '/account/password', basic('carl', 'carl-password'), body);
+    const password = 'other-password';
+    expect((await change({ password })).status).toBe(403);
+    expect((await change({ password, oldPassword: 'carl-passwort' })).status).toBe(403);
+    expect((await change({ password, oldPassword: 'carl-password' })).status).toBe(200);
     expect(await registry.status('GET', '/v2/', basic('carl', 'carl-password'))).toBe(401);
     expect(await registry.status('GET', '/v2/', basic('carl', 'other-password'))).toBe(200);
     for (const name of ['anonymous', 'everyone', 'robot+x', 'a:b', 'a\nb', '', '.x', 'oidc', 'x'.repeat(200)])
@@ -171,6 +172,14 @@ describe('users', () => {
     const shown = basic('ann', got.refresh_token ?? '');
     expect(await own.status('GET', '/v2/', shown)).toBe(200);
     expect(await own.status('GET', '/v2/', basic('root', got.refresh_token ?? ''))).toBe(401);
+    const stolen = async (name: string, method: string, path: string, oldPassword?: string) => {
+      const { refresh_token = '' } = await own.token('offline_token=true', basic(name, `${name}-password`));
+      const body = JSON.stringify({ password: 'stolen-now', oldPassword: oldPassword ?? refresh_token });
+      return own.status(method, `${API}${path}`, basic(name, refresh_token), body);
+    };
+    expect(await stolen('ann', 'PUT', '/account/password')).toBe(403);
+    expect(await stolen('root', 'POST', '/users/root')).toBe(403);
+    expect(await stolen('root', 'POST', '/users/root', 'root-password')).toBe(200);
     await own.accounts.setPassword('ann', 'another-password', TEST_CAUSE);
     expect(await own.status('GET', '/v2/', shown)).toBe(401);
     expect((await registry.token('offline_token=true', ann)).refresh_token).toBeUndefined();

@@ -60,6 +60,11 @@ export const accessErrors = defineErrors('access', {
     message: (p: { what: string }) => `${p.what} needs your password, not a token`,
     hint: 'log in with the password, or ask an administrator',
   },
+  oldPasswordNeeded: {
+    kind: 'permission-denied',
+    message: () => 'a new password of your own needs the old one, and that was not given',
+    hint: 'give the old password as `lade registry user passwd` (without NAME) asks for it, or ask an administrator',
+  },
   serviceUnknown: {
     kind: 'invalid-argument',
     message: (p: { service: string; known: string }) =>

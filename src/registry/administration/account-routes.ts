@@ -1,6 +1,7 @@
 import { accessErrors, type Caller } from '#access';
 import type { Account, PersonalToken } from '#metadata';
 import * as z from 'zod';
+import { requireOldPassword } from './old-password.ts';
 import { bodyOf, requireAdministrator, requireOf } from './request.ts';
 import type { AdminRoutes } from './types.ts';
 
@@ -16,6 +17,7 @@ const newUser = z.strictObject({
 });
 const userChange = z.strictObject({
   password: z.string().optional(),
+  oldPassword: z.string().optional(),
   disabled: z.boolean().optional(),
   administrator: z.boolean().optional(),
 });
@@ -72,8 +74,10 @@ export const accountRoutes: AdminRoutes = (app, { storage, access, accounts }) =
   });
   app.post('/users/:name', async (c) => {
     requireAdministrator(c);
-    const { password, disabled, administrator } = await bodyOf(c, userChange);
+    const { password, oldPassword, disabled, administrator } = await bodyOf(c, userChange);
     const [name, cause] = [c.req.param('name'), c.get('cause')];
+    if (password !== undefined && name === c.get('caller').name)
+      await requireOldPassword(c, access, oldPassword);
     if (password !== undefined) await accounts.setPassword(name, password, cause);
     if (disabled !== undefined) await accounts.setDisabled(name, disabled, cause);
     if (administrator !== undefined) await accounts.setAdministrator(name, administrator, cause);

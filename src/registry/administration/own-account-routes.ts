@@ -1,6 +1,7 @@
 import { accessErrors, type Caller } from '#access';
 import * as z from 'zod';
 import { permission, tokenView } from './account-routes.ts';
+import { requireOldPassword } from './old-password.ts';
 import { bodyOf, requireOf } from './request.ts';
 import type { AdminRoutes } from './types.ts';
 
@@ -10,7 +11,7 @@ const newToken = z.strictObject({
   permissions: z.array(permission).optional(),
   expiresMs: z.int().positive().optional(),
 });
-const newPassword = z.strictObject({ password: z.string() });
+const newPassword = z.strictObject({ password: z.string(), oldPassword: z.string().optional() });
 
 /** Proofs that a thief of a token does not have. */
 const OWN: ReadonlySet<string> = new Set(['password', 'session', 'certificate']);
@@ -28,7 +29,7 @@ const ownerOf = (caller: Caller, owner: string | undefined): string | undefined 
 };
 
 /** `/account` and `/tokens`: what people do with their own accounts. */
-export const ownAccountRoutes: AdminRoutes = (app, { storage, accounts }) => {
+export const ownAccountRoutes: AdminRoutes = (app, { storage, access, accounts }) => {
   const store = storage.metadata.accounts;
 
   app.get('/account', (c) => {
@@ -59,7 +60,8 @@ export const ownAccountRoutes: AdminRoutes = (app, { storage, accounts }) => {
     requireOf(c, { kind: 'login' });
     const caller = c.get('caller');
     requirePerson(caller, 'a new password');
-    const { password } = await bodyOf(c, newPassword);
+    const { password, oldPassword } = await bodyOf(c, newPassword);
+    await requireOldPassword(c, access, oldPassword);
     await accounts.setPassword(caller.name, password, c.get('cause'));
     return c.json({ name: caller.name });
   });
