@@ -54,8 +54,9 @@ const answerError = (c: Context, thrown: unknown, challenge: string): Response =
 
 /** Whether it belongs into the log: 5xx, but for what this registry does not offer. */
 const isFault = (thrown: unknown): boolean => {
-  const status = STATUS[toLadeError(thrown).kind];
-  return status >= 500 && status !== 501;
+  const error = toLadeError(thrown);
+  const status = STATUS[error.kind];
+  return status >= 500 && status !== 501 && !accessErrors.throttled.is(error);
 };
 
 /** Every topic of the administration. */

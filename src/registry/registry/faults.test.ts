@@ -1,4 +1,4 @@
-import { createOpenAccess, type AccessControl } from '#access';
+import { accessErrors, createOpenAccess, type AccessControl } from '#access';
 import { afterEach, expect, test, vi } from 'vitest';
 import { startWireRegistry } from './testing.ts';
 
@@ -27,6 +27,19 @@ test('what a client asks wrongly keeps its message and is no fault', async () =>
   const answer = await wire.call('GET', '/lade/v1/registry/repositories/no%2Fsuch');
   expect(answer.status).toBe(404);
   expect(answer.json).toMatchObject({ message: expect.stringContaining('no/such') as string });
+  expect(wire.failures).toEqual([]);
+});
+
+test('who tried too often is no fault', async () => {
+  const access: AccessControl = {
+    ...createOpenAccess(),
+    authenticate: async () => {
+      throw accessErrors.throttled({ retryAfterSeconds: 7 });
+    },
+  };
+  await using wire = await startWireRegistry({ access });
+  const answer = await wire.call('GET', '/lade/v1/registry/repositories');
+  expect([answer.status, answer.headers['retry-after']]).toEqual([429, '7']);
   expect(wire.failures).toEqual([]);
 });
 
