@@ -1,20 +1,37 @@
-import { isVisible, type AccessControl } from '#access';
+import { accessErrors, isVisible, retryAfterOf, type AccessControl } from '#access';
 import { classicSearch } from '#catalog';
 import type { Context, Hono } from 'hono';
 import { incoming } from '#http';
-import { accessRequest, type RegistryStorage } from '#protocol';
+import { accessRequest, translateError, type ProtocolObserver, type RegistryStorage } from '#protocol';
 
 const MOST = 100;
 const STANDARD = 25;
+
+interface SearchServices {
+  readonly storage: RegistryStorage;
+  readonly access: AccessControl;
+  readonly observer?: Pick<ProtocolObserver, 'failed'> | undefined;
+}
+
+/** Answers what has nothing to do with who asks; internals of the registry's own faults stay inside. */
+const answerFailure = (c: Context, thrown: unknown, { observer }: SearchServices): Response => {
+  const { status, code, error } = translateError(thrown);
+  const isFault = status >= 500;
+  if (isFault) observer?.failed?.({ method: c.req.method, path: c.req.path, error: thrown });
+  if (accessErrors.throttled.is(error)) c.header('Retry-After', String(retryAfterOf(error)));
+  const message = isFault ? 'the registry failed; its log says why' : error.message;
+  return c.newResponse(JSON.stringify({ errors: [{ code, message }] }), {
+    status: status as 400,
+    headers: { 'Content-Type': 'application/json' },
+  });
+};
 
 /**
  * `GET /v1/search?q=TERM&n=25`, which `docker search HOST/TERM` and `podman search` ask, and the ping that docker sends
  * before it. Finds what the caller may pull.
  */
-export const addClassicSearch = (
-  app: Hono,
-  { storage, access }: { readonly storage: RegistryStorage; readonly access: AccessControl },
-): void => {
+export const addClassicSearch = (app: Hono, services: SearchServices): void => {
+  const { storage, access } = services;
   const refused = (c: Context): Response => {
     c.header('WWW-Authenticate', access.challenge([], accessRequest(incoming(c))));
     return c.json({ errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] }, 401);
@@ -33,8 +50,9 @@ export const addClassicSearch = (
       const found = classicSearch(storage.metadata, { query, limit, mayPull });
       // podman asks without its credentials, and with them at /v2/_catalog only when this is refused.
       return caller.loggedIn || found.num_results > 0 ? c.json(found) : refused(c);
-    } catch {
-      return refused(c);
+    } catch (error) {
+      const isUnknown = translateError(error).error.kind === 'unauthenticated';
+      return isUnknown ? refused(c) : answerFailure(c, error, services);
     }
   });
 };

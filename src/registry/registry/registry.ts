@@ -45,7 +45,7 @@ export const createRegistry = (options: RegistryOptions): Registry => {
   const app = new Hono();
   app.get('/healthz', (c) => c.text('ok\n'));
   app.route('/', createTokenRoutes(access, observer));
-  addClassicSearch(app, { storage, access });
+  addClassicSearch(app, { storage, access, observer });
   app.route(
     '/',
     createAdministration({
