@@ -65,6 +65,19 @@ test('when there are too many, whole repositories are protected, and the memory 
   expect(promises.isPromised('a', other(7), WINDOW_MS)).toBe(false);
 });
 
+test('with a longer window, what was promised before the one so far is protected for the new one', () => {
+  const promises = createPromises({ windowMs: WINDOW_MS, startMs: 0 });
+  void promises.promised('a', digestAt(1));
+  advance(2 * WINDOW_MS);
+  void promises.promised('b', digestAt(2));
+  promises.configure(4 * WINDOW_MS);
+  expect(promises.isPromised('a', digestAt(1), 4 * WINDOW_MS)).toBe(true);
+  expect(JSON.parse(promises.toText())).toMatchObject({ sinceMs: nowMs });
+  promises.configure(WINDOW_MS);
+  advance(4 * WINDOW_MS + 1);
+  expect(promises.isPromised('a', digestAt(1), 4 * WINDOW_MS)).toBe(false);
+});
+
 test('who is promised something that is being removed waits', async () => {
   const promises = createPromises({ windowMs: WINDOW_MS, startMs: 0 });
   const gate = Promise.withResolvers<void>();

@@ -14,7 +14,7 @@ export interface Promises extends Protection {
   removing<T>(repository: string, digests: readonly Digest[], work: () => Promise<T>): Promise<T>;
   /** Everything as text, for `sinceText`. */
   toText(): string;
-  /** Another longest window from now on. */
+  /** Another longest window from now on; with a longer one everything counts as promised now. */
   configure(windowMs: number): void;
 }
 
@@ -67,8 +67,9 @@ const bucketsFrom = (text: string | undefined, widthMs: number) => {
 export const createPromises = (options: PromisesOptions): Promises => {
   const widthMs = Math.max(1000, Math.ceil(options.windowMs / BUCKETS));
   const { limit = LIMIT } = options;
+  const { buckets, sinceMs: earlierSinceMs = options.startMs } = bucketsFrom(options.earlier, widthMs);
   let { windowMs: longestMs } = options;
-  const { buckets, sinceMs = options.startMs } = bucketsFrom(options.earlier, widthMs);
+  let sinceMs = earlierSinceMs;
   const leaving = new Map<string, Promise<unknown>>();
   let count = [...buckets.values()].reduce((sum, { keys }) => sum + keys.size, 0);
 
@@ -88,7 +89,9 @@ export const createPromises = (options: PromisesOptions): Promises => {
   };
 
   return {
-    sinceMs,
+    get sinceMs() {
+      return sinceMs;
+    },
     promised: (repository, digest) => {
       const { keys, repositories } = bucketNow();
       const key = keyOf(repository, digest);
@@ -121,6 +124,8 @@ export const createPromises = (options: PromisesOptions): Promises => {
       }
     },
     configure: (windowMs) => {
+      // What was promised longer ago than the window so far may be forgotten.
+      if (windowMs > longestMs) sinceMs = Math.max(sinceMs, Date.now());
       longestMs = windowMs;
     },
     toText: () =>
