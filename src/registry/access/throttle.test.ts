@@ -18,7 +18,7 @@ const fail = (
   for (let i = 0; i < times; i += 1) throttle.failed(address, name);
 };
 
-test('waits grow, then nobody is let in for a time that grows, and a success ends it', async () => {
+test('waits grow, then nobody is let in for a time that grows', async () => {
   const { throttle, waits, pass } = make();
   for (let i = 0; i < 12; i += 1) {
     await throttle.admit('1.2.3.4', `user${i}`);
@@ -35,11 +35,25 @@ test('waits grow, then nobody is let in for a time that grows, and a success end
   throttle.failed('1.2.3.4', 'ann');
   pass(5_001);
   await expect(throttle.admit('1.2.3.4', 'ann')).rejects.toThrow('5 seconds');
-  pass(5_001);
-  throttle.succeeded('1.2.3.4', 'ann');
-  waits.length = 0;
-  await throttle.admit('1.2.3.4', 'ann');
+});
+
+test('a success forgets failures of its own name at its own address, and no others', async () => {
+  const { throttle, waits } = make();
+  fail(throttle, 9, '1.1.1.1', 'ann');
+  throttle.succeeded('1.1.1.1', 'ann');
+  await throttle.admit('1.1.1.1', 'ann');
   expect(waits).toEqual([]);
+  fail(throttle, 12, '1.1.1.1', 'root');
+  fail(throttle, 1, '1.1.1.1', 'ann');
+  throttle.succeeded('1.1.1.1', 'ann');
+  await expect(throttle.admit('1.1.1.1', 'root')).rejects.toThrow('too many');
+  for (let i = 0; i < 100; i += 1) throttle.failed(`10.0.0.${i}`, 'bob');
+  throttle.succeeded('2.2.2.2', 'bob');
+  throttle.succeeded('10.0.0.1', 'ann');
+  await expect(throttle.admit('2.2.2.2', 'bob')).rejects.toThrow('too many');
+  throttle.succeeded('10.0.0.1', 'bob');
+  await throttle.admit('10.0.0.1', 'bob');
+  expect(waits).toEqual([4000]);
 });
 
 test('counts by name too, from whatever address, but does not lock a name for long', async () => {

@@ -25,6 +25,7 @@ export interface Throttle {
    */
   admit(address: string, name: string): Promise<void>;
   failed(address: string, name: string): void;
+  /** Forgets failures of this name at this address, no others: one's own good login buys no guesses at other names. */
   succeeded(address: string, name: string): void;
 }
 
@@ -41,6 +42,8 @@ const FIRST_REFUSAL_MS = 5_000;
 const FORGET_MS = 15 * 60_000;
 /** Keys remembered; the oldest go first. */
 const MAX_KEYS = 10_000;
+
+type Counts = Map<string, Failures>;
 
 interface Failures {
   readonly count: number;
@@ -65,7 +68,11 @@ const networkOf = (address: string): string => {
 /** Counts failed logins by address and by name, in bounded memory. */
 export const createThrottle = (options: ThrottleOptions = {}): Throttle => {
   const { now = Date.now, wait = delay } = options;
-  const failures = new Map<string, Failures>();
+  const failures: Counts = new Map();
+  /** What of them is of one name at one address. */
+  const pairs: Counts = new Map();
+
+  const pairOf = (address: string, name: string): string => `${networkOf(address)} ${name.slice(0, 200)}`;
 
   const keysOf = (address: string, name: string) =>
     [
@@ -73,26 +80,33 @@ export const createThrottle = (options: ThrottleOptions = {}): Throttle => {
       { key: `n ${name.slice(0, 200)}`, ladder: LADDERS.name },
     ] as const;
 
-  const found = (key: string): Failures | undefined => {
-    const known = failures.get(key);
+  const found = (counts: Counts, key: string): Failures | undefined => {
+    const known = counts.get(key);
     if (known === undefined || now() - known.lastMs <= FORGET_MS) return known;
-    failures.delete(key);
+    counts.delete(key);
     return undefined;
   };
 
-  const count = (key: string): void => {
-    const before = found(key)?.count ?? 0;
-    failures.delete(key);
-    const [oldest] = failures.keys();
-    if (failures.size >= MAX_KEYS && oldest !== undefined) failures.delete(oldest);
-    failures.set(key, { count: before + 1, lastMs: now() });
+  const count = (counts: Counts, key: string): void => {
+    const before = found(counts, key)?.count ?? 0;
+    counts.delete(key);
+    const [oldest] = counts.keys();
+    if (counts.size >= MAX_KEYS && oldest !== undefined) counts.delete(oldest);
+    counts.set(key, { count: before + 1, lastMs: now() });
+  };
+
+  const forgive = (key: string, times: number): void => {
+    const known = found(failures, key);
+    if (known === undefined) return;
+    if (known.count > times) failures.set(key, { ...known, count: known.count - times });
+    else failures.delete(key);
   };
 
   return {
     admit: async (address, name) => {
       let longest = 0;
       for (const { key, ladder } of keysOf(address, name)) {
-        const known = found(key);
+        const known = found(failures, key);
         if (known === undefined) continue;
         const leftMs = known.lastMs + refusalOf(ladder, known.count) - now();
         if (leftMs > 0) throw accessErrors.throttled({ retryAfterSeconds: Math.ceil(leftMs / 1000) });
@@ -100,7 +114,15 @@ export const createThrottle = (options: ThrottleOptions = {}): Throttle => {
       }
       if (longest > 0) await wait(longest);
     },
-    failed: (address, name) => keysOf(address, name).forEach(({ key }) => count(key)),
-    succeeded: (address, name) => keysOf(address, name).forEach(({ key }) => failures.delete(key)),
+    failed: (address, name) => {
+      for (const { key } of keysOf(address, name)) count(failures, key);
+      count(pairs, pairOf(address, name));
+    },
+    succeeded: (address, name) => {
+      const pair = pairOf(address, name);
+      const times = found(pairs, pair)?.count ?? 0;
+      pairs.delete(pair);
+      if (times > 0) for (const { key } of keysOf(address, name)) forgive(key, times);
+    },
   };
 };
