@@ -5,6 +5,7 @@ import type {
   ManifestKind,
   ManifestSummary,
   PlatformFact,
+  RepositoryCard,
   RepositorySummary,
   TagSummary,
 } from './catalog-types.ts';
@@ -33,6 +34,11 @@ const SEARCHED = `SELECT r.name FROM repositories AS r LEFT JOIN documentation A
     json_extract(d.image, '$."org.opencontainers.image.description"'), '')), ?3) > 0)
   ORDER BY r.name LIMIT ?2`;
 
+const CARDS = `SELECT r.name, (SELECT count(*) FROM stars WHERE repository = r.name) AS stars,
+    coalesce(d.description, json_extract(d.image, '$."org.opencontainers.image.description"')) AS description
+  FROM repositories AS r LEFT JOIN documentation AS d ON d.repository = r.name
+  WHERE r.name > ? AND EXISTS (SELECT 1 FROM manifests WHERE repository = r.name) ORDER BY r.name LIMIT ?`;
+
 const ONE = `SELECT name FROM repositories WHERE name = ?
   AND EXISTS (SELECT 1 FROM manifests WHERE repository = repositories.name)`;
 
@@ -44,6 +50,12 @@ const repositoryOf = (row: Row): RepositorySummary => ({
   description: textOf(row['description']),
   stars: Number(row['stars']),
   pulls: Number(row['pulls']),
+});
+
+const cardOf = (row: Row): RepositoryCard => ({
+  name: String(row['name']),
+  description: textOf(row['description']),
+  stars: Number(row['stars']),
 });
 
 /** Columns that `summaryOf` reads; `m` is the manifest, `f` its facts. */
@@ -131,6 +143,7 @@ export const createCatalogListings = (database: Database) =>
   ({
     repositories: ({ after, limit }: Page, text = '') =>
       database.all(summaryQuery(SEARCHED), after, limit, text.toLowerCase()).map(repositoryOf),
+    repositoryCards: ({ after, limit }: Page) => database.all(CARDS, after, limit).map(cardOf),
     repository: (name: string) => {
       const row = database.get(summaryQuery(ONE), name);
       return row === undefined ? undefined : repositoryOf(row);

@@ -66,6 +66,14 @@ export interface DocumentationChange {
   readonly cause: Cause;
 }
 
+/** What a search shows of a repository. */
+export interface RepositoryCard {
+  readonly name: string;
+  /** Of the documentation, else of the newest image that has one. */
+  readonly description: string | undefined;
+  readonly stars: number;
+}
+
 export interface RepositorySummary {
   readonly name: string;
   readonly tags: number;
@@ -129,6 +137,8 @@ export interface CatalogStore {
   recordFacts(manifests: readonly ReadManifest[]): Promise<void>;
   /** Repositories that have a manifest, in order of their names; with `text`, those whose name or description has it. */
   repositories(page: Page, text?: string): readonly RepositorySummary[];
+  /** The same ones, without what has to be counted in tags, manifests and pulls. */
+  repositoryCards(page: Page): readonly RepositoryCard[];
   repository(name: string): RepositorySummary | undefined;
   tagSummaries(repository: string, page: Page): readonly TagSummary[];
   /** Newest push first; `after` is the number of those to leave out. */

@@ -104,6 +104,7 @@ export type {
   ManifestKind,
   ManifestSummary,
   ReadManifest,
+  RepositoryCard,
   RepositorySummary,
   TagSummary,
   UnreadManifest,

@@ -27,7 +27,7 @@ test('who tried too often is told to wait', async () => {
 
 test('a fault of the registry is none of the login, and its text stays inside', async () => {
   await using wire = await startWireRegistry();
-  vi.spyOn(wire.storage.metadata.catalog, 'repositories').mockImplementation(() => {
+  vi.spyOn(wire.storage.metadata.catalog, 'repositoryCards').mockImplementation(() => {
     throw new Error('SELECT secret');
   });
   const answer = await wire.call('GET', '/v1/search?q=x');

@@ -1,7 +1,7 @@
 import { accessErrors, isVisible, retryAfterOf, type AccessControl } from '#access';
 import { classicSearch } from '#catalog';
 import type { Context, Hono } from 'hono';
-import { incoming } from '#http';
+import { incoming, requestSignal } from '#http';
 import { accessRequest, translateError, type ProtocolObserver, type RegistryStorage } from '#protocol';
 
 const MOST = 100;
@@ -47,7 +47,8 @@ export const addClassicSearch = (app: Hono, services: SearchServices): void => {
       const limit = Math.min(Number(c.req.query('n') ?? STANDARD) || STANDARD, MOST);
       const query = (c.req.query('q') ?? '').slice(0, 200);
       const mayPull = (name: string): boolean => isVisible(caller, name);
-      const found = classicSearch(storage.metadata, { query, limit, mayPull });
+      const signal = requestSignal(c);
+      const found = await classicSearch(storage.metadata, { query, limit, mayPull, signal });
       // podman asks without its credentials, and with them at /v2/_catalog only when this is refused.
       return caller.loggedIn || found.num_results > 0 ? c.json(found) : refused(c);
     } catch (error) {
