@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { UpstreamSettings } from '#upstreams';
+import { sha256Of } from '#oci';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { mirror, type UpstreamSettings } from '#upstreams';
 import { startScriptedUpstream, type ScriptedUpstream } from './scripted-upstream.ts';
 import { startWireRegistry, type WireRegistry } from './testing.ts';
 
@@ -68,4 +69,50 @@ test('no more blobs than may be are fetched at once; others wait a little, then 
   const answers = await Promise.all([...held, waiting, same, get(digests[2])]);
   expect(answers.map(({ text }) => text)).toEqual(['a', 'b', 'd', 'd', 'c']);
   expect(upstream.count(/^GET .*\/blobs\//)).toBe(4);
+});
+
+describe('a blob that finds no room on the disk', () => {
+  /** Sends the beginning of the blob, and tells when the connection is let go of. */
+  const begin = (): Promise<void> => {
+    const closed = Promise.withResolvers<void>();
+    upstream.script = ({ method, url = '' }, response) => {
+      if (method !== 'GET' || !url.includes('/blobs/')) return false;
+      response.writeHead(200, { 'content-length': 100_000 });
+      response.on('close', () => closed.resolve());
+      response.write(Buffer.alloc(10));
+      return true;
+    };
+    return closed.promise;
+  };
+  const fill = ({ storage }: WireRegistry): void =>
+    void Object.assign(storage.blobs, {
+      createUpload: async () => {
+        throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+      },
+    });
+
+  test('keeps no connection to the upstream', async () => {
+    const registry = await start();
+    fill(registry);
+    const closed = begin();
+    const answer = await registry.call('GET', `/v2/up.example/one/blobs/${sha256Of(Buffer.from('x'))}`);
+    expect(answer.status).toBeGreaterThanOrEqual(500);
+    await closed;
+  });
+
+  test('keeps no connection to the source of a mirror, which goes on', async () => {
+    for (const tag of ['v1', 'v2']) upstream.image('team/app', tag, Buffer.from('layer'));
+    const registry = await start();
+    fill(registry);
+    const closed = begin();
+    const send = upstream.script;
+    upstream.script = async (request, response) => {
+      if (request.url?.endsWith('/manifests/v2') === true) await closed;
+      return (await send?.(request, response)) === true;
+    };
+    const signal = AbortSignal.timeout(15_000);
+    const request = { source: `${upstream.url}/team/app`, allow: ['127.0.0.0/8'] };
+    await mirror(registry.storage, request, { cause: { actor: 'test' }, signal, emit: () => undefined });
+    expect(signal.aborted).toBe(false);
+  });
 });

@@ -99,7 +99,6 @@ const openRemote = (
 const requireFitting = ({ upstream }: Place, remote: FetchedBlob): void => {
   const { keepBytes } = upstream.settings;
   if (keepBytes === undefined || remote.size <= keepBytes) return;
-  remote.stream.destroy();
   const reason = `a blob of ${remote.size} bytes is larger than keepBytes`;
   throw upstreamErrors.unavailable({ upstream: upstream.name, reason, retryAfterS: 60 });
 };
@@ -111,11 +110,17 @@ const openBoth = async (options: BlobFetchOptions, signal: AbortSignal) => {
   const before = partial === undefined ? undefined : await blobs.upload(partial);
   const remote = await openRemote(options, { start: before?.size ?? 0, signal });
   if (remote === undefined) return undefined;
-  requireFitting(place, remote);
-  const isSame = before !== undefined && (before.size === 0 || remote.partial) && before.size <= remote.size;
-  if (before !== undefined && !isSame) await blobs.removeUpload(before.id);
-  const session = isSame ? before : await blobs.createUpload(place.repository, algorithmOf(digest));
-  return { remote, session };
+  try {
+    requireFitting(place, remote);
+    const isSame =
+      before !== undefined && (before.size === 0 || remote.partial) && before.size <= remote.size;
+    if (before !== undefined && !isSame) await blobs.removeUpload(before.id);
+    const session = isSame ? before : await blobs.createUpload(place.repository, algorithmOf(digest));
+    return { remote, session };
+  } catch (error) {
+    remote.stream.destroy();
+    throw error;
+  }
 };
 
 async function* counted(remote: FetchedBlob, progress: Progress, onBytes: (count: number) => void) {
@@ -160,11 +165,15 @@ export const startBlobFetch = (options: BlobFetchOptions): BlobFetch => {
     Object.assign(progress, { size: remote.size, written: session.size, upload: session.id });
     options.onPartial(session.id);
     begun.resolve(remote.size);
-    await storage.blobs.appendUpload(
-      session.id,
-      counted(remote, progress, (count) => (upstream.counters.fetchedBytes += count)),
-      { used: releaseChunk },
-    );
+    try {
+      await storage.blobs.appendUpload(
+        session.id,
+        counted(remote, progress, (count) => (upstream.counters.fetchedBytes += count)),
+        { used: releaseChunk },
+      );
+    } finally {
+      remote.stream.destroy();
+    }
     await storage.locks.run(digest, async () => {
       const { size } = await storage.blobs.commitUpload(session.id, digest);
       await link(size);

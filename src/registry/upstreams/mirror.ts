@@ -63,6 +63,22 @@ const orMissing = async <T>(found: Promise<T>): Promise<T | undefined> => {
   }
 };
 
+/** Takes the bytes of a blob into a session; what is answered makes a blob of it. */
+const received = async (
+  { blobs }: RegistryStorage,
+  repository: string,
+  { digest, chunks }: { readonly digest: Digest; readonly chunks: AsyncIterable<Uint8Array> },
+): Promise<() => Promise<number>> => {
+  const { id } = await blobs.createUpload(repository, algorithmOf(digest));
+  try {
+    await blobs.appendUpload(id, chunks, { used: releaseChunk });
+    return async () => (await blobs.commitUpload(id, digest)).size;
+  } catch (error) {
+    await blobs.removeUpload(id).catch(() => undefined);
+    throw error;
+  }
+};
+
 /** A repository of another registry as a source. */
 const remoteSource = (
   storage: RegistryStorage,
@@ -76,13 +92,10 @@ const remoteSource = (
   bring: async (digest) => {
     const blob = await orMissing(remote.blob(digest, { signal }));
     if (blob === undefined) return undefined;
-    const { id } = await storage.blobs.createUpload(remote.reference.path, algorithmOf(digest));
     try {
-      await storage.blobs.appendUpload(id, blob.chunks, { used: releaseChunk });
-      return async () => (await storage.blobs.commitUpload(id, digest)).size;
-    } catch (error) {
-      await storage.blobs.removeUpload(id).catch(() => undefined);
-      throw error;
+      return await received(storage, remote.reference.path, { digest, chunks: blob.chunks });
+    } finally {
+      blob.stream.destroy();
     }
   },
   ...(referrers
