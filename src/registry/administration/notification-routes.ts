@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { isVisible } from '#access';
 import { answered, incoming, outgoing, requestSignal } from '#http';
 import type { Cause, JournalEntry } from '#metadata';
 import type { Notifications } from '#notifications';
@@ -100,7 +99,8 @@ export const notificationRoutes: AdminRoutes = (app, { storage, notifications })
       after,
       once: c.req.query('follow') === 'false',
       signal,
-      wants: ({ repository = '' }) => isVisible(caller, repository),
+      // What lists show is more than a token of one repository may know.
+      wants: ({ repository = '' }) => caller.may('pull', repository),
     });
     try {
       for await (const item of items)

@@ -8,7 +8,10 @@ import { startSink } from '../notifications/testing.ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { startWireRegistry, type WireRegistry } from './testing.ts';
 
-/** `root` may do everything, `ann` what begins with team/, and who shows nothing is nobody. */
+/**
+ * `root` may do everything, `ann` what begins with team/, `token` is one of hers for team/app alone, and who shows nothing
+ * is nobody.
+ */
 const access: AccessControl = {
   authenticate: async ({ authorization }) => {
     const name = /^Name (\w+)$/.exec(authorization ?? '')?.[1] ?? 'anonymous';
@@ -17,7 +20,11 @@ const access: AccessControl = {
       name,
       kind: name === 'anonymous' ? 'anonymous' : 'user',
       loggedIn: name !== 'anonymous',
-      may: (_action, repository) => name === 'root' || (name === 'ann' && repository.startsWith('team/')),
+      may: (_action, repository) =>
+        name === 'root' ||
+        (name === 'ann' && repository.startsWith('team/')) ||
+        (name === 'token' && repository === 'team/app'),
+      ...(name === 'token' ? { sees: (repository: string) => repository.startsWith('team/') } : {}),
       administrator: name === 'root',
     };
     return caller;
@@ -81,6 +88,14 @@ describe('the stream of events', () => {
       actor: { name: 'root' },
       request: { method: 'PUT' },
     });
+  });
+
+  test('tells a token of one repository nothing of the others that its owner sees', async () => {
+    await pushBlob('team/other', 'a');
+    await pushBlob('team/app', 'b');
+    const all = await registry.call('GET', '/lade/v1/registry/events?since=0&follow=false', as('token'));
+    const seen = all.text.split('\n').filter(Boolean);
+    expect(seen.map((text) => told(text).target.repository)).toEqual(['team/app']);
   });
 
   test('goes on after any event, and ends where it should', async () => {
