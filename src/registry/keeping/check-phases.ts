@@ -6,7 +6,11 @@ import type { RegistryStorage } from '#protocol';
 import type { Finding } from './check-types.ts';
 
 const PAGE = 200;
+/** Manifests read at once, and their bytes: one may have 4 MiB. */
 const MANIFESTS = 20;
+const MANIFEST_BYTES = 4 * 1024 * 1024;
+/** Repositories that a finding names. */
+const NAMED = 10;
 
 /** What the parts of a check work with. */
 export interface PhaseContext {
@@ -34,6 +38,13 @@ const LOST = {
   missing: { kind: 'blob-missing', problem: 'it has a record, but no bytes' },
 } as const;
 
+/** The first few by name, and how many more there are: findings are remembered, and written down again and again. */
+const namesOf = (repositories: readonly string[]): string => {
+  const more = repositories.length - NAMED;
+  const named = repositories.slice(0, NAMED).join(', ') || 'whoever needs it';
+  return more > 0 ? `${named} and ${more} more` : named;
+};
+
 /** Moved aside and forgotten: clients see that it is not here, and push it again; caches fetch it again. */
 const lose = async (
   { storage, cause }: PhaseContext,
@@ -44,7 +55,7 @@ const lose = async (
   if (state === 'corrupt') await storage.blobs.quarantine(digest);
   await storage.metadata.scrub.loseBlob(digest, cause);
   const done = state === 'corrupt' ? 'moved to quarantine' : 'forgotten';
-  return `${done}; push it again to ${repositories.join(', ') || 'whoever needs it'}`;
+  return `${done}; push it again to ${namesOf(repositories)}`;
 };
 
 const checkBlob = async (context: PhaseContext, digest: Digest): Promise<void> => {
@@ -102,7 +113,11 @@ export const checkStrays = async (context: PhaseContext): Promise<void> => {
 export const checkManifests = async (context: PhaseContext, start: string): Promise<void> => {
   for (let after = start; ;) {
     context.signal?.throwIfAborted();
-    const contents = context.storage.metadata.scrub.manifestContents({ limit: MANIFESTS, after });
+    const contents = context.storage.metadata.scrub.manifestContents({
+      limit: MANIFESTS,
+      after,
+      maxBytes: MANIFEST_BYTES,
+    });
     for (const { digest, bytes } of contents) {
       await context.pace(bytes.length);
       if (hash(algorithmOf(digest), bytes, 'hex') !== hexOf(digest))

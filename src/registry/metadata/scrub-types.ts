@@ -21,8 +21,13 @@ export interface Relink {
 export interface ScrubStore {
   /** Records of blobs, in order. */
   blobRecords(page: Page): readonly { readonly digest: Digest; readonly size: number }[];
-  /** Manifests with their bytes, in order; each once, whatever the number of repositories. */
-  manifestContents(page: Page): readonly { readonly digest: Digest; readonly bytes: Buffer }[];
+  /**
+   * Manifests with their bytes, in order; each once, whatever the number of repositories. No more than `maxBytes` of
+   * them, but one at least.
+   */
+  manifestContents(
+    page: Page & { readonly maxBytes: number },
+  ): readonly { readonly digest: Digest; readonly bytes: Buffer }[];
   /** Which manifests need which blobs, in order. */
   needs(page: { readonly limit: number; readonly after: NeedState | undefined }): readonly NeedState[];
   /** Number of blobs, and their bytes. */

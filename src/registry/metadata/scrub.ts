@@ -2,6 +2,22 @@ import type { Database } from '#database';
 import type { Digest } from '#oci';
 import type { JournalWriter } from './journal.ts';
 import type { ScrubStore } from './scrub-types.ts';
+import type { Page } from './types.ts';
+
+/** How many manifests of a page fit; their lengths are known without reading them. */
+const fitting = (
+  database: Database,
+  { limit, after, maxBytes }: Page & { readonly maxBytes: number },
+): number => {
+  let total = 0;
+  const sizes = database.all(
+    'SELECT length(bytes) AS size FROM manifest_contents WHERE digest > ? ORDER BY digest LIMIT ?',
+    after,
+    limit,
+  );
+  const past = sizes.findIndex((row) => (total += Number(row['size'])) > maxBytes);
+  return past < 0 ? limit : Math.max(1, past);
+};
 
 /** Reading and mending everything, in an open database. */
 export const createScrub = (database: Database, journal: JournalWriter): ScrubStore => ({
@@ -9,12 +25,12 @@ export const createScrub = (database: Database, journal: JournalWriter): ScrubSt
     database
       .all('SELECT digest, size FROM blobs WHERE digest > ? ORDER BY digest LIMIT ?', after, limit)
       .map((row) => ({ digest: String(row['digest']) as Digest, size: Number(row['size']) })),
-  manifestContents: ({ limit, after }) =>
+  manifestContents: ({ limit, after, maxBytes }) =>
     database
       .all(
         'SELECT digest, bytes FROM manifest_contents WHERE digest > ? ORDER BY digest LIMIT ?',
         after,
-        limit,
+        fitting(database, { limit, after, maxBytes }),
       )
       .map((row) => ({
         digest: String(row['digest']) as Digest,

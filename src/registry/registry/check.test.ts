@@ -93,6 +93,31 @@ test('finds corrupt and missing blobs; repair lets clients push them again, and 
   expect(faults).toEqual([]);
 });
 
+test('a finding names a few of many repositories, and how many more there are', async () => {
+  const names = Array.from({ length: 13 }, (_, index) => `r${String(index).padStart(2, '0')}`);
+  for (const name of names) await wire.blob(name, 'shared');
+  await corrupt(digestBy('sha256', 'shared'));
+  const { findings } = await check({ repair: true });
+  expect(findings.map(({ repair }) => repair)).toEqual([
+    `moved to quarantine; push it again to ${names.slice(0, 10).join(', ')} and 3 more`,
+  ]);
+});
+
+test('manifests are read a few bytes at a time, and all of them', async () => {
+  for (let index = 0; index < 5; index += 1) await pushImage('a', `content ${index}`);
+  const { scrub } = wire.storage.metadata;
+  const page = (after: string, maxBytes: number) => scrub.manifestContents({ limit: 4, after, maxBytes });
+  const [first, second, third] = page('', 1e9);
+  expect(page('', 1e9)).toHaveLength(4);
+  if (first === undefined || second === undefined) throw new Error('there are no manifests');
+  const both = first.bytes.length + second.bytes.length;
+  expect(page('', both)).toEqual([first, second]);
+  expect(page('', both - 1)).toEqual([first]);
+  expect(page('', 1)).toEqual([first]);
+  expect(page(second.digest, 1)).toEqual([third]);
+  expect(await check()).toMatchObject({ manifests: 5 });
+});
+
 test('a foreign layer is never linked, also where another repository has such a blob', async () => {
   const secret = await pushImage('secret', 'hidden');
   await pushImage('a', 'one', [
