@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs';
+import { mkdtempDisposable } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -37,6 +38,25 @@ const push = async (driver: BlobDriver, bytes: Buffer): Promise<Digest> => {
   await driver.commitUpload(id, digest);
   return digest;
 };
+
+test.each([100, 300_000])('a push of %i bytes mends a stored file that was cut', async (size) => {
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'lade-cut-'));
+  await using driver = await createFileDriver(folder.path);
+  const bytes = randomBytes(size);
+  const digest = await push(driver, bytes);
+  const [, hex = ''] = digest.split(':');
+  const path = join(folder.path, 'blobs', 'sha256', hex.slice(0, 2), hex);
+  chmodSync(path, 0o644);
+  truncateSync(path, size - 1);
+  {
+    await using content = await driver.open(digest);
+    expect(content.kind).toBe(size === 100 ? 'bytes' : 'region');
+  }
+  await push(driver, bytes);
+  expect(await driver.verify(digest)).toBe('whole');
+  await using content = await driver.open(digest, { start: 0, end: 100 });
+  expect(content).toMatchObject({ kind: 'bytes', bytes: bytes.subarray(0, 100) });
+});
 
 describe.skipIf(!mounted)(mounted ? 'on a small disk' : 'on a small disk (needs a tmpfs)', () => {
   test('what does not fit is refused, what did counts, and there is room again afterwards', async () => {

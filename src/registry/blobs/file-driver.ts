@@ -86,6 +86,8 @@ export const createFileDriver = async (root: string): Promise<BlobDriver> => {
           if (actual !== digest) throw blobErrors.digestInvalid({ expected: digest, actual });
           if (session.size > LARGE_BYTES) await writeBack(session);
           await publisher.publish({ from: session.path, to: layout.blob(digest) });
+          // It may have taken the place of a damaged one.
+          reads.forget(digest);
         } catch (error) {
           await uploads.forget(session);
           throw error;

@@ -1,13 +1,4 @@
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
+import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { syncFileSystemHere } from '#sys';
 import { serveJobs } from '#work';
@@ -64,8 +55,14 @@ const syncAll = (items: readonly Item[], pathOf: (item: Item) => string): void =
   }
 };
 
+/** What has another size was damaged: the bytes that come are known to be right, and take its place. */
+const isThere = ({ from, to }: Item): boolean => {
+  const there = statSync(to, { throwIfNoEntry: false });
+  return there !== undefined && there.size === statSync(from).size;
+};
+
 const prepare = (item: Item): void => {
-  item.there = existsSync(item.to);
+  item.there = isThere(item);
   if (item.there) return;
   const directory = dirname(item.to);
   if (mkdirSync(directory, { recursive: true }) !== undefined) syncPath(dirname(directory));
