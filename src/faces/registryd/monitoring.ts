@@ -70,7 +70,12 @@ export const createMonitoring = (
   ]);
   const { diskFloor } = settings.health;
   const answers = {
-    readiness: createReadiness({ root: storage.path, diskFloor, metadata: storage.metadata }),
+    readiness: createReadiness({
+      root: storage.path,
+      diskFloor,
+      metadata: storage.metadata,
+      failed: (check, reason) => log.error({ check, reason }, 'not ready'),
+    }),
     metrics: async () => expose((await Promise.all(sources.map(async (source) => source()))).flat()),
   };
   const sideRule = { kind: settings.metrics.enabled ? 'open' : 'nobody' } as const;

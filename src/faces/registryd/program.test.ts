@@ -339,7 +339,8 @@ describe('monitors', () => {
     const full = await serve('health: { diskFloor: 8000TiB }\n', '--root', join(dir, 'second'));
     const answer = await get(full, '/readyz');
     expect(answer.status).toBe(503);
-    expect(answer.body).toMatch(/disk: \d+ bytes are free/);
+    expect(answer.body).toBe('database: ok\ndisk: failed\n');
+    await expect.poll(full.log).toMatch(/bytes are free, \d+ are wanted/);
   });
 });
 
