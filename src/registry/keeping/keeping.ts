@@ -125,7 +125,7 @@ export const createKeeping = (
     const planner = plannerOf(run);
     const removal = await collection.beginRemoval({ kind: scope, cause });
     const total = { tags: 0, manifests: 0, blobs: 0, bytes: 0, spared: 0 };
-    let record: RemovalRecord | undefined;
+    const finish = (): Promise<RemovalRecord | undefined> => collection.finishRemoval(removal, cause);
     try {
       await removePlanned(
         { collection, ruleOf },
@@ -149,10 +149,12 @@ export const createKeeping = (
           },
         },
       );
-    } finally {
-      record = await collection.finishRemoval(removal, cause);
+    } catch (error) {
+      // What went wrong first says why.
+      await finish().catch(() => undefined);
+      throw error;
     }
-    return { ...total, removal: record?.id };
+    return { ...total, removal: (await finish())?.id };
   };
 
   const viewOf = (record: RemovalRecord): RemovalView => ({

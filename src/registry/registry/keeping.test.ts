@@ -212,6 +212,20 @@ test('what was promised before a restart stays promised, after a kill everything
   expect(await second.plan()).toMatchObject({ totals: { blobs: 1, protectedBlobs: 1 } });
 });
 
+test('a removal that fails says why, also when it cannot be ended either', async () => {
+  const { collection } = wire.storage.metadata;
+  const { keeping } = wire.registry;
+  await wire.blob('a', 'one');
+  advance(2 * HOUR_MS);
+  const links = vi.spyOn(collection, 'removeLinks').mockRejectedValueOnce(new Error('the disk is full'));
+  const finish = vi.spyOn(collection, 'finishRemoval').mockRejectedValueOnce(new Error('no end'));
+  await expect(keeping.run({ cause })).rejects.toThrow('the disk is full');
+  expect(finish).toHaveBeenCalledTimes(1);
+  links.mockRestore();
+  finish.mockRestore();
+  expect(await keeping.run({ cause })).toMatchObject({ blobs: 1 });
+});
+
 test('a push of a removed blob adopts it, a push while its file goes waits for that', async () => {
   const { keeping } = wire.registry;
   await wire.blob('a', 'one');
