@@ -80,6 +80,19 @@ const createManifestReads = (database: Database) => ({
       .map(referrerOf),
 });
 
+/** Common blobs are linked by very many repositories, of which often the first will do. */
+const LINKS_PAGE = 50;
+
+const linkingPage = (database: Database, digest: Digest, { limit, after }: Page): readonly string[] =>
+  database
+    .all(
+      'SELECT repository FROM links WHERE digest = ? AND repository > ? ORDER BY repository LIMIT ?',
+      digest,
+      after,
+      limit,
+    )
+    .map((row) => text(row, 'repository'));
+
 const createBlobReads = (database: Database) => ({
   linkedBlob: (repository: string, digest: Digest) =>
     sizeIn(
@@ -93,6 +106,15 @@ const createBlobReads = (database: Database) => ({
     database
       .all('SELECT repository FROM links WHERE digest = ? ORDER BY repository', digest)
       .map((row) => text(row, 'repository')),
+  linkingRepository: (digest: Digest, isWanted: (repository: string) => boolean) => {
+    for (let after: string | undefined = ''; after !== undefined;) {
+      const page = linkingPage(database, digest, { limit: LINKS_PAGE, after });
+      const found = page.find(isWanted);
+      if (found !== undefined) return found;
+      after = page.at(-1);
+    }
+    return undefined;
+  },
   hasBlob: (digest: Digest) => database.get('SELECT 1 FROM blobs WHERE digest = ?', digest) !== undefined,
   userOf: (repository: string, digest: Digest) =>
     digestIn(

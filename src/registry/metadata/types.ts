@@ -108,6 +108,8 @@ export interface ContentStore {
   linkedBlob(repository: string, digest: Digest): { readonly size: number } | undefined;
   /** Repositories that may use the blob, in order. */
   linkingRepositories(digest: Digest): readonly string[];
+  /** The first of them that is wanted; reads little more than up to there. */
+  linkingRepository(digest: Digest, isWanted: (repository: string) => boolean): string | undefined;
   /** Whether there is a record of the blob, linked or not. */
   hasBlob(digest: Digest): boolean;
   /** Manifests of the repository that need the blob, at most one. */

@@ -134,8 +134,10 @@ const commit = async (call: Call, state: UploadState, digest: Digest): Promise<v
 const mountSource = (call: Call, digest: Digest): string | undefined => {
   const { contents } = call.services.storage.metadata;
   const from = call.query.get('from');
-  const candidates = from === null ? contents.linkingRepositories(digest) : [requireName(from)];
-  return candidates.find((name) => call.caller.may('pull', name));
+  const mayPull = (name: string): boolean => call.caller.may('pull', name);
+  if (from === null) return contents.linkingRepository(digest, mayPull);
+  const named = requireName(from);
+  return mayPull(named) ? named : undefined;
 };
 
 const mount = (call: Call, repository: string, digest: Digest): Promise<boolean> => {

@@ -65,7 +65,7 @@ const createFinder = (storage: RegistryStorage) => {
     },
     /** A repository that has the blob and that the caller may pull from: knowing a digest is not enough. */
     elsewhere: (digest: Digest, caller: BlobWish['caller']): { readonly size: number } | undefined => {
-      const source = contents.linkingRepositories(digest).find((name) => caller.may('pull', name));
+      const source = contents.linkingRepository(digest, (name) => caller.may('pull', name));
       return source === undefined ? undefined : contents.linkedBlob(source, digest);
     },
   };
