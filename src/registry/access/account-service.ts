@@ -27,6 +27,13 @@ export interface NewUser {
   readonly description?: string | undefined;
 }
 
+export interface UserChange {
+  /** Ends sessions and tokens that were got with the old one; personal tokens stay. */
+  readonly password?: string | undefined;
+  readonly disabled?: boolean | undefined;
+  readonly administrator?: boolean | undefined;
+}
+
 export interface NewRobot {
   readonly name: string;
   readonly permissions: readonly Permission[];
@@ -60,10 +67,10 @@ export interface AccountService {
   addUser(user: NewUser, cause: Cause): Promise<void>;
   /** Adds the users of an htpasswd file that have no account yet; their names. @throws ACCESS_HTPASSWD_UNREADABLE */
   importUsers(text: string, cause: Cause): Promise<readonly string[]>;
-  /** Ends sessions and tokens that were got with the old one; personal tokens stay. */
+  /** All of it, or nothing. @throws ACCESS_ACCOUNT_UNKNOWN, ACCESS_PASSWORD_TOO_SHORT, ACCESS_PASSWORD_TOO_LONG */
+  changeUser(name: string, change: UserChange, cause: Cause): Promise<void>;
   setPassword(name: string, password: string, cause: Cause): Promise<void>;
   setDisabled(name: string, disabled: boolean, cause: Cause): Promise<void>;
-  setAdministrator(name: string, administrator: boolean, cause: Cause): Promise<void>;
   /** @throws ACCESS_ACCOUNT_UNKNOWN */
   remove(name: string, kind: Account['kind'], cause: Cause): Promise<void>;
   addRobot(robot: NewRobot, cause: Cause): Promise<Shown>;
@@ -160,12 +167,19 @@ const createGrants = (accounts: AccountStore): Pick<AccountService, 'grant' | 'u
 
 /** The rules over the accounts in the metadata. */
 export const createAccountService = (accounts: AccountStore): AccountService => {
-  const changeUser = async (
+  const changeAccount = async (
     name: string,
     change: Parameters<AccountStore['changeAccount']>[1],
     cause: Cause,
   ): Promise<void> => {
     if (!(await accounts.changeAccount(name, change, cause))) throw accessErrors.accountUnknown({ name });
+  };
+  const changeUser: AccountService['changeUser'] = async (name, { password, ...change }, cause) => {
+    if (password !== undefined) requirePassword(password);
+    if (password !== undefined || change.administrator !== undefined) requireAccount(accounts, name, 'user');
+    const secretHash = password === undefined ? undefined : await scryptHash(password);
+    const whole = { ...change, secretHash };
+    if (Object.values(whole).some((value) => value !== undefined)) await changeAccount(name, whole, cause);
   };
   return {
     ...createRobots(accounts),
@@ -186,16 +200,9 @@ export const createAccountService = (accounts: AccountStore): AccountService => 
       }
       return added;
     },
-    setPassword: async (name, password, cause) => {
-      requirePassword(password);
-      requireAccount(accounts, name, 'user');
-      await changeUser(name, { secretHash: await scryptHash(password) }, cause);
-    },
-    setDisabled: (name, disabled, cause) => changeUser(name, { disabled }, cause),
-    setAdministrator: (name, administrator, cause) => {
-      requireAccount(accounts, name, 'user');
-      return changeUser(name, { administrator }, cause);
-    },
+    changeUser,
+    setPassword: (name, password, cause) => changeUser(name, { password }, cause),
+    setDisabled: (name, disabled, cause) => changeAccount(name, { disabled }, cause),
     remove: async (name, kind, cause) => {
       const whole = kind === 'robot' ? requireRobotName(name) : name;
       requireAccount(accounts, whole, kind);

@@ -156,6 +156,24 @@ describe('users', () => {
     expect((await call('POST', '/users', root, { name: 'dora', password: 'short' })).status).toBe(400);
   });
 
+  test('are changed in one piece, or not at all', async () => {
+    await call('POST', '/users', root, { name: 'finn', password: 'finn-password' });
+    const { accounts, journal } = registry.wire.storage.metadata;
+    const before = accounts.account('finn');
+    const bad = { disabled: true, administrator: true, password: 'short' };
+    expect((await call('POST', '/users/finn', root, bad)).status).toBe(400);
+    expect(accounts.account('finn')).toEqual(before);
+    expect((await call('POST', '/users/finn', root, {})).status).toBe(200);
+    expect((await call('POST', '/users/nobody', root, { disabled: true })).status).toBe(404);
+    const last = journal.lastId();
+    const all = { disabled: true, administrator: true, password: 'longer-password' };
+    expect((await call('POST', '/users/finn', root, all)).status).toBe(200);
+    expect(accounts.account('finn')).toMatchObject({ disabled: true, administrator: true });
+    expect(journal.entries({ limit: 10, after: last }).map(({ reason }) => reason)).toEqual([
+      'user finn: new secret, administrator, disabled',
+    ]);
+  });
+
   test('of an htpasswd file are taken over, and their hashes made anew', async () => {
     const htpasswd = `old:${hashSync('old-password', 4)}\nann:${hashSync('other', 4)}\n`;
     expect((await call('POST', '/htpasswd', root, { htpasswd })).json['added']).toEqual(['old']);

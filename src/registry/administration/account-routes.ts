@@ -74,13 +74,11 @@ export const accountRoutes: AdminRoutes = (app, { storage, access, accounts }) =
   });
   app.post('/users/:name', async (c) => {
     requireAdministrator(c);
-    const { password, oldPassword, disabled, administrator } = await bodyOf(c, userChange);
+    const { oldPassword, ...change } = await bodyOf(c, userChange);
     const [name, cause] = [c.req.param('name'), c.get('cause')];
-    if (password !== undefined && name === c.get('caller').name)
+    if (change.password !== undefined && name === c.get('caller').name)
       await requireOldPassword(c, access, oldPassword);
-    if (password !== undefined) await accounts.setPassword(name, password, cause);
-    if (disabled !== undefined) await accounts.setDisabled(name, disabled, cause);
-    if (administrator !== undefined) await accounts.setAdministrator(name, administrator, cause);
+    await accounts.changeUser(name, change, cause);
     return c.json({ name });
   });
   app.delete('/users/:name', async (c) => {
