@@ -51,11 +51,23 @@ const checkRange = (call: Call, state: UploadState): void => {
   }
 };
 
+/** Bytes that Content-Range says the request brings. */
+const chunkLength = (call: Call): number | undefined => {
+  const match = /(\d+)-(\d+)/.exec(call.request.headers['content-range'] ?? '');
+  return match === null ? undefined : Number(match[2]) - Number(match[1]) + 1;
+};
+
+/** A body of unknown length may end before its Content-Range does; what came of it stays and counts. */
+const requireWholeChunk = (call: Call, before: UploadState, after: UploadState): void => {
+  const expected = chunkLength(call);
+  const actual = after.size - before.size;
+  if (expected !== undefined && actual < expected) throw protocolErrors.sizeInvalid({ expected, actual });
+};
+
 /** Bytes that the request may bring: what its Content-Range says, and what fits into a blob. */
 const bodyLimit = (call: Call, { size }: UploadState): { readonly bytes: number; readonly excess: Error } => {
   const { blobBytes } = call.services;
-  const match = /(\d+)-(\d+)/.exec(call.request.headers['content-range'] ?? '');
-  const chunk = match === null ? Infinity : Number(match[2]) - Number(match[1]) + 1;
+  const chunk = chunkLength(call) ?? Infinity;
   const excess =
     chunk < blobBytes - size
       ? protocolErrors.sizeInvalid({ expected: chunk, actual: chunk + 1 })
@@ -108,7 +120,9 @@ const takeBody = async (call: Call, state: UploadState): Promise<UploadState> =>
     const body = chunksOf(call.request, { keep: true });
     const within = length === undefined ? allowed(body, call, state) : body;
     const source = limit.bytes === Infinity ? within : bounded(within, limit);
-    return await blobs.appendUpload(state.id, source, { used: releaseChunk });
+    const next = await blobs.appendUpload(state.id, source, { used: releaseChunk });
+    requireWholeChunk(call, state, next);
+    return next;
   } catch (error) {
     if (systemErrors.diskFull.is(toLadeError(error)) || metadataErrors.quotaExceeded.is(error))
       await removeUpload(call, state.id);

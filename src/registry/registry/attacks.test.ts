@@ -368,6 +368,20 @@ describe('clients that never come to an end', () => {
     );
     expect(answer).toMatch(/^HTTP\/1\.1 400 [^]*SIZE_INVALID/);
   });
+
+  test('fewer bytes than Content-Range says are refused, and count', async () => {
+    const at = String((await open.call('POST', '/v2/slow/blobs/uploads/')).headers.location);
+    const chunk = (method: string, target: string, range: string): Promise<string> =>
+      sent(
+        open,
+        `${method} ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Range: ${range}\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n`,
+      );
+    expect(await chunk('PATCH', at, '0-7')).toMatch(/^HTTP\/1\.1 400 [^]*SIZE_INVALID/);
+    const put = `${at}?digest=${digestBy('sha256', 'abcdabcdabcd')}`;
+    expect(await chunk('PUT', put, '4-11')).toMatch(/^HTTP\/1\.1 400 [^]*SIZE_INVALID/);
+    expect((await open.call('GET', at)).headers.range).toBe('0-7');
+    expect(await chunk('PUT', put, '8-11')).toMatch(/^HTTP\/1\.1 201 /);
+  });
 });
 
 test('pages of lists and searches name nothing that is hidden, not even as the place to go on from', async () => {
