@@ -43,6 +43,24 @@ export const isAnswer = (step: Step): boolean =>
   /^(socket|TCP)/.test(step.path) &&
   /^HTTP\/1\.1 [2345]/.test(step.data.toString('latin1', 0, 12));
 
+/** What the registry writes by itself, moments after a request. */
+const DATABASE = ['registry.db', 'registry.db-wal'] as const;
+
+const isCopyOf = (base: string, root: string): boolean =>
+  DATABASE.every((name) => readFileSync(join(base, name)).equals(readFileSync(join(root, name))));
+
+/** Copies the root and begins to record; again, when something was written between the two. */
+const beginTrace = async (site: RegistrySite, base: string, output: string): ReturnType<typeof attach> => {
+  for (let attempts = 1; ; attempts++) {
+    rmSync(base, { recursive: true, force: true });
+    await mustRun('cp', ['-a', site.root, base]);
+    const tracing = await attach(site.service.child.pid ?? 0, ['-o', output, ...TRACE_ARGS]);
+    if (isCopyOf(base, site.root)) return tracing;
+    await tracing.detach();
+    if (attempts === 20) throw new Error('the registry writes all the time');
+  }
+};
+
 /** Runs an operation to success under strace. */
 export const recordRegistry = async (
   site: RegistrySite,
@@ -50,7 +68,6 @@ export const recordRegistry = async (
   base: string,
 ): Promise<RegistryRecording> => {
   const attempt = await operation.prepare(site);
-  await mustRun('cp', ['-a', site.root, base]);
   const promises: Promised[] = [];
   let answers = 0;
   const watching = site.watch({
@@ -58,7 +75,7 @@ export const recordRegistry = async (
     promised: (path, state) => void promises.push({ answers, path, state }),
   });
   const output = `${base}.trace`;
-  const tracing = await attach(site.service.child.pid ?? 0, ['-o', output, ...TRACE_ARGS]);
+  const tracing = await beginTrace(site, base, output);
   await attempt.run();
   await tracing.detach();
   watching[Symbol.dispose]();
