@@ -1,6 +1,7 @@
 /** Listings, search and credentials of `lade registry`, with podman and skopeo as the clients. */
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { LADE, startRegistry, type RegistryService } from './support/lade.ts';
 import { mustRun, run } from './support/process.ts';
 import { createScratch, type Scratch } from './support/scratch.ts';
@@ -69,9 +70,9 @@ test('podman finds by name what its login may pull', async () => {
 
 test('a Kubernetes Secret has a config.json that works', async () => {
   const secret = await lade('kubernetes-secret', '--robot', 'cluster', '--namespace', 'web', address);
-  expect(secret).toMatch(/^kind: Secret$/m);
-  expect(secret).toMatch(/^ {2}namespace: web$/m);
-  const data = /^ {2}\.dockerconfigjson: (\S+)$/m.exec(secret)?.[1] ?? '';
+  const object = parse(secret) as { readonly data: Readonly<Record<string, string>> };
+  expect(object).toMatchObject({ kind: 'Secret', metadata: { name: 'lade-registry', namespace: 'web' } });
+  const data = object.data['.dockerconfigjson'] ?? '';
   const file = scratch.join('from-secret.json');
   writeFileSync(file, Buffer.from(data, 'base64'));
   const inspect = ['inspect', '--tls-verify=false', '--authfile', file, `docker://${address}/fruit/press:v1`];
