@@ -219,8 +219,8 @@ describe('what a step may and what it sees', () => {
 
   test('mounting leaves no trace in a layer, also not in the times of directories', async () => {
     const path = contextOf([
-      'RUN mkdir -p /srv/deep/er && touch -d "2001-02-03 00:00:00" /srv/deep/er /srv/deep /srv /etc /root /',
-      'RUN --mount=type=cache,target=/srv/deep/er/c --mount=type=tmpfs,target=/srv/new/t --mount=type=secret,id=s,target=/root/.s \\',
+      'RUN mkdir -p /srv/deep/er && touch -d "2001-02-03 00:00:00" /srv/deep/er /srv/deep /srv /etc /var /',
+      'RUN --mount=type=cache,target=/srv/deep/er/c --mount=type=tmpfs,target=/srv/new/t --mount=type=secret,id=s,target=/var/.s \\',
       '    --mount=target=/etc/ctx --network=none true',
       'RUN --mount=type=cache,target=/srv/deep/er/c touch -d "2002-02-03 00:00:00" /srv/deep/file && touch -d "2001-02-03 00:00:00" /srv/deep',
     ]);
